@@ -1,0 +1,77 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// The arithmetic of distances, once for each instruction set. Which set is
+// used is decided at run time; every kernel is tested against the scalar one.
+//
+//   const DistanceKernels& kernels = KernelsFor(BestSimdLevel());
+//   float dot = kernels.dot(a.data(), b.data(), a.size());
+//
+// Kernels are for navigation, where only the order counts. What a caller is
+// told comes from QueryDistance or Distance(), which know the metrics:
+//
+//   const QueryDistance distance(Metric::kCosine, query);
+//   for (const auto& row : rows) {
+//     Offer(distance.To(row));
+//   }
+
+#ifndef COPSE_INDEX_DISTANCE_H_
+#define COPSE_INDEX_DISTANCE_H_
+
+#include <span>
+
+#include "absl/strings/string_view.h"
+
+#include "index/distance_kernels.h"
+#include "index/metric.h"
+
+namespace copse {
+
+enum class SimdLevel { kScalar, kAvx2, kAvx512 };
+
+// Returns "scalar", "avx2" or "avx512".
+absl::string_view SimdLevelName(SimdLevel level);
+
+// Returns whether this processor and operating system can run `level`.
+bool IsSupported(SimdLevel level);
+
+// Returns the highest level that is supported.
+SimdLevel BestSimdLevel();
+
+// Returns the kernels of `level`. Where the processor has VNNI, the int8
+// product of kAvx512 uses it. REQUIRES: IsSupported(level)
+const DistanceKernels& KernelsFor(SimdLevel level);
+
+// The distances of many vectors to one query, as metric.h defines them, with
+// the best kernels. For finite input they are finite: what is larger than the
+// largest float is that float. Components so large or small that the kernels'
+// sums leave the range of floats are summed in double.
+//
+// Thread safety: any number of threads may call const functions.
+class QueryDistance {
+ public:
+  // `query` is not owned, and for cosine needs no unit length.
+  QueryDistance(Metric metric, std::span<const float> query);
+
+  // Returns the distance of `vector` to the query. Equal vectors have distance
+  // 0, except in the dot product and for the zero vector in cosine.
+  // REQUIRES: vector.size() == query.size()
+  float To(std::span<const float> vector) const;
+
+ private:
+  float CosineTo(std::span<const float> vector) const;
+
+  Metric metric_;
+  std::span<const float> query_;
+  const DistanceKernels* kernels_;
+  float query_square_ = 0;  // For cosine only.
+};
+
+// Returns the distance of `a` and `b`, which is QueryDistance(metric, a).To(b)
+// and symmetric. REQUIRES: a.size() == b.size()
+float Distance(Metric metric, std::span<const float> a,
+               std::span<const float> b);
+
+}  // namespace copse
+
+#endif  // COPSE_INDEX_DISTANCE_H_

@@ -1,0 +1,170 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// A forest answers nearest-neighbour queries over a set of rows, its covered
+// set, from immutable pages. It is one or more trees of k-means partitions. A
+// change of the covered set writes the pages that change and a new root, and
+// shares all others with the forest it started from.
+//
+//   COPSE_ASSIGN_OR_RETURN(PageId root,
+//                          BuildForest({.metric = Metric::kCosine}, vectors,
+//                                      ordinals, sink));
+//   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<const Forest> forest,
+//                          Forest::Open(root, source));
+//   COPSE_ASSIGN_OR_RETURN(std::vector<Neighbor> neighbors,
+//                          forest->Search(vectors, query,
+//                                         {.neighbor_count = 10}));
+//   COPSE_ASSIGN_OR_RETURN(ForestEdit edit,
+//                          EditForest(*forest, vectors, inserted, deleted,
+//                                     sink));
+
+#ifndef COPSE_INDEX_FOREST_H_
+#define COPSE_INDEX_FOREST_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "index/metric.h"
+#include "index/page_store.h"
+#include "index/row_bitmap.h"
+#include "index/vector_source.h"
+
+namespace copse {
+
+struct ForestOptions {
+  Metric metric = Metric::kCosine;
+
+  // Trees, in [1, 8]. More trees give more recall at equal budget for more
+  // space.
+  uint32_t tree_count = 1;
+
+  // The most children of an inner page, in [4, 1024].
+  uint32_t fan_out = 128;
+
+  // The rows that a leaf aims to hold, in [8, 1024]; a leaf with more than
+  // twice as many splits, one with less than a quarter is merged away.
+  uint32_t leaf_row_count = 64;
+
+  // Equal seeds, options and rows give equal pages, whatever the threads.
+  uint64_t seed = 0;
+
+  // Threads that a build may use, in [1, 256]. Not stored.
+  uint32_t thread_count = 1;
+};
+
+struct SearchOptions {
+  // How many rows to return, at least 1.
+  size_t neighbor_count = 10;
+
+  // How many rows to estimate the distance of, those that pass the filters
+  // alone counted. 0 means a default that goes with the number of rows.
+  size_t row_budget = 0;
+
+  // How many of the best estimates to compute the exact distance of. 0 means a
+  // default that goes with `neighbor_count`.
+  size_t rerank_count = 0;
+
+  // If set, only rows that it contains are returned. Not owned.
+  const RowBitmap* allowed = nullptr;
+
+  // If set, rows that it contains are not returned. Not owned.
+  const RowBitmap* excluded = nullptr;
+};
+
+// What one search did; adds up over searches.
+struct SearchWork {
+  int64_t pages_read = 0;
+  int64_t rows_scanned = 0;
+  int64_t rows_reranked = 0;
+};
+
+// Thread safety: immutable but for pages loaded on first use; any number of
+// threads may search one Forest.
+class Forest {
+ public:
+  // Opens the forest with root page `root` (kind: forest root). Reads the root
+  // page only; other pages are read, checked and kept when first needed.
+  // `pages` must outlive the forest. Fails with kDataLoss if the page is
+  // damaged, and kUnimplemented if it is of a newer version, naming the page.
+  static absl::StatusOr<std::shared_ptr<const Forest>> Open(
+      PageId root, const PageSource& pages);
+
+  virtual ~Forest() = default;
+
+  virtual PageId root() const = 0;
+  virtual const ForestOptions& options() const = 0;
+  virtual size_t dimension() const = 0;
+
+  // Returns the number of rows of the covered set.
+  virtual int64_t row_count() const = 0;
+
+  // Returns the bytes of memory that the pages loaded so far take.
+  virtual size_t memory_size_bytes() const = 0;
+
+  // Returns rows near `query`, ascending by (distance, ordinal), with exact
+  // distances from `vectors`. `work`, if not null, is added to. Fails with
+  // kInvalidArgument for a query that CheckVector() refuses or a
+  // neighbor_count of 0, and with what `vectors` and the pages fail with.
+  virtual absl::StatusOr<std::vector<Neighbor>> Search(
+      const VectorSource& vectors, std::span<const float> query,
+      const SearchOptions& options, SearchWork* work = nullptr) const = 0;
+
+  // Calls `visit` with the number and bytes of each page that the forest
+  // reaches, root first. Reads every page from the source, also those that are
+  // loaded, and keeps none; after `visit` has seen a page, checks it, and that
+  // the counts of the page above agree with it. Stops at the first status of
+  // `visit` that is not OK, and at the first page that is damaged.
+  virtual absl::Status ForEachPage(
+      const std::function<absl::Status(PageId, std::span<const std::byte>)>&
+          visit) const = 0;
+
+  // Calls `visit` with the number of each page that the forest reaches, root
+  // first, but reads no leaf page: the pages above name them. For marking what
+  // is in use, it costs a hundredth of ForEachPage().
+  virtual absl::Status ForEachPageId(
+      const std::function<absl::Status(PageId)>& visit) const = 0;
+
+  // Calls `visit` with each ordinal of the covered set once, in no particular
+  // order.
+  virtual absl::Status ForEachRow(
+      const std::function<void(Ordinal)>& visit) const = 0;
+};
+
+// Builds a forest over `ordinals`, which has no duplicates and may be empty,
+// writes its pages to `sink` and returns the number of its root page. Fails
+// with kInvalidArgument for options out of range, and with what `vectors` and
+// `sink` fail with; then pages may have been written that nothing refers to.
+absl::StatusOr<PageId> BuildForest(const ForestOptions& options,
+                                   const VectorSource& vectors,
+                                   std::span<const Ordinal> ordinals,
+                                   PageSink& sink);
+
+// The result of an edit.
+struct ForestEdit {
+  PageId root = kNoPage;
+  int64_t pages_written = 0;
+  int64_t bytes_written = 0;
+  int64_t rows_moved = 0;  // Reassigned between leaves, LIRE step 3.
+};
+
+// Writes the pages in which the forest over (covered - deleted + inserted)
+// differs from `forest`. `inserted` are not covered yet and `deleted` are;
+// neither has duplicates. Fails with kInvalidArgument if that is not so, and
+// with what `vectors`, the pages and `sink` fail with.
+absl::StatusOr<ForestEdit> EditForest(const Forest& forest,
+                                      const VectorSource& vectors,
+                                      std::span<const Ordinal> inserted,
+                                      std::span<const Ordinal> deleted,
+                                      PageSink& sink);
+
+}  // namespace copse
+
+#endif  // COPSE_INDEX_FOREST_H_

@@ -1,0 +1,441 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Brings leaves and inner nodes to legal sizes. That this ends:
+//
+//   * A split leaves at least a quarter of the rows on each side, more than
+//     the least a leaf must hold, so its parts are not merged at once.
+//   * Reassignment can fill leaves, which are then split in turn; after a
+//     number of splits that goes with the number of rows inserted it stops,
+//     and a split without it only makes full leaves fewer.
+//   * Merging is done once, and what it fills is split without reassignment.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "index/forest_node.h"
+#include "index/inner_page.h"
+#include "index/kmeans.h"
+#include "index/leaf_page.h"
+#include "index/split_mix.h"
+#include "index/tree_builder.h"
+#include "index/tree_editor.h"
+#include "index/util/check.h"
+#include "index/util/status_macros.h"
+#include "index/vector_source.h"
+
+namespace copse::internal {
+namespace {
+
+constexpr size_t kBeam = 8;
+
+// How many leaves around one that is split may give and take rows.
+constexpr size_t kNeighborLeafCount = 32;
+
+// Estimates of squared distances are off by less than this share.
+constexpr float kEstimateMargin = 0.03F;
+
+// Splits with reassignment that are always allowed in one edit.
+constexpr size_t kReassigningSplitsMin = 64;
+
+// Inner nodes with fewer children are merged with a sibling.
+constexpr size_t kChildCountMin = 3;
+
+}  // namespace
+
+absl::Status TreeEditor::Settle() {
+  COPSE_RETURN_IF_ERROR(SplitFullLeaves(Reassign::kYes));
+  COPSE_RETURN_IF_ERROR(MergeSmallLeaves());
+  COPSE_RETURN_IF_ERROR(SplitFullLeaves(Reassign::kNo));
+  return SettleInners();
+}
+
+// ---- Leaves
+// ------------------------------------------------------------------
+
+absl::Status TreeEditor::SplitFullLeaves(Reassign reassign) {
+  const size_t reassigning_splits_max =
+      kReassigningSplitsMin +
+      4 * static_cast<size_t>(rows_inserted_) / leaf_row_count_max_;
+  while (!full_leaves_.empty()) {
+    const NodeIndex leaf = full_leaves_.back();
+    full_leaves_.pop_back();
+    leaves_[leaf].queued = false;
+    if (leaves_[leaf].gone ||
+        leaves_[leaf].rows.size() <= leaf_row_count_max_) {
+      continue;
+    }
+    if (splits_with_reassignment_ >= reassigning_splits_max) {
+      reassign = Reassign::kNo;
+    }
+    COPSE_RETURN_IF_ERROR(SplitLeaf(leaf, reassign));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TreeEditor::SplitLeaf(NodeIndex leaf, Reassign reassign) {
+  std::vector<NearLeaf> neighbors;
+  if (reassign == Reassign::kYes) {
+    ++splits_with_reassignment_;
+    COPSE_ASSIGN_OR_RETURN(neighbors, FindLeaves(leaves_[leaf].centroid, kBeam,
+                                                 kNeighborLeafCount + 1));
+    std::erase_if(neighbors, [leaf](const NearLeaf& neighbor) {
+      return neighbor.leaf == leaf;
+    });
+  }
+  COPSE_ASSIGN_OR_RETURN(const std::vector<NodeIndex> parts, MakeParts(leaf));
+  if (reassign == Reassign::kNo) {
+    return absl::OkStatus();
+  }
+  COPSE_RETURN_IF_ERROR(
+      ReassignOwnRows(leaves_[leaf].centroid, parts, neighbors));
+  std::vector<LeafQuery> part_queries(parts.size());
+  for (size_t i = 0; i < parts.size(); ++i) {
+    part_queries[i].Prepare(Ranking::kSquaredEuclidean,
+                            leaves_[parts[i]].centroid, origin_);
+  }
+  for (const NearLeaf& neighbor : neighbors) {
+    COPSE_RETURN_IF_ERROR(ReassignNeighbor(neighbor.leaf, parts, part_queries));
+  }
+  return absl::OkStatus();
+}
+
+// Replaces a full leaf by leaves that are not, and returns them.
+absl::StatusOr<std::vector<TreeEditor::NodeIndex>> TreeEditor::MakeParts(
+    NodeIndex leaf) {
+  std::vector<std::vector<Ordinal>> parts{std::move(leaves_[leaf].rows)};
+  std::vector<std::vector<float>> centroids(1);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    while (true) {
+      Matrix points(vectors_.dimension());
+      COPSE_RETURN_IF_ERROR(ReadVectors(parts[i], points));
+      if (parts[i].size() <= leaf_row_count_max_) {
+        MeanSum sum(vectors_.dimension());
+        for (size_t row = 0; row < points.row_count(); ++row) {
+          sum.Add(points.row(row));
+        }
+        centroids[i].resize(vectors_.dimension());
+        sum.Finish(centroids[i]);
+        break;
+      }
+      const std::vector<bool> second = SplitInTwo(
+          points,
+          DerivedSeed(forest_.options().seed, parts[i].front() + parts.size()));
+      std::vector<Ordinal> kept;
+      std::vector<Ordinal> moved;
+      for (size_t row = 0; row < second.size(); ++row) {
+        (second[row] ? moved : kept).push_back(parts[i][row]);
+      }
+      parts[i] = std::move(kept);
+      parts.push_back(std::move(moved));
+      centroids.emplace_back();
+    }
+  }
+  const NodeIndex parent = leaves_[leaf].parent;
+  leaves_[leaf].gone = true;
+  const size_t child = ChildIndex(parent, leaf);
+  inners_[parent].children.erase(inners_[parent].children.begin() + child);
+  --leaf_count_;
+  std::vector<NodeIndex> new_leaves;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    new_leaves.push_back(
+        AddLeaf(parent, std::move(centroids[i]), std::move(parts[i])));
+  }
+  return new_leaves;
+}
+
+TreeEditor::NodeIndex TreeEditor::AddLeaf(NodeIndex parent,
+                                          std::vector<float> centroid,
+                                          std::vector<Ordinal> rows) {
+  const auto index = static_cast<NodeIndex>(leaves_.size());
+  Leaf& leaf = leaves_.emplace_back();
+  leaf.parent = parent;
+  leaf.own_centroid = std::move(centroid);
+  leaf.centroid = leaf.own_centroid;
+  leaf.rows = std::move(rows);
+  leaf.opened = true;
+  leaf.changed = true;
+  Child& child = inners_[parent].children.emplace_back();
+  child.centroid = leaf.centroid;
+  child.node = index;
+  MarkChanged(parent);
+  ++leaf_count_;
+  return index;
+}
+
+// Moves the rows of a leaf that was split to neighbours that are nearer than
+// the part they are in. Only a row that is farther from its part than it was
+// from `old_centroid` can have such a neighbour.
+absl::Status TreeEditor::ReassignOwnRows(std::span<const float> old_centroid,
+                                         std::span<const NodeIndex> parts,
+                                         std::span<const NearLeaf> neighbors) {
+  for (const NodeIndex part : parts) {
+    const std::vector<Ordinal> rows = leaves_[part].rows;
+    for (const Ordinal ordinal : rows) {
+      COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+                             ReadVector(vectors_, ordinal));
+      float least = SquaredDistance(vector, leaves_[part].centroid);
+      if (least <= SquaredDistance(vector, old_centroid)) {
+        continue;
+      }
+      NodeIndex nearest = part;
+      for (const NearLeaf& neighbor : neighbors) {
+        const float distance =
+            SquaredDistance(vector, leaves_[neighbor.leaf].centroid);
+        if (distance < least) {
+          least = distance;
+          nearest = neighbor.leaf;
+        }
+      }
+      if (nearest != part) {
+        COPSE_RETURN_IF_ERROR(OpenLeaf(nearest));
+        RemoveRow(part, ordinal);
+        AddRow(nearest, ordinal);
+        ++rows_moved_;
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Appends the rows of `leaf` that may be nearer to `part_centroid`: by their
+// codes where they have one, so that few vectors need be read.
+absl::Status TreeEditor::ListNearerRows(const Leaf& leaf,
+                                        std::span<const float> part_centroid,
+                                        const LeafQuery& part_query,
+                                        std::vector<Ordinal>& rows) const {
+  if (leaf.source == nullptr) {
+    rows.insert(rows.end(), leaf.rows.begin(), leaf.rows.end());
+    return absl::OkStatus();
+  }
+  std::unique_ptr<LeafNode> storage;
+  COPSE_ASSIGN_OR_RETURN(const LeafNode* const node, PeekPage(leaf, storage));
+  const LeafPage& page = node->page();
+  LeafQuery own_query;
+  own_query.Prepare(Ranking::kSquaredEuclidean, leaf.centroid, origin_);
+  std::vector<float> to_own(page.row_count());
+  page.Estimate(own_query, 0, to_own);
+  const float between = SquaredDistance(part_centroid, leaf.centroid);
+  const float farthest = *std::ranges::max_element(to_own);
+  const bool all_nearer_to_own =
+      between > 4 * (1 + kEstimateMargin) * farthest &&
+      leaf.rows.size() <= page.row_count();
+  if (all_nearer_to_own && !leaf.changed) {
+    return absl::OkStatus();
+  }
+  std::vector<float> to_part(page.row_count());
+  page.Estimate(part_query, between, to_part);
+  for (const Ordinal ordinal : leaf.rows) {
+    const std::optional<size_t> index = page.Find(ordinal);
+    const bool maybe_nearer =
+        !index.has_value() ||
+        to_part[*index] < to_own[*index] + kEstimateMargin * between;
+    if (maybe_nearer) {
+      rows.push_back(ordinal);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Moves the rows of `neighbor` that are nearer to one of `parts`.
+absl::Status TreeEditor::ReassignNeighbor(
+    NodeIndex neighbor, std::span<const NodeIndex> parts,
+    std::span<const LeafQuery> part_queries) {
+  if (leaves_[neighbor].gone) {
+    return absl::OkStatus();
+  }
+  COPSE_RETURN_IF_ERROR(OpenLeaf(neighbor));
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const std::span<const float> part_centroid = leaves_[parts[i]].centroid;
+    std::vector<Ordinal> rows;
+    COPSE_RETURN_IF_ERROR(ListNearerRows(leaves_[neighbor], part_centroid,
+                                         part_queries[i], rows));
+    for (const Ordinal ordinal : rows) {
+      COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+                             ReadVector(vectors_, ordinal));
+      if (SquaredDistance(vector, part_centroid) <
+          SquaredDistance(vector, leaves_[neighbor].centroid)) {
+        RemoveRow(neighbor, ordinal);
+        AddRow(parts[i], ordinal);
+        ++rows_moved_;
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TreeEditor::MergeSmallLeaves() {
+  const auto leaf_count = static_cast<NodeIndex>(leaves_.size());
+  for (NodeIndex leaf = 0; leaf < leaf_count; ++leaf) {
+    const Leaf& small = leaves_[leaf];
+    if (small.changed && !small.gone && leaf_count_ > 1 &&
+        small.rows.size() < leaf_row_count_min_) {
+      COPSE_RETURN_IF_ERROR(DissolveLeaf(leaf));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Gives the rows of a leaf to the nearest others.
+absl::Status TreeEditor::DissolveLeaf(NodeIndex leaf) {
+  const std::vector<Ordinal> rows = std::move(leaves_[leaf].rows);
+  leaves_[leaf].gone = true;
+  --leaf_count_;
+  RemoveChild(leaves_[leaf].parent, leaf);
+  for (const Ordinal ordinal : rows) {
+    COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+                           ReadVector(vectors_, ordinal));
+    COPSE_ASSIGN_OR_RETURN(const std::vector<NearLeaf> nearest,
+                           FindLeaves(vector, kBeam, /*count=*/1));
+    COPSE_RETURN_IF_ERROR(OpenLeaf(nearest.front().leaf));
+    AddRow(nearest.front().leaf, ordinal);
+    ++rows_moved_;
+  }
+  return absl::OkStatus();
+}
+
+// Takes a child out, and its parents for as long as they have no other.
+void TreeEditor::RemoveChild(NodeIndex parent, NodeIndex node) {
+  while (true) {
+    std::vector<Child>& children = inners_[parent].children;
+    children.erase(children.begin() + ChildIndex(parent, node));
+    MarkChanged(parent);
+    if (!children.empty()) {
+      return;
+    }
+    COPSE_CHECK(parent != top_);
+    inners_[parent].gone = true;
+    node = parent;
+    parent = inners_[parent].parent;
+  }
+}
+
+// ---- Inner nodes
+// -------------------------------------------------------------
+
+absl::Status TreeEditor::SettleInners() {
+  for (uint32_t level = 1; level <= inners_[top_].level; ++level) {
+    // Nodes that are added on the way are of legal size or are looked at, too.
+    for (NodeIndex inner = 0; inner < inners_.size(); ++inner) {
+      if (inners_[inner].level == level && inners_[inner].changed &&
+          !inners_[inner].gone && inner != top_ &&
+          inners_[inner].children.size() < kChildCountMin) {
+        COPSE_RETURN_IF_ERROR(MergeInner(inner));
+      }
+    }
+    for (NodeIndex inner = 0; inner < inners_.size(); ++inner) {
+      while (inners_[inner].level == level && !inners_[inner].gone &&
+             inners_[inner].children.size() > forest_.options().fan_out) {
+        SplitInner(inner);
+      }
+    }
+  }
+  return LowerTop();
+}
+
+// Puts `children`, which come from another node, below `target`.
+void TreeEditor::MoveChildren(std::vector<Child> children, NodeIndex target) {
+  for (Child& child : children) {
+    child.centroid_page = kNoCentroidPage;
+    if (child.node != kNoNode) {
+      (inners_[target].level == 1 ? leaves_[child.node].parent
+                                  : inners_[child.node].parent) = target;
+    }
+    inners_[target].children.push_back(child);
+  }
+  MarkChanged(target);
+}
+
+// Gives the children of a node to its nearest sibling, if it has one.
+absl::Status TreeEditor::MergeInner(NodeIndex inner) {
+  const NodeIndex parent = inners_[inner].parent;
+  const std::vector<Child>& siblings = inners_[parent].children;
+  if (siblings.size() < 2) {
+    return absl::OkStatus();
+  }
+  size_t nearest = siblings.size();
+  float least = 0;
+  for (size_t i = 0; i < siblings.size(); ++i) {
+    const float distance =
+        SquaredDistance(siblings[i].centroid, inners_[inner].centroid);
+    if (siblings[i].node != inner &&
+        (nearest == siblings.size() || distance < least)) {
+      nearest = i;
+      least = distance;
+    }
+  }
+  COPSE_ASSIGN_OR_RETURN(const NodeIndex target,
+                         InnerAt(parent, static_cast<uint32_t>(nearest)));
+  MoveChildren(std::exchange(inners_[inner].children, {}), target);
+  inners_[inner].gone = true;
+  RemoveChild(parent, inner);
+  return absl::OkStatus();
+}
+
+// Replaces a node by two with half of its children each; a new top is put over
+// them if it was the top.
+void TreeEditor::SplitInner(NodeIndex inner) {
+  if (inner == top_) {
+    Inner& new_top = inners_.emplace_back();
+    new_top.level = inners_[inner].level + 1;
+    COPSE_CHECK(new_top.level <= kLevelMax);
+    new_top.children.emplace_back().node = inner;
+    top_ = static_cast<NodeIndex>(inners_.size() - 1);
+    inners_[inner].parent = top_;
+  }
+  const NodeIndex parent = inners_[inner].parent;
+  std::vector<Child> children = std::exchange(inners_[inner].children, {});
+  Matrix points(vectors_.dimension());
+  for (const Child& child : children) {
+    points.Append(child.centroid);
+  }
+  const std::vector<bool> second =
+      SplitInTwo(points, DerivedSeed(forest_.options().seed, children.size()));
+  for (const bool part : {false, true}) {
+    const auto index = static_cast<NodeIndex>(inners_.size());
+    Inner& half = inners_.emplace_back();
+    half.level = inners_[inner].level;
+    half.parent = parent;
+    std::vector<Child> half_children;
+    MeanSum sum(vectors_.dimension());
+    for (size_t i = 0; i < children.size(); ++i) {
+      if (second[i] == part) {
+        half_children.push_back(children[i]);
+        sum.Add(children[i].centroid,
+                std::max(1U, children[i].stored.row_count));
+      }
+    }
+    half.own_centroid.resize(vectors_.dimension());
+    sum.Finish(half.own_centroid);
+    half.centroid = half.own_centroid;
+    Child& child = inners_[parent].children.emplace_back();
+    child.centroid = half.centroid;
+    child.node = index;
+    MoveChildren(std::move(half_children), index);
+  }
+  inners_[inner].gone = true;
+  RemoveChild(parent, inner);
+}
+
+// Takes away tops with one child.
+absl::Status TreeEditor::LowerTop() {
+  while (inners_[top_].level > 1 && inners_[top_].children.size() == 1) {
+    COPSE_ASSIGN_OR_RETURN(const NodeIndex child, InnerAt(top_, 0));
+    inners_[top_].gone = true;
+    top_ = child;
+    inners_[top_].parent = kNoNode;
+    inners_[top_].changed = true;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace copse::internal

@@ -1,0 +1,133 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Writes the pages of an edited tree that differ from those it started from:
+// leaves first, then the inner nodes level by level.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "index/forest_node.h"
+#include "index/forest_page.h"
+#include "index/leaf_page.h"
+#include "index/node_writer.h"
+#include "index/page_store.h"
+#include "index/tree_builder.h"
+#include "index/tree_editor.h"
+#include "index/util/check.h"
+#include "index/util/status_macros.h"
+#include "index/vector_source.h"
+
+namespace copse::internal {
+
+// Writes a leaf and makes `child`, its entry in the parent, name the new page.
+absl::Status TreeEditor::WriteLeaf(Leaf& leaf, Child& child, PageSink& sink) {
+  LeafPageBuilder builder(forest_.options().metric, leaf.centroid, origin_);
+  std::unique_ptr<LeafNode> storage;
+  const LeafNode* stored = nullptr;
+  if (leaf.source != nullptr) {
+    COPSE_ASSIGN_OR_RETURN(stored, PeekPage(leaf, storage));
+  }
+  for (const Ordinal ordinal : leaf.rows) {
+    const std::optional<size_t> index =
+        stored == nullptr ? std::nullopt : stored->page().Find(ordinal);
+    if (index.has_value()) {
+      builder.CopyRow(stored->page(), *index);
+      continue;
+    }
+    COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+                           ReadVector(vectors_, ordinal));
+    builder.AddRow(ordinal, vector);
+  }
+  child.stored.row_count = static_cast<uint32_t>(builder.row_count());
+  child.stored.spread = builder.spread();
+  COPSE_ASSIGN_OR_RETURN(child.stored.page_id, sink.Write(builder.Finish()));
+  leaf.changed = false;
+  return absl::OkStatus();
+}
+
+// Writes an inner node whose children have been written. A centroid page of
+// which all vectors are still needed is kept.
+absl::StatusOr<ChildNode> TreeEditor::WriteInner(Inner& inner, PageSink& sink) {
+  NodeWriter writer(inner.level, vectors_.dimension());
+  std::vector<Child> others;
+  size_t next = 0;
+  const size_t centroid_page_count =
+      inner.source == nullptr ? 0 : inner.source->centroid_pages().size();
+  for (uint32_t page = 0; page < centroid_page_count; ++page) {
+    // Children are only taken out or added at the end, so those that are left
+    // of one page still follow each other.
+    std::vector<ChildNode> kept;
+    const size_t first = next;
+    while (next < inner.children.size() &&
+           inner.children[next].centroid_page == page) {
+      kept.push_back(inner.children[next++].stored);
+    }
+    if (kept.size() == inner.source->centroid_pages()[page].vector_count()) {
+      writer.KeepCentroidPage(inner.source->page().centroid_pages()[page],
+                              kept);
+    } else {
+      others.insert(others.end(), inner.children.begin() + first,
+                    inner.children.begin() + next);
+    }
+  }
+  others.insert(others.end(), inner.children.begin() + next,
+                inner.children.end());
+  for (const Child& child : others) {
+    writer.AddChild(child.stored, child.centroid);
+  }
+  ChildNode node;
+  node.row_count = writer.row_count();
+  if (!inner.centroid.empty()) {
+    std::vector<std::span<const float>> centroids;
+    std::vector<ChildNode> children;
+    for (const Child& child : inner.children) {
+      centroids.push_back(child.centroid);
+      children.push_back(child.stored);
+    }
+    node.spread = SpreadAround(inner.centroid, centroids, children);
+  }
+  COPSE_ASSIGN_OR_RETURN(node.page_id, writer.Finish(sink));
+  return node;
+}
+
+absl::StatusOr<TreeRecord> TreeEditor::Write(PageSink& sink) {
+  TreeRecord record = record_;
+  record.leaf_count = static_cast<uint64_t>(leaf_count_);
+  record.level = inners_[top_].level;
+  if (top_ == 0 && !inners_[top_].changed) {
+    return record;
+  }
+  for (uint32_t level = 1; level <= record.level; ++level) {
+    for (NodeIndex index = 0; index < inners_.size(); ++index) {
+      Inner& inner = inners_[index];
+      if (inner.level != level || !inner.changed || inner.gone) {
+        continue;
+      }
+      if (level == 1) {
+        for (Child& child : inner.children) {
+          if (child.node != kNoNode && leaves_[child.node].changed) {
+            COPSE_RETURN_IF_ERROR(WriteLeaf(leaves_[child.node], child, sink));
+          }
+        }
+      }
+      COPSE_ASSIGN_OR_RETURN(const ChildNode node, WriteInner(inner, sink));
+      if (index == top_) {
+        record.top = node.page_id;
+      } else {
+        inners_[inner.parent].children[ChildIndex(inner.parent, index)].stored =
+            node;
+      }
+    }
+  }
+  return record;
+}
+
+}  // namespace copse::internal

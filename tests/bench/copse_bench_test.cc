@@ -1,0 +1,171 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs the program copse_bench as its users do.
+
+#include <sys/wait.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+
+#include "tests/bench/vector_file.h"
+#include "tests/support/status_matchers.h"
+
+namespace copse {
+namespace {
+
+using ::testing::Gt;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+struct Outcome {
+  int exit_code = -1;
+  std::string output;
+};
+
+// Standard error is part of the output unless `redirection` says else.
+Outcome RunBench(absl::string_view arguments,
+                 absl::string_view redirection = "2>&1") {
+  const std::string command =
+      absl::StrCat("'", COPSE_BENCH_PROGRAM, "' ", arguments, " ", redirection);
+  Outcome outcome;
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) {
+    return outcome;
+  }
+  std::array<char, 4096> buffer;
+  for (size_t size = 0;
+       (size = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
+    outcome.output.append(buffer.data(), size);
+  }
+  const int status = pclose(pipe);
+  outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return outcome;
+}
+
+class CopseBenchTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "/copse-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string Path(absl::string_view name) const {
+    return absl::StrCat(folder_, "/", name);
+  }
+
+  // Writes random vectors as .fvecs and returns the path.
+  std::string WriteVectors(absl::string_view name, size_t row_count,
+                           uint32_t dimension, uint32_t seed) const {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal;
+    FILE* file = fopen(Path(name).c_str(), "wb");
+    for (size_t row = 0; row < row_count; ++row) {
+      fwrite(&dimension, sizeof(dimension), 1, file);
+      for (uint32_t i = 0; i < dimension; ++i) {
+        const float component = normal(random);
+        fwrite(&component, sizeof(component), 1, file);
+      }
+    }
+    fclose(file);
+    return Path(name);
+  }
+
+ private:
+  std::string folder_;
+};
+
+TEST_F(CopseBenchTest, FindsEverythingWhenItScansEverything) {
+  const std::string base = WriteVectors("base.fvecs", 2000, 16, 1);
+  const std::string query = WriteVectors("query.fvecs", 50, 16, 2);
+  for (const absl::string_view metric :
+       {"cosine", "euclidean", "dot", "manhattan", "hamming"}) {
+    const Outcome outcome = RunBench(
+        absl::StrCat("index --json --base ", base, " --query ", query,
+                     " --metric ", metric, " --threads 2 --rerank 2000",
+                     " --budgets 100%,10 --limit 1500 --neighbors ",
+                     Path("found.npy")),
+        "2>/dev/null");
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+    const auto json = nlohmann::json::parse(outcome.output);
+    EXPECT_EQ(json["rows"], 1500);
+    EXPECT_EQ(json["metric"], std::string(metric));
+    ASSERT_THAT(json["results"], SizeIs(2));
+    const auto& all = json["results"][0];
+    EXPECT_EQ(all["row_budget"], 1500);
+    EXPECT_EQ(all["recall_at_1"], 1.0) << metric;
+    EXPECT_EQ(all["recall_at_10"], 1.0) << metric;
+    EXPECT_EQ(all["recall_at_100"], 1.0) << metric;
+    EXPECT_THAT(all["queries_per_second"].get<double>(), Gt(0));
+    EXPECT_EQ(json["results"][1]["row_budget"], 10);
+  }
+  EXPECT_EQ(std::filesystem::file_size(Path("found.npy")),
+            128 + sizeof(int64_t) * 2 * 50 * 10);
+}
+
+TEST_F(CopseBenchTest, PrintsATable) {
+  const std::string base = WriteVectors("base.fvecs", 500, 8, 1);
+  const Outcome outcome = RunBench(
+      absl::StrCat("index --base ", base, " --query ", base, " --limit 9"));
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.output, HasSubstr("9 rows of 8 components, 500 queries"));
+  EXPECT_THAT(outcome.output, HasSubstr("queries/s"));
+}
+
+TEST_F(CopseBenchTest, EndsWithTwoAndNamesWhatIsWrong) {
+  const std::string base = WriteVectors("base.fvecs", 100, 8, 1);
+  const std::string other = WriteVectors("other.fvecs", 100, 9, 1);
+  const std::string files = absl::StrCat("index --base ", base, " --query ");
+  const struct {
+    std::string arguments;
+    std::string message;
+  } cases[] = {
+      {"", "A subcommand is required"},
+      {"index", "--base is required"},
+      {files + base + " --nonsense", "--nonsense"},
+      {files + "/no/such.npy", "/no/such.npy: cannot be opened"},
+      {files + other, "dimension is 9, expected 8"},
+      {files + base + " --budgets 2x", "'2x' is neither a number of rows"},
+      {files + base + " --metric angular", "metric is 'angular'"},
+      {files + base + " --k 0", "k is 0, expected 1 to 10000"},
+      {files + base + " --limit 0", "limit is 0"},
+      {files + base + " --limit -1", "--limit"},
+      {files + base + " --k -1", "--k"},
+      {files + base + " --seed -1", "--seed"},
+      {files + base + " --trees -1", "--trees"},
+      {files + base + " --trees 99", "99"},
+      {files + base + " --fan-out 1", "1"},
+      {files + base + " --leaf-rows 0", "0"},
+      {files + base + " --threads 0", "0"},
+  };
+  for (const auto& c : cases) {
+    const Outcome outcome = RunBench(c.arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << c.arguments << "\n" << outcome.output;
+    EXPECT_THAT(outcome.output, HasSubstr(c.message)) << c.arguments;
+  }
+}
+
+TEST_F(CopseBenchTest, PrintsHelp) {
+  const Outcome outcome = RunBench("index --help");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.output, HasSubstr("--budgets"));
+}
+
+}  // namespace
+}  // namespace copse

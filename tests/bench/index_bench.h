@@ -1,0 +1,135 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Measures the index library on real vectors: builds a forest in memory, and
+// for each of a list of scan budgets how well and how fast one thread searches.
+//
+//   COPSE_ASSIGN_OR_RETURN(IndexBenchReport report, RunIndexBench(options));
+//   std::cout << ToTable(report);
+
+#ifndef COPSE_TESTS_BENCH_INDEX_BENCH_H_
+#define COPSE_TESTS_BENCH_INDEX_BENCH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "index/forest.h"
+#include "index/metric.h"
+#include "index/vector_source.h"
+
+namespace copse {
+
+// How many rows a search may scan: a number of rows, or a share of all rows.
+struct ScanBudget {
+  double value = 0;
+  bool is_percent = false;
+
+  // Returns how many of `row_count` rows it is, rounded up, at least 1.
+  size_t RowCount(size_t row_count) const;
+};
+
+// Parses a list such as "1%,2%,4000". Fails with kInvalidArgument, naming the
+// entry, unless each is a positive number of rows or a percentage in (0, 100].
+absl::StatusOr<std::vector<ScanBudget>> ParseScanBudgets(
+    absl::string_view text);
+
+// Parses cosine, euclidean, dot, manhattan or hamming.
+absl::StatusOr<Metric> ParseMetric(absl::string_view name);
+absl::string_view MetricName(Metric metric);
+
+struct IndexBenchOptions {
+  std::string base_path;
+  std::string query_path;
+
+  // Rows of the base file to use, from its first on.
+  size_t row_count_max = std::numeric_limits<size_t>::max();
+
+  ForestOptions forest;
+  std::vector<ScanBudget> budgets;
+
+  // How many rows each timed search returns.
+  size_t neighbor_count = 10;
+
+  // As in SearchOptions; 0 is the library's default.
+  size_t rerank_count = 0;
+
+  // If not empty, what the timed searches found is written there: int64 of
+  // shape (budgets, queries, neighbor_count), -1 where fewer were found.
+  std::string neighbors_path;
+
+  // Called with a line before each step that takes long.
+  std::function<void(absl::string_view)> progress = [](absl::string_view) {};
+};
+
+// Recall counts, among the first k found, those whose distance is at most the
+// k-th true distance, over the k rows that there are to find.
+struct IndexBenchResult {
+  size_t row_budget = 0;
+  size_t rerank_count = 0;
+
+  // From the timed searches for k up to their neighbor_count; beyond it, from
+  // searches for 100 neighbors at the same budget, which are not timed.
+  double recall_at_1 = 0;
+  double recall_at_10 = 0;
+  double recall_at_100 = 0;
+
+  double queries_per_second = 0;
+  double p50_us = 0;
+  double p99_us = 0;
+
+  // Means over the timed searches.
+  double rows_scanned = 0;
+  double rows_reranked = 0;
+  double pages_read = 0;
+};
+
+struct IndexBenchReport {
+  std::string simd;
+  ForestOptions forest;
+  size_t rows = 0;
+  size_t queries = 0;
+  size_t dimension = 0;
+  size_t neighbor_count = 0;
+  double build_seconds = 0;
+  double truth_seconds = 0;
+  size_t pages = 0;
+
+  // The bytes of all pages per row: what the index takes beyond the vectors.
+  double bytes_per_vector = 0;
+
+  std::vector<IndexBenchResult> results;
+};
+
+// Fails with kInvalidArgument for options that make no sense and files that do
+// not fit together, with kInternal if a search returns a wrong distance or a
+// row twice, and with what the files and the library fail with.
+absl::StatusOr<IndexBenchReport> RunIndexBench(
+    const IndexBenchOptions& options);
+
+std::string ToTable(const IndexBenchReport& report);
+std::string ToJson(const IndexBenchReport& report);
+
+namespace internal {
+
+// Returns how many of the first `k` of `found` are at most as far as the last
+// of the first `k` of `truth`.
+size_t CountHits(std::span<const Neighbor> truth,
+                 std::span<const Neighbor> found, size_t k);
+
+// Returns the value that `share` of `values` do not exceed (nearest rank).
+// REQUIRES: !values.empty() and 0 < share <= 1
+double Percentile(std::vector<double> values, double share);
+
+}  // namespace internal
+}  // namespace copse
+
+#endif  // COPSE_TESTS_BENCH_INDEX_BENCH_H_
