@@ -1,0 +1,111 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// What callers say and learn about domains, commits and branches: plain values.
+
+#ifndef COPSE_VERSIONING_COMMIT_H_
+#define COPSE_VERSIONING_COMMIT_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+#include "index/metric.h"
+
+namespace copse {
+
+using Fingerprint = std::array<std::byte, 32>;
+using ProfileHash = std::array<std::byte, 32>;
+
+// What a domain fixes when it is created.
+struct DomainOptions {
+  std::string domain = {};
+  Metric metric = Metric::kCosine;
+
+  // In [1, kDimensionMax].
+  uint32_t dimension = 0;
+
+  // The embedding profile that makes vectors of texts, and its hash. Empty and
+  // zero for a domain that takes ready vectors only.
+  std::string embedding_profile = {};
+  ProfileHash profile_hash = {};
+
+  // The vector of a fixed probe text when the domain was created, so that a
+  // changed URL can be told from a changed model. Empty without a profile.
+  std::vector<float> probe_vector = {};
+
+  // Free text of the user, at most 4096 bytes.
+  std::string description = {};
+};
+
+struct DomainInfo {
+  DomainOptions options = {};
+  uint32_t domain_number = 0;
+  absl::Time create_time = {};
+  int64_t commit_count = 0;
+};
+
+struct SkippedDocument {
+  std::string document_id = {};
+  std::string message = {};
+};
+
+// What a push says about the commit it makes.
+struct CommitOptions {
+  std::string domain = {};
+  std::string commit = {};
+
+  // Empty to build from nothing. It must be complete.
+  std::string parent_commit = {};
+
+  // The branch to move to the commit; empty to move none.
+  std::string branch = {};
+
+  // If set, the commit is refused (kAborted, BRANCH_MOVED) unless the branch is
+  // at this commit when the push completes; an empty string means that the
+  // branch must not exist.
+  std::optional<std::string> expected_branch_commit = {};
+
+  // The database's own record, kept as given; each string at most 64 KiB.
+  std::optional<absl::Time> commit_time = {};
+  std::string author = {};
+  std::string message = {};
+};
+
+struct CommitInfo {
+  std::string domain = {};
+  std::string commit = {};
+  std::vector<std::string> parent_commits = {};
+  std::string branch = {};  // On which it was indexed; may be empty.
+  absl::Time create_time = {};
+  std::optional<absl::Time> commit_time = {};
+  std::string author = {};
+  std::string message = {};
+  int64_t document_count = 0;
+  int64_t vector_count = 0;
+  int64_t inserted_count = 0;  // Against the parent.
+  int64_t replaced_count = 0;
+  int64_t deleted_count = 0;
+  int64_t unknown_delete_count = 0;  // Deletes of IDs that were not there.
+  int64_t token_count = 0;           // Paid to the embedding provider.
+  int64_t written_size_bytes = 0;
+  std::vector<SkippedDocument> skipped_documents = {};
+  Fingerprint fingerprint = {};
+};
+
+struct BranchInfo {
+  std::string domain = {};
+  std::string branch = {};
+  std::string head_commit = {};
+  uint64_t version = 0;  // Grows by one with every move, from 1.
+  absl::Time update_time = {};
+};
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_COMMIT_H_

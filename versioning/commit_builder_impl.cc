@@ -1,0 +1,464 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "versioning/commit_builder_impl.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
+#include "versioning/fingerprint.h"
+#include "versioning/forest_record.h"
+#include "versioning/index_catalog.h"
+#include "versioning/keys.h"
+#include "versioning/live_set.h"
+#include "versioning/live_set_store.h"
+#include "versioning/row_record.h"
+#include "versioning/store_errors.h"
+#include "versioning/vector_check.h"
+
+namespace copse {
+namespace {
+
+// Documents of which the vectors are in memory twice.
+constexpr size_t kBatchDocumentCount = 256;
+
+// How large a batch of rows and texts grows before it is written.
+constexpr size_t kBatchSizeBytesMax = size_t{1} << 20;
+
+// Returns `status` with the document named in message and reason.
+absl::Status AnnotateDocument(const absl::Status& status,
+                              absl::string_view document_id) {
+  const std::string shown = ShownName(document_id);
+  const absl::Status annotated =
+      AnnotateStatus(status, absl::StrCat("document '", shown, "'"));
+  std::optional<ErrorReason> reason = ReasonOf(annotated);
+  if (!reason.has_value()) {
+    return annotated;
+  }
+  reason->metadata.emplace_back("document_id", shown);
+  return WithReason(annotated, reason->reason, reason->metadata);
+}
+
+LiveSet ToLiveSet(const std::vector<Ordinal>& ordinals) {
+  LiveSet set;
+  for (const Ordinal ordinal : ordinals) {
+    set.Add(ordinal);
+  }
+  return set;
+}
+
+absl::Status BeginPhase(
+    const std::function<absl::Status(CommitPhase)>& on_phase,
+    CommitPhase phase) {
+  return on_phase == nullptr ? absl::OkStatus() : on_phase(phase);
+}
+
+}  // namespace
+
+CommitBuilderImpl::CommitBuilderImpl(
+    std::shared_ptr<Domain> domain, CommitOptions options,
+    std::shared_ptr<const CommitReaderImpl> parent)
+    : domain_(std::move(domain)),
+      domain_options_(domain_->options()),
+      options_(std::move(options)),
+      parent_(std::move(parent)),
+      no_rows_(&domain_->context().index_memory),
+      parent_live_(parent_ == nullptr ? no_rows_ : parent_->live()),
+      parent_finder_(domain_->database(), domain_->number()),
+      batch_(domain_->database()) {}
+
+CommitBuilderImpl::~CommitBuilderImpl() { Release(); }
+
+void CommitBuilderImpl::Release() {
+  if (is_claimed_) {
+    domain_->Release(options_.commit);
+    is_claimed_ = false;
+  }
+}
+
+// ---- Operations ------------------------------------------------------------
+
+CommitBuilderImpl::IdHash CommitBuilderImpl::HashId(
+    absl::string_view document_id) {
+  id_hash_.Update(document_id);
+  const auto digest = id_hash_.Finish();
+  IdHash hash;
+  std::memcpy(hash.data(), digest.data(), sizeof(hash));
+  return hash;
+}
+
+absl::Status CommitBuilderImpl::CheckUsable() const {
+  COPSE_RETURN_IF_ERROR(broken_);
+  return domain_->CheckExists();
+}
+
+absl::StatusOr<std::optional<LiveDocument>> CommitBuilderImpl::FindInParent(
+    absl::string_view document_id) {
+  return parent_finder_.Find(document_id, parent_live_);
+}
+
+absl::StatusOr<bool> CommitBuilderImpl::TryUpsertUnchanged(
+    const Document& document) {
+  COPSE_RETURN_IF_ERROR(CheckUsable());
+  const absl::Status checked = CheckDocument(document);
+  if (!checked.ok()) {
+    return AnnotateDocument(checked, document.id);
+  }
+  COPSE_ASSIGN_OR_RETURN(const std::optional<LiveDocument> parent,
+                         FindInParent(document.id));
+  if (!parent.has_value() ||
+      parent->record.content_hash != HashContent(document)) {
+    return false;
+  }
+  outcomes_[HashId(document.id)] = {.parent_row = parent->ordinal,
+                                    .row = parent->ordinal,
+                                    .was_pushed = true};
+  return true;
+}
+
+absl::Status CommitBuilderImpl::Upsert(
+    std::span<const EmbeddedDocument> documents) {
+  COPSE_RETURN_IF_ERROR(CheckUsable());
+  while (!documents.empty()) {
+    const size_t count = std::min(documents.size(), kBatchDocumentCount);
+    const absl::Status status = UpsertBatch(documents.first(count));
+    if (!status.ok()) {
+      broken_ = domain_->ExplainError(status);
+      return broken_;
+    }
+    documents = documents.subspan(count);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CommitBuilderImpl::Delete(absl::string_view document_id) {
+  COPSE_RETURN_IF_ERROR(CheckUsable());
+  COPSE_RETURN_IF_ERROR(CheckDocumentId(document_id));
+  const auto [entry, is_new] = outcomes_.try_emplace(HashId(document_id));
+  Outcome& outcome = entry->second;
+  if (is_new) {
+    COPSE_ASSIGN_OR_RETURN(const std::optional<LiveDocument> parent,
+                           FindInParent(document_id));
+    outcome.parent_row = parent.has_value() ? parent->ordinal : kNoRow;
+  }
+  outcome.row = kNoRow;
+  outcome.is_unknown_delete =
+      outcome.parent_row == kNoRow && !outcome.was_pushed;
+  return absl::OkStatus();
+}
+
+absl::Status CommitBuilderImpl::Keep(absl::string_view document_id) {
+  COPSE_RETURN_IF_ERROR(CheckUsable());
+  outcomes_.erase(HashId(document_id));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> CommitBuilderImpl::Contains(
+    absl::string_view document_id) {
+  COPSE_RETURN_IF_ERROR(CheckUsable());
+  if (document_id.empty() || document_id.size() > kDocumentIdSizeBytesMax) {
+    return false;
+  }
+  const auto outcome = outcomes_.find(HashId(document_id));
+  if (outcome != outcomes_.end()) {
+    return outcome->second.row != kNoRow;
+  }
+  COPSE_ASSIGN_OR_RETURN(const std::optional<LiveDocument> parent,
+                         FindInParent(document_id));
+  return parent.has_value();
+}
+
+// ---- Rows ------------------------------------------------------------------
+
+absl::Status CommitBuilderImpl::CheckDocuments(
+    std::span<const EmbeddedDocument> documents) const {
+  for (const EmbeddedDocument& document : documents) {
+    absl::Status status = CheckDocument(*document.document);
+    if (status.ok()) {
+      status = CheckMetricVector(domain_->metric(), document.vector,
+                                 domain_->dimension());
+    }
+    if (!status.ok()) {
+      return AnnotateDocument(status, document.document->id);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CommitBuilderImpl::UpsertBatch(
+    std::span<const EmbeddedDocument> documents) {
+  COPSE_RETURN_IF_ERROR(CheckDocuments(documents));
+  std::vector<NewRow> rows;
+  rows.reserve(documents.size());
+  for (const EmbeddedDocument& document : documents) {
+    COPSE_ASSIGN_OR_RETURN(const std::optional<LiveDocument> parent,
+                           FindInParent(document.document->id));
+    const NewRow row = {.document = &document,
+                        .content_hash = HashContent(*document.document),
+                        .id_hash = HashId(document.document->id)};
+    Outcome& outcome = outcomes_[row.id_hash];
+    outcome = {.parent_row = parent.has_value() ? parent->ordinal : kNoRow,
+               .row = outcome.row,
+               .was_pushed = true};
+    if (parent.has_value() && parent->record.content_hash == row.content_hash) {
+      outcome.row = parent->ordinal;
+      // An earlier one of this call is not the last one.
+      std::erase_if(rows, [&row](const NewRow& earlier) {
+        return earlier.id_hash == row.id_hash;
+      });
+    } else {
+      rows.push_back(row);
+    }
+  }
+  return rows.empty() ? absl::OkStatus() : AppendRows(rows);
+}
+
+absl::Status CommitBuilderImpl::AppendRows(std::span<const NewRow> rows) {
+  std::vector<float> matrix;
+  matrix.reserve(rows.size() * domain_->dimension());
+  for (const NewRow& row : rows) {
+    const std::span<const float> vector = row.document->vector;
+    matrix.insert(matrix.end(), vector.begin(), vector.end());
+    if (domain_->metric() == Metric::kCosine) {
+      const absl::Status status =
+          NormalizeVector(std::span(matrix).last(vector.size()));
+      if (!status.ok()) {
+        return AnnotateDocument(status, row.document->document->id);
+      }
+    }
+  }
+  COPSE_ASSIGN_OR_RETURN(const uint64_t first_number,
+                         domain_->ordinals().Allocate(rows.size()));
+  const auto first = static_cast<Ordinal>(first_number);
+  COPSE_RETURN_IF_ERROR(domain_->AppendVectors(first, matrix));
+  if (!ranges_.empty() &&
+      ranges_.back().first + ranges_.back().count == first) {
+    ranges_.back().count += static_cast<uint32_t>(rows.size());
+  } else {
+    ranges_.push_back({first, static_cast<uint32_t>(rows.size())});
+  }
+  written_size_bytes_ += static_cast<int64_t>(matrix.size() * sizeof(float));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    PutRow(rows[i], first + static_cast<Ordinal>(i));
+    if (batch_.size_bytes() >= kBatchSizeBytesMax) {
+      COPSE_RETURN_IF_ERROR(Flush());
+    }
+  }
+  return absl::OkStatus();
+}
+
+void CommitBuilderImpl::PutRow(const NewRow& row, Ordinal ordinal) {
+  const Document& document = *row.document->document;
+  const uint32_t number = domain_->number();
+  const RowRecord record = {.document_id = document.id,
+                            .content_hash = row.content_hash,
+                            .type = document.type,
+                            .attributes = document.attributes,
+                            .has_text = document.text.has_value()};
+  batch_.Put(MetaTable::kRows, RowKey(number, ordinal), record.Encode());
+  batch_.Put(MetaTable::kDocuments, DocumentKey(number, document.id, ordinal),
+             DocumentRecord{.content_hash = row.content_hash}.Encode());
+  if (document.text.has_value()) {
+    domain_->texts().Put(row.content_hash, *document.text, batch_);
+  }
+  outcomes_[row.id_hash].row = ordinal;
+}
+
+absl::Status CommitBuilderImpl::Flush() {
+  if (batch_.empty()) {
+    return absl::OkStatus();
+  }
+  COPSE_RETURN_IF_ERROR(domain_->context().CheckFreeSpace());
+  written_size_bytes_ += static_cast<int64_t>(batch_.size_bytes());
+  COPSE_RETURN_IF_ERROR(domain_->Write(batch_, Durability::kUnsynced));
+  batch_.Clear();
+  return absl::OkStatus();
+}
+
+// ---- The commit ------------------------------------------------------------
+
+absl::StatusOr<CommitInfo> CommitBuilderImpl::Commit(
+    const CommitSummary& summary,
+    const std::function<absl::Status(CommitPhase)>& on_phase) {
+  COPSE_RETURN_IF_ERROR(CheckUsable());
+  absl::StatusOr<CommitInfo> info = CommitClaimed(summary, on_phase);
+  Release();
+  if (!info.ok()) {
+    broken_ = domain_->ExplainError(info.status());
+    return broken_;
+  }
+  broken_ = CommitExistsError(domain_->name(), options_.commit);
+  // Nothing can stop it any more.
+  BeginPhase(on_phase, CommitPhase::kDone).IgnoreError();
+  return info;
+}
+
+absl::StatusOr<CommitInfo> CommitBuilderImpl::CommitClaimed(
+    const CommitSummary& summary,
+    const std::function<absl::Status(CommitPhase)>& on_phase) {
+  COPSE_RETURN_IF_ERROR(BeginPhase(on_phase, CommitPhase::kAppending));
+  COPSE_RETURN_IF_ERROR(Flush());
+  COPSE_RETURN_IF_ERROR(BeginPhase(on_phase, CommitPhase::kSyncing));
+  if (!ranges_.empty()) {
+    COPSE_RETURN_IF_ERROR(domain_->vectors().Sync(ranges_));
+  }
+  COPSE_ASSIGN_OR_RETURN(Changes changes, CollectChanges(summary));
+  Manifest& manifest = changes.manifest;
+  COPSE_ASSIGN_OR_RETURN(manifest.live_set_number, PutLiveSet(changes, batch_));
+  std::optional<Fold> fold;
+  COPSE_ASSIGN_OR_RETURN(std::shared_ptr<const DomainForest> forest,
+                         PrepareForest(changes, on_phase, fold));
+  if (fold.has_value()) {
+    batch_.Put(MetaTable::kForests,
+               ForestKey(domain_->number(), forest->number()),
+               fold->record.Encode());
+    written_size_bytes_ += fold->record.written_size_bytes;
+  }
+  manifest.preferred_forest = forest == nullptr ? 0 : forest->number();
+  manifest.written_size_bytes =
+      written_size_bytes_ + static_cast<int64_t>(batch_.size_bytes());
+  COPSE_RETURN_IF_ERROR(BeginPhase(on_phase, CommitPhase::kPublishing));
+  Publication publication = {
+      .commit = options_.commit,
+      .manifest = manifest,
+      .required_commits = manifest.parent_commits,
+      .branch = options_.branch,
+      .expected_branch_commit = options_.expected_branch_commit,
+      .ordinal_end =
+          changes.live->empty() ? 0 : uint64_t{changes.live->Last()} + 1,
+      .batch = &batch_};
+  COPSE_ASSIGN_OR_RETURN(Manifest published,
+                         domain_->Publish(std::move(publication)));
+  batch_.Clear();
+  domain_->catalog().AddRows(published.live_set_number, changes.live);
+  if (fold.has_value()) {
+    domain_->catalog().AddForest(forest);
+  }
+  auto reader = std::make_shared<const CommitReaderImpl>(
+      domain_, options_.commit, std::move(published), changes.live,
+      std::move(forest));
+  CommitInfo info = reader->info();
+  domain_->context().pool.Put({domain_->number(), options_.commit},
+                              std::move(reader));
+  return info;
+}
+
+absl::StatusOr<CommitBuilderImpl::Changes> CommitBuilderImpl::CollectChanges(
+    const CommitSummary& summary) {
+  Changes changes;
+  Manifest& manifest = changes.manifest;
+  for (const auto& [hash, outcome] : outcomes_) {
+    const bool is_in_parent = outcome.parent_row != kNoRow;
+    const bool is_present = outcome.row != kNoRow;
+    manifest.unknown_delete_count += outcome.is_unknown_delete ? 1 : 0;
+    if (outcome.row == outcome.parent_row) {
+      continue;
+    }
+    manifest.inserted_count += !is_in_parent && is_present ? 1 : 0;
+    manifest.replaced_count += is_in_parent && is_present ? 1 : 0;
+    manifest.deleted_count += is_in_parent && !is_present ? 1 : 0;
+    if (is_present) {
+      changes.added.push_back(outcome.row);
+    }
+    if (is_in_parent) {
+      changes.removed.push_back(outcome.parent_row);
+    }
+  }
+  std::sort(changes.added.begin(), changes.added.end());
+  std::sort(changes.removed.begin(), changes.removed.end());
+  changes.live = std::make_shared<const RowSet>(
+      parent_live_.Edit(changes.added, changes.removed));
+  if (!options_.parent_commit.empty()) {
+    manifest.parent_commits = {options_.parent_commit};
+  }
+  manifest.branch = options_.branch;
+  manifest.commit_time = options_.commit_time;
+  manifest.author = options_.author;
+  manifest.message = options_.message;
+  manifest.document_count = changes.live->row_count();
+  manifest.vector_count = changes.live->row_count();
+  manifest.token_count = summary.token_count;
+  manifest.profile_hash = domain_options_->profile_hash;
+  manifest.skipped_documents = summary.skipped_documents;
+  COPSE_RETURN_IF_ERROR(SumFingerprint(changes, manifest.fingerprint_sum));
+  return changes;
+}
+
+absl::Status CommitBuilderImpl::SumFingerprint(const Changes& changes,
+                                               FingerprintSum& sum) {
+  if (parent_ != nullptr) {
+    sum = parent_->manifest().fingerprint_sum;
+  }
+  const auto for_each_row =
+      [this](
+          std::span<const Ordinal> ordinals,
+          const std::function<void(const RowRecord&)>& visit) -> absl::Status {
+    while (!ordinals.empty()) {
+      const size_t count = std::min(ordinals.size(), kBatchDocumentCount);
+      COPSE_ASSIGN_OR_RETURN(const std::vector<RowRecord> rows,
+                             ReadRows(domain_->database(), domain_->number(),
+                                      ordinals.first(count)));
+      std::for_each(rows.begin(), rows.end(), visit);
+      ordinals = ordinals.subspan(count);
+    }
+    return absl::OkStatus();
+  };
+  COPSE_RETURN_IF_ERROR(
+      for_each_row(changes.removed, [&sum](const RowRecord& row) {
+        sum.Remove(row.document_id, row.chunk, row.content_hash);
+      }));
+  return for_each_row(changes.added, [&sum](const RowRecord& row) {
+    sum.Add(row.document_id, row.chunk, row.content_hash);
+  });
+}
+
+absl::StatusOr<uint64_t> CommitBuilderImpl::PutLiveSet(const Changes& changes,
+                                                       MetaBatch& batch) {
+  const LiveSet added = ToLiveSet(changes.added);
+  const LiveSet removed = ToLiveSet(changes.removed);
+  const uint64_t parent =
+      parent_ == nullptr ? 0 : parent_->manifest().live_set_number;
+  COPSE_ASSIGN_OR_RETURN(
+      const WrittenLiveSet written,
+      domain_->live_sets().Write(
+          {.parent = parent, .added = &added, .removed = &removed}, batch));
+  return written.number;
+}
+
+absl::StatusOr<std::shared_ptr<const DomainForest>>
+CommitBuilderImpl::PrepareForest(
+    const Changes& changes,
+    const std::function<absl::Status(CommitPhase)>& on_phase,
+    std::optional<Fold>& fold) {
+  const uint64_t preferred =
+      parent_ == nullptr ? 0 : parent_->manifest().preferred_forest;
+  COPSE_ASSIGN_OR_RETURN(ForestChoice choice,
+                         ChooseForest(*domain_, *changes.live, preferred));
+  if (!choice.fold_is_due) {
+    return std::move(choice.forest);
+  }
+  COPSE_RETURN_IF_ERROR(BeginPhase(on_phase, CommitPhase::kFolding));
+  COPSE_RETURN_IF_ERROR(domain_->context().CheckFreeSpace());
+  COPSE_ASSIGN_OR_RETURN(
+      fold, FoldForest(*domain_, choice.forest.get(), *changes.live,
+                       changes.manifest.live_set_number));
+  return fold->forest;
+}
+
+}  // namespace copse

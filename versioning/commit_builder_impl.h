@@ -1,0 +1,137 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Writes a commit: rows as they come, under ordinals of its own, and the commit
+// itself at the end, in one write.
+
+#ifndef COPSE_VERSIONING_COMMIT_BUILDER_IMPL_H_
+#define COPSE_VERSIONING_COMMIT_BUILDER_IMPL_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "index/vector_source.h"
+#include "versioning/commit_builder.h"
+#include "versioning/commit_reader_impl.h"
+#include "versioning/domain.h"
+#include "versioning/fold.h"
+#include "versioning/meta_database.h"
+#include "versioning/row_reader.h"
+#include "versioning/row_set.h"
+#include "versioning/sha256.h"
+#include "versioning/vector_segments.h"
+
+namespace copse {
+
+// Thread safety: one thread at a time.
+class CommitBuilderImpl final : public CommitBuilder {
+ public:
+  // `parent` is null for a commit built from nothing.
+  // REQUIRES: domain->Claim(options.commit) succeeded; the builder releases it.
+  CommitBuilderImpl(std::shared_ptr<Domain> domain, CommitOptions options,
+                    std::shared_ptr<const CommitReaderImpl> parent);
+  ~CommitBuilderImpl() override;
+
+  const CommitOptions& options() const override { return options_; }
+  const DomainOptions& domain_options() const override {
+    return *domain_options_;
+  }
+
+  absl::StatusOr<bool> TryUpsertUnchanged(const Document& document) override;
+  absl::Status Upsert(std::span<const EmbeddedDocument> documents) override;
+  absl::Status Delete(absl::string_view document_id) override;
+  absl::Status Keep(absl::string_view document_id) override;
+  absl::StatusOr<bool> Contains(absl::string_view document_id) override;
+  absl::StatusOr<CommitInfo> Commit(
+      const CommitSummary& summary,
+      const std::function<absl::Status(CommitPhase)>& on_phase) override;
+
+ private:
+  // No ordinal: the greatest is never given (number_allocator.h).
+  static constexpr Ordinal kNoRow = 0xffffffff;
+
+  // 128 bits of a SHA-256: IDs come from outsiders, who could make a weaker
+  // hash collide and one document take the place of another.
+  using IdHash = std::array<uint64_t, 2>;
+
+  // What the push says about one document.
+  struct Outcome {
+    Ordinal parent_row = kNoRow;
+    Ordinal row = kNoRow;  // Absent, the parent's, or a new one.
+    bool was_pushed = false;
+    bool is_unknown_delete = false;
+  };
+
+  // A document of one call of Upsert() whose content is not the parent's.
+  struct NewRow {
+    const EmbeddedDocument* document;
+    ContentHash content_hash;
+    IdHash id_hash;
+  };
+
+  // What Commit() makes of the outcomes.
+  struct Changes {
+    std::vector<Ordinal> added;    // Ascending.
+    std::vector<Ordinal> removed;  // Ascending.
+    std::shared_ptr<const RowSet> live;
+    Manifest manifest;
+  };
+
+  IdHash HashId(absl::string_view document_id);
+  absl::Status CheckUsable() const;
+  absl::StatusOr<std::optional<LiveDocument>> FindInParent(
+      absl::string_view document_id);
+
+  absl::Status CheckDocuments(
+      std::span<const EmbeddedDocument> documents) const;
+  absl::Status UpsertBatch(std::span<const EmbeddedDocument> documents);
+  absl::Status AppendRows(std::span<const NewRow> rows);
+  void PutRow(const NewRow& row, Ordinal ordinal);
+  absl::Status Flush();
+
+  absl::StatusOr<Changes> CollectChanges(const CommitSummary& summary);
+  absl::Status SumFingerprint(const Changes& changes, FingerprintSum& sum);
+  absl::StatusOr<CommitInfo> CommitClaimed(
+      const CommitSummary& summary,
+      const std::function<absl::Status(CommitPhase)>& on_phase);
+  absl::StatusOr<std::shared_ptr<const DomainForest>> PrepareForest(
+      const Changes& changes,
+      const std::function<absl::Status(CommitPhase)>& on_phase,
+      std::optional<Fold>& fold);
+  absl::StatusOr<uint64_t> PutLiveSet(const Changes& changes, MetaBatch& batch);
+  void Release();
+
+  const std::shared_ptr<Domain> domain_;
+  const std::shared_ptr<const DomainOptions> domain_options_;
+  const CommitOptions options_;
+  const std::shared_ptr<const CommitReaderImpl> parent_;
+  const RowSet no_rows_;
+  const RowSet& parent_live_;
+
+  bool is_claimed_ = true;
+  // Why the builder can only be destroyed.
+  absl::Status broken_;
+  Sha256 id_hash_;
+  DocumentFinder parent_finder_;
+  absl::flat_hash_map<IdHash, Outcome> outcomes_;
+
+  // Rows that are not written yet; their vectors are.
+  MetaBatch batch_;
+  std::vector<OrdinalRange> ranges_;  // Appended, not synced.
+  int64_t written_size_bytes_ = 0;
+};
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_COMMIT_BUILDER_IMPL_H_

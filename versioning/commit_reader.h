@@ -1,0 +1,111 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reads one commit, exactly as of that commit.
+//
+//   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<const CommitReader> reader,
+//                          store.OpenCommit("admin/books", "9f31c07a"));
+//   COPSE_ASSIGN_OR_RETURN(DocumentSearchResult result,
+//                          reader->Search({.query = vector}));
+
+#ifndef COPSE_VERSIONING_COMMIT_READER_H_
+#define COPSE_VERSIONING_COMMIT_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "index/forest.h"
+#include "versioning/commit.h"
+#include "versioning/document.h"
+
+namespace copse {
+
+struct DocumentSearchOptions {
+  // Of the domain's dimension.
+  std::span<const float> query = {};
+
+  // In [1, 10000].
+  size_t neighbor_count = 10;
+
+  // See SearchOptions. 0 means the default.
+  size_t row_budget = 0;
+  size_t rerank_count = 0;
+
+  // Whether to compare with every row instead of using the forest.
+  bool exact = false;
+
+  // If not empty, only documents of one of these types are returned.
+  std::vector<std::string> types = {};
+
+  // If not empty, this document is not returned.
+  std::string excluded_document_id = {};
+};
+
+struct DocumentNeighbor {
+  std::string document_id = {};
+  std::string type = {};
+  uint32_t chunk = 0;
+  float distance = 0;  // In the domain's metric, see index/metric.h.
+  ContentHash content_hash = {};
+};
+
+struct DocumentSearchResult {
+  // Ascending by (distance, bytes of the ID); one entry for each document.
+  std::vector<DocumentNeighbor> neighbors = {};
+  SearchWork work = {};
+};
+
+// A document as it is stored at a commit.
+struct StoredDocument {
+  std::string id = {};
+  std::string type = {};
+  Attributes attributes = {};
+  uint32_t chunk = 0;
+  ContentHash content_hash = {};
+  std::optional<std::string> text = {};  // Only where asked for and given.
+  std::vector<float> vector = {};        // Only where asked for.
+};
+
+struct ReadMask {
+  bool text = false;
+  bool vector = false;
+};
+
+// Thread safety: any number of threads may use one CommitReader. It stays valid
+// and unchanged while it exists, even if the commit is deleted.
+class CommitReader {
+ public:
+  virtual ~CommitReader() = default;
+
+  virtual const CommitInfo& info() const = 0;
+  virtual const DomainOptions& domain_options() const = 0;
+
+  // Fails with kInvalidArgument for a query of another dimension or with
+  // components that are not finite, and kDataLoss naming what is damaged.
+  virtual absl::StatusOr<DocumentSearchResult> Search(
+      const DocumentSearchOptions& options) const = 0;
+
+  // Returns nullopt if the commit does not hold `document_id`.
+  virtual absl::StatusOr<std::optional<StoredDocument>> GetDocument(
+      absl::string_view document_id, ReadMask mask) const = 0;
+
+  // Calls `visit` with each document of the commit in ascending order of the
+  // bytes of their IDs; stops at the first status that is not OK.
+  virtual absl::Status ForEachDocument(
+      ReadMask mask,
+      const std::function<absl::Status(const StoredDocument&)>& visit)
+      const = 0;
+};
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_COMMIT_READER_H_

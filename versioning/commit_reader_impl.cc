@@ -1,0 +1,263 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "versioning/commit_reader_impl.h"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/mutex.h"
+#include "index/util/status_macros.h"
+#include "versioning/document_search.h"
+#include "versioning/keys.h"
+#include "versioning/meta_database.h"
+#include "versioning/row_reader.h"
+#include "versioning/row_record.h"
+#include "versioning/storage_errors.h"
+#include "versioning/store_errors.h"
+
+namespace copse {
+namespace {
+
+// How many documents an export reads at once; what bounds its memory.
+constexpr size_t kBatchDocumentCount = 128;
+
+size_t InfoSizeBytes(const Manifest& manifest) {
+  size_t size = sizeof(CommitReaderImpl) + manifest.author.size() +
+                manifest.message.size();
+  for (const SkippedDocument& skipped : manifest.skipped_documents) {
+    size += sizeof(SkippedDocument) + skipped.document_id.size() +
+            skipped.message.size();
+  }
+  return 2 * size;  // Manifest and info hold the same.
+}
+
+size_t TailSizeBytes(const std::vector<Ordinal>& tail,
+                     const std::vector<Ordinal>& removed) {
+  // A RowBitmap takes at most 512 bytes and a pointer for each row.
+  return sizeof(CommitTail) + tail.size() * sizeof(Ordinal) +
+         removed.size() * 64;
+}
+
+}  // namespace
+
+CommitTail::CommitTail(MemoryCounter& memory, std::vector<Ordinal> tail_rows,
+                       const std::vector<Ordinal>& removed_rows)
+    : tail(std::move(tail_rows)),
+      charge(&memory, TailSizeBytes(tail, removed_rows)) {
+  for (const Ordinal ordinal : removed_rows) {
+    removed.Add(ordinal);
+  }
+}
+
+CommitReaderImpl::CommitReaderImpl(std::shared_ptr<Domain> domain,
+                                   std::string commit, Manifest manifest,
+                                   std::shared_ptr<const RowSet> live,
+                                   std::shared_ptr<const DomainForest> forest)
+    : domain_(std::move(domain)),
+      options_(domain_->options()),
+      manifest_(std::move(manifest)),
+      info_(manifest_.ToInfo(domain_->name(), commit)),
+      live_(std::move(live)),
+      forest_(std::move(forest)),
+      charge_(&domain_->context().index_memory, InfoSizeBytes(manifest_)) {}
+
+absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> CommitReaderImpl::Load(
+    const std::shared_ptr<Domain>& domain, absl::string_view commit) {
+  const auto annotate = [commit](const absl::Status& status) {
+    return AnnotateStatus(status,
+                          absl::StrCat("commit '", ShownName(commit), "'"));
+  };
+  COPSE_ASSIGN_OR_RETURN(Manifest manifest, domain->GetManifest(commit));
+  std::shared_ptr<const DomainForest> forest;
+  if (manifest.preferred_forest != 0) {
+    absl::StatusOr<std::shared_ptr<const DomainForest>> loaded =
+        domain->catalog().LoadForest(manifest.preferred_forest);
+    if (!loaded.ok()) {
+      return annotate(loaded.status());
+    }
+    forest = *std::move(loaded);
+  }
+  absl::StatusOr<std::shared_ptr<const RowSet>> live =
+      domain->catalog().LoadRows(
+          manifest.live_set_number,
+          forest == nullptr ? nullptr : &forest->covered());
+  if (!live.ok()) {
+    return annotate(live.status());
+  }
+  if ((*live)->row_count() != manifest.vector_count) {
+    return annotate(DataDamagedError(
+        absl::StrCat("live set ", manifest.live_set_number),
+        absl::StrCat("has ", (*live)->row_count(), " rows, expected ",
+                     manifest.vector_count, " as in the manifest")));
+  }
+  return std::make_shared<const CommitReaderImpl>(
+      domain, std::string(commit), std::move(manifest), *std::move(live),
+      std::move(forest));
+}
+
+std::shared_ptr<const CommitTail> CommitReaderImpl::GetTail() const {
+  MutexLock lock(mutex_);
+  if (tail_ == nullptr) {
+    std::vector<Ordinal> tail;
+    std::vector<Ordinal> removed;
+    if (forest_ == nullptr) {
+      tail = live_->ToVector();
+    } else {
+      RowSet::Compare(*live_, forest_->covered(), &tail, &removed);
+    }
+    tail_ = std::make_shared<const CommitTail>(domain_->context().index_memory,
+                                               std::move(tail), removed);
+  }
+  return tail_;
+}
+
+absl::Status CommitReaderImpl::LoadTypes() const {
+  {
+    MutexLock lock(mutex_);
+    if (has_types_) {
+      return absl::OkStatus();
+    }
+  }
+  const auto read = [this](std::span<const Ordinal> ordinals,
+                           TypeIndex::Visit visit) {
+    return ReadTypes(domain_->database(), domain_->number(), ordinals, visit);
+  };
+  COPSE_RETURN_IF_ERROR(domain_->types().Extend(*live_, read));
+  if (forest_ != nullptr) {
+    COPSE_RETURN_IF_ERROR(domain_->types().Extend(forest_->covered(), read));
+  }
+  MutexLock lock(mutex_);
+  has_types_ = true;
+  return absl::OkStatus();
+}
+
+void CommitReaderImpl::ReleasePages() const {
+  if (forest_ != nullptr) {
+    forest_->ReleasePages();
+  }
+  std::shared_ptr<const CommitTail> tail;
+  MutexLock lock(mutex_);
+  tail.swap(tail_);
+}
+
+absl::StatusOr<DocumentSearchResult> CommitReaderImpl::Search(
+    const DocumentSearchOptions& options) const {
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  absl::StatusOr<DocumentSearchResult> result = SearchDocuments(*this, options);
+  domain_->context().pool.Trim();
+  if (!result.ok()) {
+    return domain_->ExplainError(result.status());
+  }
+  return result;
+}
+
+absl::StatusOr<std::optional<StoredDocument>> CommitReaderImpl::GetDocument(
+    absl::string_view document_id, ReadMask mask) const {
+  absl::StatusOr<std::optional<StoredDocument>> document =
+      FindDocument(document_id, mask);
+  // Asked afterwards: a deleted domain looks like one without documents.
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  return document;
+}
+
+absl::Status CommitReaderImpl::ForEachDocument(
+    ReadMask mask,
+    const std::function<absl::Status(const StoredDocument&)>& visit) const {
+  const absl::Status status = VisitDocuments(mask, visit);
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  return status;
+}
+
+absl::StatusOr<StoredDocument> CommitReaderImpl::ToDocument(
+    Ordinal ordinal, RowRecord row, ReadMask mask) const {
+  StoredDocument document = {.id = std::move(row.document_id),
+                             .type = std::move(row.type),
+                             .attributes = std::move(row.attributes),
+                             .chunk = row.chunk,
+                             .content_hash = row.content_hash,
+                             .text = std::nullopt,
+                             .vector = {}};
+  if (mask.text && row.has_text) {
+    COPSE_ASSIGN_OR_RETURN(document.text,
+                           domain_->texts().Get(row.content_hash));
+  }
+  if (mask.vector) {
+    COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+                           domain_->vectors().Read(ordinal));
+    document.vector.assign(vector.begin(), vector.end());
+  }
+  return document;
+}
+
+absl::StatusOr<std::optional<StoredDocument>> CommitReaderImpl::FindDocument(
+    absl::string_view document_id, ReadMask mask) const {
+  if (document_id.empty() || document_id.size() > kDocumentIdSizeBytesMax) {
+    return std::nullopt;
+  }
+  DocumentFinder finder(domain_->database(), domain_->number());
+  COPSE_ASSIGN_OR_RETURN(const std::optional<LiveDocument> found,
+                         finder.Find(document_id, *live_));
+  if (!found.has_value()) {
+    return std::nullopt;
+  }
+  const Ordinal ordinal = found->ordinal;
+  COPSE_ASSIGN_OR_RETURN(
+      std::vector<RowRecord> rows,
+      ReadRows(domain_->database(), domain_->number(), {&ordinal, 1}));
+  return ToDocument(ordinal, std::move(rows.front()), mask);
+}
+
+absl::Status CommitReaderImpl::VisitDocuments(
+    ReadMask mask,
+    const std::function<absl::Status(const StoredDocument&)>& visit) const {
+  int64_t row_count = 0;
+  std::vector<Ordinal> batch;
+  const auto visit_batch = [&]() -> absl::Status {
+    COPSE_ASSIGN_OR_RETURN(
+        std::vector<RowRecord> rows,
+        ReadRows(domain_->database(), domain_->number(), batch));
+    for (size_t i = 0; i < batch.size(); ++i) {
+      COPSE_ASSIGN_OR_RETURN(const StoredDocument document,
+                             ToDocument(batch[i], std::move(rows[i]), mask));
+      COPSE_RETURN_IF_ERROR(visit(document));
+    }
+    row_count += static_cast<int64_t>(batch.size());
+    batch.clear();
+    return absl::OkStatus();
+  };
+  MetaCursor cursor = domain_->database().NewCursor(
+      MetaTable::kDocuments, PrefixRange(DomainPrefix(domain_->number())));
+  for (cursor.SeekToFirst(); cursor.Valid(); cursor.Next()) {
+    COPSE_ASSIGN_OR_RETURN(const DocumentKeyParts parts,
+                           ParseDocumentKey(cursor.key()));
+    if (!live_->Contains(parts.ordinal)) {
+      continue;
+    }
+    batch.push_back(parts.ordinal);
+    if (batch.size() == kBatchDocumentCount) {
+      COPSE_RETURN_IF_ERROR(visit_batch());
+    }
+  }
+  COPSE_RETURN_IF_ERROR(cursor.status());
+  COPSE_RETURN_IF_ERROR(visit_batch());
+  if (row_count != live_->row_count()) {
+    return DataDamagedError(
+        absl::StrCat("documents of commit '", ShownName(info_.commit), "'"),
+        absl::StrCat("found ", row_count, ", expected ", live_->row_count()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace copse

@@ -1,0 +1,111 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// An opened commit: its manifest, live set, forest, and what it adds to the
+// forest (tail) and takes from it (removed). Live set and forest are shared
+// with the commits it is related to, so that opening a commit whose parent is
+// loaded costs their difference.
+
+#ifndef COPSE_VERSIONING_COMMIT_READER_IMPL_H_
+#define COPSE_VERSIONING_COMMIT_READER_IMPL_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "index/row_bitmap.h"
+#include "index/util/mutex.h"
+#include "index/vector_source.h"
+#include "versioning/commit_reader.h"
+#include "versioning/domain.h"
+#include "versioning/domain_forest.h"
+#include "versioning/manifest.h"
+#include "versioning/memory_counter.h"
+#include "versioning/row_record.h"
+#include "versioning/row_set.h"
+
+namespace copse {
+
+// How a commit differs from the covered set of its forest.
+struct CommitTail {
+  CommitTail(MemoryCounter& memory, std::vector<Ordinal> tail_rows,
+             const std::vector<Ordinal>& removed_rows);
+
+  std::vector<Ordinal> tail;  // Ascending; all rows without a forest.
+  RowBitmap removed;
+  MemoryCharge charge;
+};
+
+// Thread safety: any number of threads may use one CommitReaderImpl.
+class CommitReaderImpl final : public CommitReader {
+ public:
+  // `forest` is null for a commit that has none. REQUIRES: `live` and `forest`
+  // are those of `manifest`.
+  CommitReaderImpl(std::shared_ptr<Domain> domain, std::string commit,
+                   Manifest manifest, std::shared_ptr<const RowSet> live,
+                   std::shared_ptr<const DomainForest> forest);
+
+  // Reads the commit. Fails with kNotFound, COMMIT_NOT_FOUND, and kDataLoss,
+  // DATA_DAMAGED.
+  static absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> Load(
+      const std::shared_ptr<Domain>& domain, absl::string_view commit);
+
+  const Manifest& manifest() const { return manifest_; }
+  const RowSet& live() const { return *live_; }
+  const std::shared_ptr<const DomainForest>& forest() const { return forest_; }
+  Domain& domain() const { return *domain_; }
+
+  // Returns tail and removed rows, which the first call works out.
+  std::shared_ptr<const CommitTail> GetTail() const;
+
+  // Makes the types of all live rows known to domain().types().
+  absl::Status LoadTypes() const;
+
+  // Lets go of what a search can get again.
+  void ReleasePages() const;
+
+  const CommitInfo& info() const override { return info_; }
+  const DomainOptions& domain_options() const override { return *options_; }
+  absl::StatusOr<DocumentSearchResult> Search(
+      const DocumentSearchOptions& options) const override;
+  absl::StatusOr<std::optional<StoredDocument>> GetDocument(
+      absl::string_view document_id, ReadMask mask) const override;
+  absl::Status ForEachDocument(
+      ReadMask mask,
+      const std::function<absl::Status(const StoredDocument&)>& visit)
+      const override;
+
+ private:
+  // One at a time, because a text may have many megabytes.
+  absl::StatusOr<StoredDocument> ToDocument(Ordinal ordinal, RowRecord row,
+                                            ReadMask mask) const;
+  absl::StatusOr<std::optional<StoredDocument>> FindDocument(
+      absl::string_view document_id, ReadMask mask) const;
+  absl::Status VisitDocuments(
+      ReadMask mask,
+      const std::function<absl::Status(const StoredDocument&)>& visit) const;
+
+  const std::shared_ptr<Domain> domain_;
+  const std::shared_ptr<const DomainOptions> options_;
+  const Manifest manifest_;
+  const CommitInfo info_;
+  const std::shared_ptr<const RowSet> live_;
+  const std::shared_ptr<const DomainForest> forest_;
+  const MemoryCharge charge_;
+
+  mutable Mutex mutex_;
+  mutable std::shared_ptr<const CommitTail> tail_ ABSL_GUARDED_BY(mutex_);
+  mutable bool has_types_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_COMMIT_READER_IMPL_H_

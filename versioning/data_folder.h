@@ -1,0 +1,95 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// The data folder: what lies where, whose it is, and of which format.
+//
+//   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<DataFolder> folder,
+//                          DataFolder::Open("/var/lib/copse"));
+//   COPSE_ASSIGN_OR_RETURN(auto database,
+//                          MetaDatabase::Open({.folder =
+//                          folder->meta_path()}));
+//   COPSE_RETURN_IF_ERROR(folder->MarkReady());
+//
+//   LOCK             held with flock(2) while open; holds the process number
+//   FORMAT           four lines of text: "copse data folder", "format 1",
+//                    "state new" or "state ready", and "checksum " with the
+//                    XXH3-64 of the lines before it in 16 hex digits
+//   meta/            the RocksDB database
+//   domains/<n>/     the segment files of domain number n, in decimal
+//
+// Invariants:
+//
+// * FORMAT is written before anything else but LOCK and says "ready" only when
+//   meta/ is complete. So a start that was cut short is told from a lost
+//   database, and a folder that belongs to somebody else is never written to.
+// * One process has the folder open. The lock ends with the process, however
+//   it ends.
+
+#ifndef COPSE_VERSIONING_DATA_FOLDER_H_
+#define COPSE_VERSIONING_DATA_FOLDER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "versioning/files.h"
+
+namespace copse {
+
+// The version of the data folder that this build writes, and the newest that
+// it reads.
+inline constexpr uint32_t kDataFormatVersion = 1;
+
+// Thread safety: immutable but for MarkReady(), which one thread calls.
+class DataFolder {
+ public:
+  // Opens `path`, creating it if it does not exist. Fails with
+  //
+  //   kFailedPrecondition, DATA_FOLDER_LOCKED   naming the other process;
+  //   kFailedPrecondition, DATA_FOLDER_FOREIGN  it holds files, but no FORMAT;
+  //   kUnimplemented, DATA_FORMAT_NEWER         a newer copse wrote it;
+  //   kDataLoss, DATA_DAMAGED                   FORMAT is damaged, or meta/ is
+  //                                             missing from a ready folder;
+  //   kResourceExhausted, DISK_FULL             no space for FORMAT.
+  static absl::StatusOr<std::unique_ptr<DataFolder>> Open(
+      const std::string& path);
+
+  DataFolder(const DataFolder&) = delete;
+  DataFolder& operator=(const DataFolder&) = delete;
+
+  // Says that meta/ is complete. Without effect if that was said before.
+  absl::Status MarkReady();
+
+  const std::string& path() const { return path_; }
+  std::string meta_path() const { return path_ + "/meta"; }
+  std::string DomainPath(uint32_t domain_number) const;
+
+  // Creates the folder of a domain, durably, unless it exists.
+  absl::Status CreateDomainFolder(uint32_t domain_number) const;
+
+  // Removes the folder of a domain; a missing one is no error.
+  absl::Status RemoveDomainFolder(uint32_t domain_number) const;
+
+  // Returns the numbers of the domains that have a folder, ascending.
+  absl::StatusOr<std::vector<uint32_t>> ListDomainFolders() const;
+
+  // Returns the free bytes of the disk.
+  absl::StatusOr<int64_t> FreeSizeBytes() const;
+
+ private:
+  DataFolder(std::string path, FileDescriptor lock)
+      : path_(std::move(path)), lock_(std::move(lock)) {}
+
+  std::string path_;
+  FileDescriptor lock_;
+  bool is_ready_ = false;
+};
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_DATA_FOLDER_H_

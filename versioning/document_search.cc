@@ -1,0 +1,322 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "versioning/document_search.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+
+#include "index/exact_search.h"
+#include "index/forest.h"
+#include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
+#include "versioning/commit_reader_impl.h"
+#include "versioning/row_reader.h"
+#include "versioning/row_record.h"
+#include "versioning/type_index.h"
+#include "versioning/vector_check.h"
+
+namespace copse {
+namespace {
+
+// More rows than are wanted are asked for, so that one tie or an excluded
+// document at the end does not cost a second round.
+constexpr size_t kExtraRowCount = 8;
+
+// How much more is asked for in the next round.
+constexpr size_t kGrowth = 8;
+
+// A forest's answer is not exact anyway: after these rounds its ties are taken
+// as they come.
+constexpr int kForestRoundCountMax = 3;
+
+// What a search looks at with the default row budget of a forest, for the
+// choice between forest and exact scan.
+constexpr size_t kRowBudgetDefault = 4096;
+
+bool IsNearer(const Neighbor& left, const Neighbor& right) {
+  return left.distance < right.distance ||
+         (left.distance == right.distance && left.ordinal < right.ordinal);
+}
+
+// Rows near the query, ascending by (distance, ordinal).
+struct Candidates {
+  std::vector<Neighbor> rows;
+  bool complete = false;  // There are no others.
+};
+
+// One search. Each round asks for more rows.
+class DocumentSearch {
+ public:
+  DocumentSearch(const CommitReaderImpl& reader,
+                 const DocumentSearchOptions& options)
+      : reader_(reader), domain_(reader.domain()), options_(options) {}
+
+  absl::StatusOr<DocumentSearchResult> Run();
+
+ private:
+  absl::Status CheckOptions() const;
+  absl::Status PrepareTypes();
+  absl::Status FindExcluded();
+
+  // Whether the type of row `ordinal` is asked for.
+  bool IsOfType(Ordinal ordinal) const {
+    return options_.types.empty() ||
+           std::binary_search(type_numbers_.begin(), type_numbers_.end(),
+                              domain_.types().TypeOf(ordinal));
+  }
+
+  // Decides between forest and exact scan, and collects the rows of the latter.
+  absl::Status PreparePlan();
+
+  absl::StatusOr<Candidates> Find(size_t row_count);
+
+  // Puts into result_ the first documents of `candidates`. Returns whether
+  // these are surely the nearest, or nothing more can be found.
+  absl::StatusOr<bool> Resolve(const Candidates& candidates);
+
+  // Appends the documents of `rows`, which are all at one distance or in
+  // ascending order of it.
+  absl::Status Append(std::span<const Neighbor> rows,
+                      absl::flat_hash_set<std::string>& found);
+
+  const CommitReaderImpl& reader_;
+  Domain& domain_;
+  const DocumentSearchOptions& options_;
+
+  std::vector<uint32_t> type_numbers_;  // Ascending.
+  std::optional<Ordinal> excluded_;
+  std::shared_ptr<const CommitTail> tail_;
+  std::shared_ptr<const TypedRows> typed_rows_;
+  std::shared_ptr<const Forest> forest_;  // Null: scan_rows_ are all there are.
+  std::vector<Ordinal> scan_rows_;
+  DocumentSearchResult result_;
+};
+
+absl::Status DocumentSearch::CheckOptions() const {
+  if (options_.neighbor_count < 1 ||
+      options_.neighbor_count > kNeighborCountMax) {
+    return WithReason(absl::InvalidArgumentError(absl::StrCat(
+                          "neighbor_count is ", options_.neighbor_count,
+                          ", expected 1 to ", kNeighborCountMax)),
+                      "NEIGHBOR_COUNT_INVALID",
+                      {{"found", absl::StrCat(options_.neighbor_count)},
+                       {"wanted", absl::StrCat("1 to ", kNeighborCountMax)}});
+  }
+  return CheckMetricVector(domain_.metric(), options_.query,
+                           domain_.dimension());
+}
+
+absl::Status DocumentSearch::PrepareTypes() {
+  if (options_.types.empty()) {
+    return absl::OkStatus();
+  }
+  COPSE_RETURN_IF_ERROR(reader_.LoadTypes());
+  for (const std::string& type : options_.types) {
+    const std::optional<uint32_t> number = domain_.types().Find(type);
+    if (number.has_value()) {
+      type_numbers_.push_back(*number);
+    }
+  }
+  std::sort(type_numbers_.begin(), type_numbers_.end());
+  type_numbers_.erase(std::unique(type_numbers_.begin(), type_numbers_.end()),
+                      type_numbers_.end());
+  return absl::OkStatus();
+}
+
+absl::Status DocumentSearch::FindExcluded() {
+  if (options_.excluded_document_id.empty()) {
+    return absl::OkStatus();
+  }
+  DocumentFinder finder(domain_.database(), domain_.number());
+  COPSE_ASSIGN_OR_RETURN(
+      const std::optional<LiveDocument> found,
+      finder.Find(options_.excluded_document_id, reader_.live()));
+  if (found.has_value()) {
+    excluded_ = found->ordinal;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DocumentSearch::PreparePlan() {
+  const std::shared_ptr<const DomainForest>& forest = reader_.forest();
+  if (options_.exact || forest == nullptr) {
+    reader_.live().ForEach([this](Ordinal ordinal) {
+      if (IsOfType(ordinal)) {
+        scan_rows_.push_back(ordinal);
+      }
+    });
+    return absl::OkStatus();
+  }
+  tail_ = reader_.GetTail();
+  for (const Ordinal ordinal : tail_->tail) {
+    if (IsOfType(ordinal)) {
+      scan_rows_.push_back(ordinal);
+    }
+  }
+  if (!options_.types.empty()) {
+    typed_rows_ = forest->RowsOfTypes(type_numbers_, domain_.types());
+    const size_t budget =
+        options_.row_budget == 0 ? kRowBudgetDefault : options_.row_budget;
+    const auto typed_count = static_cast<size_t>(typed_rows_->rows.row_count());
+    if (typed_count == typed_rows_->list.size() && typed_count / 4 <= budget) {
+      for (const Ordinal ordinal : typed_rows_->list) {
+        if (!tail_->removed.Contains(ordinal)) {
+          scan_rows_.push_back(ordinal);
+        }
+      }
+      return absl::OkStatus();
+    }
+  }
+  COPSE_ASSIGN_OR_RETURN(forest_, forest->Open());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
+  Candidates candidates;
+  COPSE_ASSIGN_OR_RETURN(candidates.rows,
+                         ExactSearch(domain_.metric(), domain_.vectors(),
+                                     scan_rows_, options_.query, row_count));
+  result_.work.rows_scanned += static_cast<int64_t>(scan_rows_.size());
+  candidates.complete = scan_rows_.size() <= row_count;
+  if (forest_ == nullptr) {
+    return candidates;
+  }
+  const SearchOptions options = {
+      .neighbor_count = row_count,
+      .row_budget = options_.row_budget,
+      .rerank_count = options_.rerank_count == 0
+                          ? 0
+                          : std::max(options_.rerank_count, row_count),
+      .allowed = typed_rows_ == nullptr ? nullptr : &typed_rows_->rows,
+      .excluded = tail_->removed.empty() ? nullptr : &tail_->removed};
+  COPSE_ASSIGN_OR_RETURN(const std::vector<Neighbor> neighbors,
+                         forest_->Search(domain_.vectors(), options_.query,
+                                         options, &result_.work));
+  candidates.complete = candidates.complete && neighbors.size() < row_count;
+  const size_t tail_size = candidates.rows.size();
+  candidates.rows.insert(candidates.rows.end(), neighbors.begin(),
+                         neighbors.end());
+  std::inplace_merge(
+      candidates.rows.begin(),
+      candidates.rows.begin() + static_cast<std::ptrdiff_t>(tail_size),
+      candidates.rows.end(), IsNearer);
+  if (candidates.rows.size() > row_count) {
+    candidates.rows.resize(row_count);
+    candidates.complete = false;
+  }
+  return candidates;
+}
+
+absl::Status DocumentSearch::Append(std::span<const Neighbor> rows,
+                                    absl::flat_hash_set<std::string>& found) {
+  std::vector<Ordinal> ordinals;
+  std::vector<float> distances;
+  for (const Neighbor& row : rows) {
+    if (row.ordinal != excluded_) {
+      ordinals.push_back(row.ordinal);
+      distances.push_back(row.distance);
+    }
+  }
+  COPSE_ASSIGN_OR_RETURN(
+      std::vector<RowRecord> records,
+      ReadRows(domain_.database(), domain_.number(), ordinals));
+  for (size_t i = 0; i < records.size(); ++i) {
+    RowRecord& record = records[i];
+    // Of the chunks of a document only the nearest counts.
+    if (!found.insert(record.document_id).second) {
+      continue;
+    }
+    result_.neighbors.push_back({.document_id = std::move(record.document_id),
+                                 .type = std::move(record.type),
+                                 .chunk = record.chunk,
+                                 .distance = distances[i],
+                                 .content_hash = record.content_hash});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> DocumentSearch::Resolve(const Candidates& candidates) {
+  const std::vector<Neighbor>& rows = candidates.rows;
+  result_.neighbors.clear();
+  absl::flat_hash_set<std::string> found;
+  size_t first = 0;
+  while (first < rows.size() &&
+         result_.neighbors.size() < options_.neighbor_count) {
+    // As many as are missing, and all at the distance of the last of these.
+    size_t last = std::min(rows.size(), first + options_.neighbor_count -
+                                            result_.neighbors.size());
+    while (last < rows.size() &&
+           rows[last].distance == rows[last - 1].distance) {
+      ++last;
+    }
+    if (last == rows.size() && !candidates.complete) {
+      return false;
+    }
+    COPSE_RETURN_IF_ERROR(
+        Append(std::span(rows).subspan(first, last - first), found));
+    first = last;
+  }
+  std::sort(result_.neighbors.begin(), result_.neighbors.end(),
+            [](const DocumentNeighbor& left, const DocumentNeighbor& right) {
+              return left.distance < right.distance ||
+                     (left.distance == right.distance &&
+                      left.document_id < right.document_id);
+            });
+  if (result_.neighbors.size() > options_.neighbor_count) {
+    result_.neighbors.resize(options_.neighbor_count);
+  }
+  return result_.neighbors.size() == options_.neighbor_count ||
+         candidates.complete;
+}
+
+absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
+  COPSE_RETURN_IF_ERROR(CheckOptions());
+  COPSE_RETURN_IF_ERROR(PrepareTypes());
+  if (!options_.types.empty() && type_numbers_.empty()) {
+    return std::move(result_);  // No row of the domain has such a type.
+  }
+  COPSE_RETURN_IF_ERROR(FindExcluded());
+  COPSE_RETURN_IF_ERROR(PreparePlan());
+  size_t row_count = options_.neighbor_count + kExtraRowCount;
+  for (int round = 1;; ++round) {
+    COPSE_ASSIGN_OR_RETURN(Candidates candidates, Find(row_count));
+    candidates.complete = candidates.complete ||
+                          (forest_ != nullptr && round == kForestRoundCountMax);
+    COPSE_ASSIGN_OR_RETURN(const bool done, Resolve(candidates));
+    if (done) {
+      return std::move(result_);
+    }
+    row_count *= kGrowth;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<DocumentSearchResult> SearchDocuments(
+    const CommitReaderImpl& reader, const DocumentSearchOptions& options) {
+  const absl::Status health = reader.domain().vectors().health();
+  absl::StatusOr<DocumentSearchResult> result =
+      DocumentSearch(reader, options).Run();
+  if (!result.ok() || !health.ok()) {
+    return result;
+  }
+  // A page that was lost between two reads was seen as zeros. What was damaged
+  // before is refused where it is read.
+  COPSE_RETURN_IF_ERROR(reader.domain().vectors().health());
+  return result;
+}
+
+}  // namespace copse

@@ -1,0 +1,400 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "versioning/domain.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "index/util/check.h"
+#include "index/util/mutex.h"
+#include "index/util/status_macros.h"
+#include "versioning/branch_record.h"
+#include "versioning/keys.h"
+#include "versioning/manifest.h"
+#include "versioning/meta_database.h"
+#include "versioning/storage_errors.h"
+#include "versioning/store_errors.h"
+
+namespace copse {
+
+// Counts a write while it lasts, unless the domain is deleted.
+class Domain::WriteScope {
+ public:
+  explicit WriteScope(Domain& domain) : domain_(domain) {
+    MutexLock lock(domain_.mutex_);
+    entered_ = !domain_.is_deleted_.load();
+    domain_.writes_in_flight_ += entered_ ? 1 : 0;
+  }
+  ~WriteScope() {
+    if (!entered_) {
+      return;
+    }
+    MutexLock lock(domain_.mutex_);
+    if (--domain_.writes_in_flight_ == 0) {
+      domain_.writes_ended_.NotifyAll();
+    }
+  }
+  WriteScope(const WriteScope&) = delete;
+  WriteScope& operator=(const WriteScope&) = delete;
+
+  absl::Status status() const {
+    return entered_ ? absl::OkStatus() : DomainNotFoundError(domain_.name_);
+  }
+
+ private:
+  Domain& domain_;
+  bool entered_;
+};
+
+absl::StatusOr<PageId> Domain::GatedPageSink::Write(
+    std::span<const std::byte> bytes) {
+  const WriteScope scope(domain_);
+  COPSE_RETURN_IF_ERROR(scope.status());
+  return domain_.pages_.Write(bytes);
+}
+
+absl::StatusOr<std::shared_ptr<Domain>> Domain::Open(
+    std::shared_ptr<StoreContext> context, const DomainRecord& record) {
+  const MetaDatabase& database = *context->database;
+  const uint32_t number = record.domain_number;
+  COPSE_ASSIGN_OR_RETURN(
+      const uint64_t commit_count,
+      database.GetCounter(CounterKind::kCommitCount, number));
+  COPSE_ASSIGN_OR_RETURN(
+      const uint64_t published_end,
+      database.GetCounter(CounterKind::kPublishedOrdinalEnd, number));
+  COPSE_ASSIGN_OR_RETURN(
+      std::unique_ptr<VectorSegments> vectors,
+      VectorSegments::Open({.folder = context->folder->DomainPath(number),
+                            .domain_number = number,
+                            .dimension = record.options.dimension,
+                            .published_end = published_end}));
+  return std::shared_ptr<Domain>(
+      new Domain(std::move(context), record, std::move(vectors),
+                 static_cast<int64_t>(commit_count), published_end));
+}
+
+Domain::Domain(std::shared_ptr<StoreContext> context,
+               const DomainRecord& record,
+               std::unique_ptr<VectorSegments> vectors, int64_t commit_count,
+               uint64_t published_end)
+    : context_(std::move(context)),
+      number_(record.domain_number),
+      name_(record.options.domain),
+      metric_(record.options.metric),
+      dimension_(record.options.dimension),
+      vectors_(std::move(vectors)),
+      ordinals_(*context_->database, OrdinalAllocatorOptions(number_)),
+      forest_numbers_(*context_->database, {.kind = CounterKind::kForest,
+                                            .domain_number = number_,
+                                            .block_count = 16}),
+      live_sets_(*context_->database, number_),
+      texts_(*context_->database, number_),
+      pages_(*context_->database, number_, context_->page_cache),
+      page_sink_(*this),
+      catalog_(*context_->database, number_, live_sets_, pages_,
+               context_->index_memory),
+      types_(context_->type_memory),
+      commit_count_(commit_count),
+      published_end_(published_end),
+      record_(std::make_shared<const DomainRecord>(record)) {}
+
+std::shared_ptr<const DomainOptions> Domain::options() const {
+  MutexLock lock(mutex_);
+  return {record_, &record_->options};
+}
+
+absl::StatusOr<DomainInfo> Domain::GetInfo() const {
+  COPSE_ASSIGN_OR_RETURN(
+      const uint64_t commit_count,
+      database().GetCounter(CounterKind::kCommitCount, number_));
+  MutexLock lock(mutex_);
+  return DomainInfo{.options = record_->options,
+                    .domain_number = number_,
+                    .create_time = record_->create_time,
+                    .commit_count = static_cast<int64_t>(commit_count)};
+}
+
+// ---- Deletion --------------------------------------------------------------
+
+absl::Status Domain::CheckExists() const {
+  return is_deleted() ? DomainNotFoundError(name_) : absl::OkStatus();
+}
+
+absl::Status Domain::ExplainError(const absl::Status& status) const {
+  return status.ok() || !is_deleted() ? status : DomainNotFoundError(name_);
+}
+
+bool Domain::MarkDeleted() {
+  MutexLock lock(mutex_);
+  if (is_deleted_.exchange(true)) {
+    return false;
+  }
+  while (writes_in_flight_ > 0) {
+    writes_ended_.Wait(mutex_);
+  }
+  return true;
+}
+
+void Domain::UnmarkDeleted() { is_deleted_.store(false); }
+
+absl::Status Domain::Write(MetaBatch& batch, Durability durability) {
+  const WriteScope scope(*this);
+  COPSE_RETURN_IF_ERROR(scope.status());
+  return database().Write(batch, durability);
+}
+
+absl::Status Domain::AppendVectors(Ordinal first,
+                                   std::span<const float> matrix) {
+  const WriteScope scope(*this);
+  COPSE_RETURN_IF_ERROR(scope.status());
+  return vectors_->Append(first, matrix);
+}
+
+// ---- Commits in flight -----------------------------------------------------
+
+absl::Status Domain::Claim(absl::string_view commit) {
+  {
+    MutexLock lock(mutex_);
+    if (!commits_in_flight_.emplace(commit).second) {
+      return CommitInFlightError(name_, commit);
+    }
+  }
+  // Asked under the claim: who completes the commit holds it until then.
+  const absl::StatusOr<std::optional<Manifest>> manifest = FindManifest(commit);
+  if (manifest.ok() && !manifest->has_value()) {
+    context_->in_flight_count.fetch_add(1);
+    return absl::OkStatus();
+  }
+  MutexLock lock(mutex_);
+  commits_in_flight_.erase(commit);
+  return manifest.ok() ? CommitExistsError(name_, commit) : manifest.status();
+}
+
+void Domain::Release(absl::string_view commit) {
+  context_->in_flight_count.fetch_sub(1);
+  MutexLock lock(mutex_);
+  commits_in_flight_.erase(commit);
+}
+
+// ---- Commits and branches --------------------------------------------------
+
+absl::StatusOr<std::optional<Manifest>> Domain::FindManifest(
+    absl::string_view commit) const {
+  if (commit.size() > kNameSizeBytesMax) {
+    return std::nullopt;
+  }
+  COPSE_ASSIGN_OR_RETURN(
+      const std::optional<std::string> bytes,
+      database().Get(MetaTable::kCommits, CommitKey(number_, commit)));
+  if (!bytes.has_value()) {
+    return std::nullopt;
+  }
+  absl::StatusOr<Manifest> manifest = Manifest::Parse(*bytes);
+  if (!manifest.ok()) {
+    return AnnotateStored(
+        manifest.status(),
+        absl::StrCat("manifest of commit '", ShownName(commit), "'"));
+  }
+  if (manifest->is_skeleton) {
+    return std::nullopt;
+  }
+  return *std::move(manifest);
+}
+
+absl::StatusOr<Manifest> Domain::GetManifest(absl::string_view commit) const {
+  COPSE_ASSIGN_OR_RETURN(std::optional<Manifest> manifest,
+                         FindManifest(commit));
+  if (!manifest.has_value()) {
+    return CommitNotFoundError(name_, commit);
+  }
+  return *std::move(manifest);
+}
+
+absl::StatusOr<std::optional<BranchRecord>> Domain::FindBranch(
+    absl::string_view branch) const {
+  if (branch.size() > kNameSizeBytesMax) {
+    return std::nullopt;
+  }
+  COPSE_ASSIGN_OR_RETURN(
+      const std::optional<std::string> bytes,
+      database().Get(MetaTable::kBranches, BranchKey(number_, branch)));
+  if (!bytes.has_value()) {
+    return std::nullopt;
+  }
+  absl::StatusOr<BranchRecord> record = BranchRecord::Parse(*bytes);
+  if (!record.ok()) {
+    return AnnotateStored(record.status(),
+                          absl::StrCat("branch '", ShownName(branch), "'"));
+  }
+  return *std::move(record);
+}
+
+absl::StatusOr<BranchRecord> Domain::PutMove(const BranchMove& move,
+                                             absl::Time now, MetaBatch& batch) {
+  COPSE_ASSIGN_OR_RETURN(const std::optional<BranchRecord> current,
+                         FindBranch(move.branch));
+  const std::string found = current.has_value() ? current->head_commit : "";
+  if (move.expected_commit.has_value() && *move.expected_commit != found) {
+    return BranchMovedError(name_, move.branch, found, *move.expected_commit);
+  }
+  BranchRecord record = {
+      .head_commit = move.head_commit,
+      .version = current.has_value() ? current->version + 1 : 1,
+      .update_time = now};
+  batch.Put(MetaTable::kBranches, BranchKey(number_, move.branch),
+            record.Encode());
+  return record;
+}
+
+// Truncated to microseconds, as the key has it. Commits of one microsecond, or
+// after a small step back of the clock, are put in the order of publication;
+// after a large one the clock is believed.
+absl::Time Domain::NextCreateTime() {
+  const absl::Time now = absl::FromUnixMicros(
+      std::max(int64_t{0}, absl::ToUnixMicros(context_->options.clock())));
+  const absl::Time next = last_create_time_ + absl::Microseconds(1);
+  if (now < next && next - now < absl::Seconds(1)) {
+    return next;
+  }
+  return now;
+}
+
+absl::StatusOr<Manifest> Domain::Publish(Publication publication) {
+  const WriteScope scope(*this);
+  COPSE_RETURN_IF_ERROR(scope.status());
+  MutexLock lock(publish_mutex_);
+  for (const std::string& required : publication.required_commits) {
+    COPSE_ASSIGN_OR_RETURN(const std::optional<Manifest> manifest,
+                           FindManifest(required));
+    if (!manifest.has_value()) {
+      return ParentCommitNotFoundError(name_, publication.commit, required);
+    }
+  }
+  Manifest& manifest = publication.manifest;
+  MetaBatch& batch = *publication.batch;
+  manifest.create_time = NextCreateTime();
+  if (!publication.branch.empty()) {
+    COPSE_RETURN_IF_ERROR(
+        PutMove({.branch = publication.branch,
+                 .head_commit = publication.commit,
+                 .expected_commit = publication.expected_branch_commit},
+                manifest.create_time, batch)
+            .status());
+  }
+  const uint64_t published_end =
+      std::max(published_end_, publication.ordinal_end);
+  COPSE_ASSIGN_OR_RETURN(const std::string bytes, manifest.Encode());
+  batch.Put(MetaTable::kCommits, CommitKey(number_, publication.commit), bytes);
+  batch.Put(MetaTable::kCommits,
+            CommitTimeKey(number_, manifest.create_time, publication.commit),
+            "");
+  batch.PutCounter(CounterKind::kCommitCount, number_,
+                   static_cast<uint64_t>(commit_count_ + 1));
+  batch.PutCounter(CounterKind::kPublishedOrdinalEnd, number_, published_end);
+  COPSE_RETURN_IF_ERROR(database().Write(batch, Durability::kSynced));
+  ++commit_count_;
+  published_end_ = published_end;
+  last_create_time_ = manifest.create_time;
+  return std::move(manifest);
+}
+
+absl::Status Domain::DeleteCommit(absl::string_view commit) {
+  const WriteScope scope(*this);
+  COPSE_RETURN_IF_ERROR(scope.status());
+  MutexLock lock(publish_mutex_);
+  COPSE_ASSIGN_OR_RETURN(const Manifest manifest, GetManifest(commit));
+  COPSE_RETURN_IF_ERROR(database().ForEach(
+      MetaTable::kBranches, PrefixRange(DomainPrefix(number_)),
+      [&](absl::string_view key, absl::string_view value) -> absl::Status {
+        COPSE_ASSIGN_OR_RETURN(const std::string branch, ParseBranchKey(key));
+        const absl::StatusOr<BranchRecord> record = BranchRecord::Parse(value);
+        if (!record.ok()) {
+          return AnnotateStored(
+              record.status(),
+              absl::StrCat("branch '", ShownName(branch), "'"));
+        }
+        return record->head_commit == commit
+                   ? CommitInUseError(name_, commit, branch)
+                   : absl::OkStatus();
+      }));
+  COPSE_ASSIGN_OR_RETURN(const std::string skeleton,
+                         manifest.Skeleton().Encode());
+  MetaBatch batch(database());
+  batch.Put(MetaTable::kCommits, CommitKey(number_, commit), skeleton);
+  batch.Delete(MetaTable::kCommits,
+               CommitTimeKey(number_, manifest.create_time, commit));
+  batch.PutCounter(CounterKind::kCommitCount, number_,
+                   static_cast<uint64_t>(commit_count_ - 1));
+  COPSE_RETURN_IF_ERROR(database().Write(batch, Durability::kSynced));
+  --commit_count_;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<BranchRecord> Domain::MoveBranch(const BranchMove& move,
+                                                bool exists) {
+  const WriteScope scope(*this);
+  COPSE_RETURN_IF_ERROR(scope.status());
+  MutexLock lock(publish_mutex_);
+  COPSE_ASSIGN_OR_RETURN(const std::optional<BranchRecord> current,
+                         FindBranch(move.branch));
+  if (exists && !current.has_value()) {
+    return BranchNotFoundError(name_, move.branch);
+  }
+  if (!exists && current.has_value()) {
+    return BranchExistsError(name_, move.branch);
+  }
+  COPSE_RETURN_IF_ERROR(GetManifest(move.head_commit).status());
+  MetaBatch batch(database());
+  COPSE_ASSIGN_OR_RETURN(BranchRecord record,
+                         PutMove(move, context_->options.clock(), batch));
+  COPSE_RETURN_IF_ERROR(database().Write(batch, Durability::kSynced));
+  return record;
+}
+
+absl::Status Domain::DeleteBranch(absl::string_view branch) {
+  const WriteScope scope(*this);
+  COPSE_RETURN_IF_ERROR(scope.status());
+  MutexLock lock(publish_mutex_);
+  COPSE_ASSIGN_OR_RETURN(const std::optional<BranchRecord> current,
+                         FindBranch(branch));
+  if (!current.has_value()) {
+    return BranchNotFoundError(name_, branch);
+  }
+  MetaBatch batch(database());
+  batch.Delete(MetaTable::kBranches, BranchKey(number_, branch));
+  return database().Write(batch, Durability::kSynced);
+}
+
+absl::Status Domain::SetDescription(absl::string_view description) {
+  const WriteScope scope(*this);
+  COPSE_RETURN_IF_ERROR(scope.status());
+  MutexLock lock(publish_mutex_);
+  DomainRecord record;
+  {
+    MutexLock record_lock(mutex_);
+    record = *record_;
+  }
+  record.options.description = std::string(description);
+  MetaBatch batch(database());
+  batch.Put(MetaTable::kDomains, DomainNumberKey(number_), record.Encode());
+  COPSE_RETURN_IF_ERROR(database().Write(batch, Durability::kSynced));
+  MutexLock record_lock(mutex_);
+  record_ = std::make_shared<const DomainRecord>(std::move(record));
+  return absl::OkStatus();
+}
+
+}  // namespace copse

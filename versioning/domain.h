@@ -1,0 +1,238 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// An open domain: its storage, its commits in flight, and the one moment at
+// which a commit begins to exist.
+//
+//   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Domain> domain,
+//                          Domain::Open(context, record));
+//   COPSE_RETURN_IF_ERROR(domain->Claim("9f31c07a"));
+//   ...
+//   COPSE_ASSIGN_OR_RETURN(Manifest manifest, domain->Publish(publication));
+//   domain->Release("9f31c07a");
+//
+// Invariants:
+//
+// * There is at most one Domain object for a domain in the process.
+// * Everything that Publish() writes, and nothing else, makes commits and moves
+//   branches, under one lock: what it checks still holds when it writes.
+// * After MarkDeleted() nothing is written under the domain's number any more.
+
+#ifndef COPSE_VERSIONING_DOMAIN_H_
+#define COPSE_VERSIONING_DOMAIN_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "index/page_store.h"
+#include "index/util/mutex.h"
+#include "versioning/branch_record.h"
+#include "versioning/commit.h"
+#include "versioning/domain_record.h"
+#include "versioning/index_catalog.h"
+#include "versioning/live_set_store.h"
+#include "versioning/manifest.h"
+#include "versioning/meta_database.h"
+#include "versioning/number_allocator.h"
+#include "versioning/rocks_page_store.h"
+#include "versioning/store_context.h"
+#include "versioning/text_store.h"
+#include "versioning/type_index.h"
+#include "versioning/vector_segments.h"
+
+namespace copse {
+
+// A commit that is ready to exist.
+struct Publication {
+  std::string commit;
+
+  // Its create time is set by Publish().
+  Manifest manifest;
+
+  // Commits that must be complete at that moment.
+  std::vector<std::string> required_commits = {};
+
+  // The branch to move, if not empty, and where it must be, if set (an empty
+  // string: it must not exist).
+  std::string branch = {};
+  std::optional<std::string> expected_branch_commit = std::nullopt;
+
+  // Every ordinal of the live set is below it.
+  uint64_t ordinal_end = 0;
+
+  // What is written with it: live set and forest record. Not owned.
+  MetaBatch* batch = nullptr;
+};
+
+// A branch to be moved or made.
+struct BranchMove {
+  std::string branch = {};
+  std::string head_commit;
+
+  // Unset: wherever it is. An empty string: it must not exist.
+  std::optional<std::string> expected_commit = std::nullopt;
+};
+
+// Thread safety: any number of threads may use one Domain.
+class Domain {
+ public:
+  // Fails with what opening the segments fails with.
+  static absl::StatusOr<std::shared_ptr<Domain>> Open(
+      std::shared_ptr<StoreContext> context, const DomainRecord& record);
+
+  Domain(const Domain&) = delete;
+  Domain& operator=(const Domain&) = delete;
+
+  uint32_t number() const { return number_; }
+  const std::string& name() const { return name_; }
+  Metric metric() const { return metric_; }
+  uint32_t dimension() const { return dimension_; }
+
+  // The options as they are now: the description may change.
+  std::shared_ptr<const DomainOptions> options() const;
+  absl::StatusOr<DomainInfo> GetInfo() const;
+
+  StoreContext& context() const { return *context_; }
+  MetaDatabase& database() const { return *context_->database; }
+  VectorSegments& vectors() const { return *vectors_; }
+  NumberAllocator& ordinals() { return ordinals_; }
+  NumberAllocator& forest_numbers() { return forest_numbers_; }
+  LiveSetStore& live_sets() { return live_sets_; }
+  const TextStore& texts() const { return texts_; }
+  const PageSource& pages() const { return pages_; }
+  // Writes fail once the domain is deleted.
+  PageSink& page_sink() { return page_sink_; }
+  IndexCatalog& catalog() { return catalog_; }
+  TypeIndex& types() { return types_; }
+
+  // ---- Deletion ----
+
+  bool is_deleted() const { return is_deleted_.load(); }
+
+  // Returns OK, or DOMAIN_NOT_FOUND once the domain is deleted.
+  absl::Status CheckExists() const;
+
+  // Returns `status`, or DOMAIN_NOT_FOUND in the place of an error that the
+  // deletion may have caused.
+  absl::Status ExplainError(const absl::Status& status) const;
+
+  // Refuses writes from now on and waits for those that have begun. Returns
+  // false if someone else did so before.
+  bool MarkDeleted();
+
+  // Takes MarkDeleted() back, whose caller could not go on.
+  void UnmarkDeleted();
+
+  // Applies `batch` unless the domain is deleted (DOMAIN_NOT_FOUND).
+  absl::Status Write(MetaBatch& batch, Durability durability);
+
+  // Appends and syncs vectors unless the domain is deleted.
+  absl::Status AppendVectors(Ordinal first, std::span<const float> matrix);
+
+  // ---- Commits in flight ----
+
+  // Takes `commit` for the caller. Fails with kAborted, COMMIT_IN_FLIGHT, if
+  // someone has it, and kAlreadyExists, COMMIT_EXISTS, if it is complete.
+  absl::Status Claim(absl::string_view commit);
+  void Release(absl::string_view commit);
+
+  // ---- Commits and branches ----
+
+  // Returns the manifest of a complete commit, or nullopt.
+  absl::StatusOr<std::optional<Manifest>> FindManifest(
+      absl::string_view commit) const;
+  // Fails with kNotFound, COMMIT_NOT_FOUND, if it is not complete.
+  absl::StatusOr<Manifest> GetManifest(absl::string_view commit) const;
+  absl::StatusOr<std::optional<BranchRecord>> FindBranch(
+      absl::string_view branch) const;
+
+  // Makes a commit exist, durably, in one write, and returns its manifest.
+  // Fails with PARENT_COMMIT_NOT_FOUND if a required commit is not complete,
+  // BRANCH_MOVED, and what the write fails with.
+  absl::StatusOr<Manifest> Publish(Publication publication);
+
+  // Deletes the commit but for its skeleton. Fails with COMMIT_NOT_FOUND, and
+  // kFailedPrecondition, COMMIT_IN_USE, naming a branch that is at it.
+  absl::Status DeleteCommit(absl::string_view commit);
+
+  // Moves or makes a branch. Fails with COMMIT_NOT_FOUND and BRANCH_MOVED.
+  // `exists`: whether the branch must exist (BRANCH_NOT_FOUND) or must not
+  // (BRANCH_EXISTS).
+  absl::StatusOr<BranchRecord> MoveBranch(const BranchMove& move, bool exists);
+  absl::Status DeleteBranch(absl::string_view branch);
+
+  // Replaces the description.
+  absl::Status SetDescription(absl::string_view description);
+
+ private:
+  // Lets the deletion of the domain wait for a write.
+  class WriteScope;
+
+  // Pages of folds, which end when the domain is deleted.
+  class GatedPageSink final : public PageSink {
+   public:
+    explicit GatedPageSink(Domain& domain) : domain_(domain) {}
+    absl::StatusOr<PageId> Write(std::span<const std::byte> bytes) override;
+
+   private:
+    Domain& domain_;
+  };
+
+  Domain(std::shared_ptr<StoreContext> context, const DomainRecord& record,
+         std::unique_ptr<VectorSegments> vectors, int64_t commit_count,
+         uint64_t published_end);
+
+  // Puts the move into `batch`, and returns the record.
+  absl::StatusOr<BranchRecord> PutMove(const BranchMove& move, absl::Time now,
+                                       MetaBatch& batch)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  absl::Time NextCreateTime() ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+
+  const std::shared_ptr<StoreContext> context_;
+  const uint32_t number_;
+  const std::string name_;
+  const Metric metric_;
+  const uint32_t dimension_;
+  const std::unique_ptr<VectorSegments> vectors_;
+  NumberAllocator ordinals_;
+  NumberAllocator forest_numbers_;
+  LiveSetStore live_sets_;
+  TextStore texts_;
+  RocksPageStore pages_;
+  GatedPageSink page_sink_;
+  IndexCatalog catalog_;
+  TypeIndex types_;
+  std::atomic<bool> is_deleted_ = false;
+
+  // Held while a commit or branch is written, and taken before mutex_.
+  Mutex publish_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  int64_t commit_count_ ABSL_GUARDED_BY(publish_mutex_);
+  uint64_t published_end_ ABSL_GUARDED_BY(publish_mutex_);
+  absl::Time last_create_time_ ABSL_GUARDED_BY(publish_mutex_) =
+      absl::InfinitePast();
+
+  mutable Mutex mutex_;
+  CondVar writes_ended_;
+  int64_t writes_in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_set<std::string> commits_in_flight_ ABSL_GUARDED_BY(mutex_);
+  // Replaced as a whole when the description changes.
+  std::shared_ptr<const DomainRecord> record_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_DOMAIN_H_

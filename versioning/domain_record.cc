@@ -1,0 +1,96 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "versioning/domain_record.h"
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+
+#include "index/metric.h"
+#include "index/util/status_macros.h"
+#include "versioning/document.h"
+#include "versioning/record_codec.h"
+
+namespace copse {
+namespace {
+
+constexpr uint8_t kVersion = 1;
+
+}  // namespace
+
+std::string DomainRecord::Encode() const {
+  RecordWriter writer(RecordKind::kDomain, kVersion);
+  writer.U8(static_cast<uint8_t>(state));
+  writer.U32(domain_number);
+  writer.Text(options.domain);
+  writer.U8(static_cast<uint8_t>(options.metric));
+  writer.U32(options.dimension);
+  writer.Text(options.embedding_profile);
+  writer.Fixed(options.profile_hash);
+  writer.Floats(options.probe_vector);
+  writer.Text(options.description);
+  writer.Time(create_time);
+  return std::move(writer).Finish();
+}
+
+absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
+  COPSE_ASSIGN_OR_RETURN(
+      RecordReader reader,
+      RecordReader::Open(bytes, RecordKind::kDomain, kVersion));
+  DomainRecord record;
+  record.state = static_cast<DomainState>(reader.U8("state"));
+  if (reader.ok() && record.state != DomainState::kLive &&
+      record.state != DomainState::kDeleted) {
+    reader.Fail("state", absl::StrFormat("is %d, expected 1 or 2",
+                                         static_cast<uint8_t>(record.state)));
+  }
+  record.domain_number = reader.U32("domain number");
+  record.options.domain = reader.Text("name", kNameSizeBytesMax);
+  const uint8_t metric = reader.U8("metric");
+  if (reader.ok() && (metric < static_cast<uint8_t>(Metric::kCosine) ||
+                      metric > static_cast<uint8_t>(Metric::kHamming))) {
+    reader.Fail("metric", absl::StrFormat("is %d, expected 1 to 5", metric));
+  }
+  record.options.metric = static_cast<Metric>(metric);
+  record.options.dimension = reader.U32("dimension", kDimensionMax);
+  if (reader.ok() && record.options.dimension == 0) {
+    reader.Fail("dimension", "is 0, expected at least 1");
+  }
+  record.options.embedding_profile =
+      reader.Text("embedding profile", kNameSizeBytesMax);
+  record.options.profile_hash = reader.Hash("profile hash");
+  record.options.probe_vector =
+      reader.Floats("probe vector", record.options.dimension);
+  const size_t probe_size = record.options.probe_vector.size();
+  if (probe_size != 0 && probe_size != record.options.dimension) {
+    reader.Fail("probe vector",
+                absl::StrFormat("has %d components, expected 0 or %d",
+                                probe_size, record.options.dimension));
+  }
+  record.options.description =
+      reader.Text("description", kDescriptionSizeBytesMax);
+  record.create_time = reader.Time("create time");
+  COPSE_RETURN_IF_ERROR(reader.Finish());
+  return record;
+}
+
+std::string EncodeDomainName(uint32_t domain_number) {
+  RecordWriter writer(RecordKind::kDomainName, kVersion);
+  writer.U32(domain_number);
+  return std::move(writer).Finish();
+}
+
+absl::StatusOr<uint32_t> ParseDomainName(absl::string_view bytes) {
+  COPSE_ASSIGN_OR_RETURN(
+      RecordReader reader,
+      RecordReader::Open(bytes, RecordKind::kDomainName, kVersion));
+  const uint32_t domain_number = reader.U32("domain number");
+  COPSE_RETURN_IF_ERROR(reader.Finish());
+  return domain_number;
+}
+
+}  // namespace copse

@@ -1,0 +1,61 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the store remembers of a domain, and of which domain a name means.
+//
+// Fields (see record_codec.h for the envelope and the types), version 1:
+//
+//   state                u8      1 live, 2 deleted
+//   domain number        u32
+//   name                 text    at most kNameSizeBytesMax
+//   metric               u8      see Metric
+//   dimension            u32     in [1, kDimensionMax]
+//   embedding profile    text    at most kNameSizeBytesMax
+//   profile hash         32 bytes
+//   probe vector         floats  empty, or `dimension` of them
+//   description          text    at most kDescriptionSizeBytesMax
+//   create time          time
+//
+// A domain that is deleted keeps its record until everything of it is gone, so
+// that a start after a crash goes on with the deletion.
+
+#ifndef COPSE_VERSIONING_DOMAIN_RECORD_H_
+#define COPSE_VERSIONING_DOMAIN_RECORD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "versioning/commit.h"
+
+namespace copse {
+
+inline constexpr size_t kDescriptionSizeBytesMax = 4096;
+
+// The values are stored.
+enum class DomainState : uint8_t {
+  kLive = 1,
+  kDeleted = 2,
+};
+
+struct DomainRecord {
+  DomainState state = DomainState::kLive;
+  uint32_t domain_number = 0;
+  DomainOptions options;
+  absl::Time create_time;
+
+  std::string Encode() const;
+  static absl::StatusOr<DomainRecord> Parse(absl::string_view bytes);
+};
+
+// The value under DomainNameKey(): the number of the domain.
+std::string EncodeDomainName(uint32_t domain_number);
+absl::StatusOr<uint32_t> ParseDomainName(absl::string_view bytes);
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_DOMAIN_RECORD_H_

@@ -1,0 +1,368 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "versioning/domain_registry.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+#include "index/exact_search.h"
+#include "index/util/error_reason.h"
+#include "index/util/mutex.h"
+#include "index/util/status_macros.h"
+#include "versioning/commit_reader_impl.h"
+#include "versioning/data_folder.h"
+#include "versioning/document.h"
+#include "versioning/keys.h"
+#include "versioning/meta_database.h"
+#include "versioning/storage_errors.h"
+#include "versioning/store_errors.h"
+#include "versioning/utf8.h"
+
+namespace copse {
+namespace {
+
+absl::Status DomainOptionError(absl::string_view field, absl::string_view found,
+                               absl::string_view wanted) {
+  return WithReason(absl::InvalidArgumentError(absl::StrCat(
+                        field, " is ", found, ", expected ", wanted)),
+                    "DOMAIN_OPTION_INVALID",
+                    {{"field", std::string(field)},
+                     {"found", std::string(found)},
+                     {"wanted", std::string(wanted)}});
+}
+
+absl::Status CheckDomainOptions(const DomainOptions& options) {
+  COPSE_RETURN_IF_ERROR(CheckName("domain", options.domain));
+  if (options.metric < Metric::kCosine || options.metric > Metric::kHamming) {
+    return DomainOptionError(
+        "metric", absl::StrCat(static_cast<int>(options.metric)), "1 to 5");
+  }
+  if (options.dimension < 1 || options.dimension > kDimensionMax) {
+    return DomainOptionError("dimension", absl::StrCat(options.dimension),
+                             absl::StrCat("1 to ", kDimensionMax));
+  }
+  if (!options.embedding_profile.empty()) {
+    COPSE_RETURN_IF_ERROR(
+        CheckName("embedding_profile", options.embedding_profile));
+  }
+  if (!options.probe_vector.empty()) {
+    const absl::Status status =
+        CheckVector(options.probe_vector, options.dimension);
+    if (!status.ok()) {
+      return AnnotateStatus(status, "probe_vector");
+    }
+  }
+  return CheckDomainDescription(options.description);
+}
+
+}  // namespace
+
+absl::Status CheckDomainDescription(absl::string_view description) {
+  if (description.size() > kDescriptionSizeBytesMax) {
+    return DomainOptionError(
+        "description", absl::StrCat(description.size(), " bytes"),
+        absl::StrCat("at most ", kDescriptionSizeBytesMax, " bytes"));
+  }
+  const size_t valid_size = ValidUtf8Size(description);
+  if (valid_size != description.size()) {
+    return DomainOptionError("description",
+                             absl::StrCat("not UTF-8 at byte ", valid_size),
+                             "valid UTF-8");
+  }
+  return absl::OkStatus();
+}
+
+DomainRegistry::DomainRegistry(std::shared_ptr<StoreContext> context)
+    : context_(std::move(context)),
+      domain_numbers_(
+          *context_->database,
+          {.kind = CounterKind::kDomainNumber,
+           .domain_number = 0,
+           .block_count = 1,
+           .number_max = std::numeric_limits<uint32_t>::max() - 1}) {}
+
+// ---- Open domains ----------------------------------------------------------
+
+std::shared_ptr<Domain> DomainRegistry::FindOpen(absl::string_view name) {
+  MutexLock lock(mutex_);
+  const auto open = open_.find(name);
+  if (open == open_.end()) {
+    return nullptr;
+  }
+  std::shared_ptr<Domain> domain = open->second.lock();
+  if (domain == nullptr) {
+    open_.erase(open);
+    return nullptr;
+  }
+  if (domain->is_deleted()) {
+    return nullptr;
+  }
+  const auto place = std::find(recent_.begin(), recent_.end(), domain);
+  if (place != recent_.end()) {
+    recent_.splice(recent_.begin(), recent_, place);
+  }
+  return domain;
+}
+
+void DomainRegistry::Keep(const std::shared_ptr<Domain>& domain) {
+  std::list<std::shared_ptr<Domain>> dropped;  // Closed after the lock.
+  MutexLock lock(mutex_);
+  open_[domain->name()] = domain;
+  recent_.push_front(domain);
+  if (recent_.size() > kIdleDomainCountMax) {
+    dropped.splice(dropped.begin(), recent_, std::prev(recent_.end()));
+  }
+}
+
+absl::StatusOr<DomainRecord> DomainRegistry::ReadRecord(
+    uint32_t domain_number) const {
+  const std::string name = absl::StrCat("record of domain ", domain_number);
+  COPSE_ASSIGN_OR_RETURN(
+      const std::optional<std::string> bytes,
+      context_->database->Get(MetaTable::kDomains,
+                              DomainNumberKey(domain_number)));
+  if (!bytes.has_value()) {
+    return DataDamagedError(name, "it is missing");
+  }
+  absl::StatusOr<DomainRecord> record = DomainRecord::Parse(*bytes);
+  if (!record.ok()) {
+    return AnnotateStored(record.status(), name);
+  }
+  return record;
+}
+
+absl::StatusOr<std::shared_ptr<Domain>> DomainRegistry::Get(
+    absl::string_view name) {
+  if (std::shared_ptr<Domain> domain = FindOpen(name); domain != nullptr) {
+    return domain;
+  }
+  if (name.size() > kNameSizeBytesMax) {
+    return DomainNotFoundError(name);
+  }
+  MutexLock lock(open_mutex_);
+  if (std::shared_ptr<Domain> domain = FindOpen(name); domain != nullptr) {
+    return domain;
+  }
+  COPSE_ASSIGN_OR_RETURN(
+      const std::optional<std::string> bytes,
+      context_->database->Get(MetaTable::kDomains, DomainNameKey(name)));
+  if (!bytes.has_value()) {
+    return DomainNotFoundError(name);
+  }
+  const absl::StatusOr<uint32_t> number = ParseDomainName(*bytes);
+  if (!number.ok()) {
+    return AnnotateStored(number.status(), absl::StrCat("name of domain '",
+                                                        ShownName(name), "'"));
+  }
+  COPSE_ASSIGN_OR_RETURN(const DomainRecord record, ReadRecord(*number));
+  COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Domain> domain,
+                         Domain::Open(context_, record));
+  Keep(domain);
+  return domain;
+}
+
+// ---- Making and deleting ---------------------------------------------------
+
+absl::StatusOr<DomainInfo> DomainRegistry::Create(
+    const DomainOptions& options) {
+  COPSE_RETURN_IF_ERROR(CheckDomainOptions(options));
+  COPSE_RETURN_IF_ERROR(context_->CheckFreeSpace());
+  MutexLock lock(open_mutex_);
+  MetaDatabase& database = *context_->database;
+  COPSE_ASSIGN_OR_RETURN(
+      const std::optional<std::string> existing,
+      database.Get(MetaTable::kDomains, DomainNameKey(options.domain)));
+  if (existing.has_value()) {
+    return DomainExistsError(options.domain);
+  }
+  COPSE_ASSIGN_OR_RETURN(const uint64_t number, domain_numbers_.Allocate(1));
+  const DomainRecord record = {.domain_number = static_cast<uint32_t>(number),
+                               .options = options,
+                               .create_time = context_->options.clock()};
+  COPSE_RETURN_IF_ERROR(
+      context_->folder->CreateDomainFolder(record.domain_number));
+  MetaBatch batch(database);
+  batch.Put(MetaTable::kDomains, DomainNameKey(options.domain),
+            EncodeDomainName(record.domain_number));
+  batch.Put(MetaTable::kDomains, DomainNumberKey(record.domain_number),
+            record.Encode());
+  COPSE_RETURN_IF_ERROR(database.Write(batch, Durability::kSynced));
+  return DomainInfo{.options = options,
+                    .domain_number = record.domain_number,
+                    .create_time = record.create_time,
+                    .commit_count = 0};
+}
+
+absl::Status DomainRegistry::Delete(absl::string_view name) {
+  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain, Get(name));
+  {
+    // So that nobody opens the domain anew while its name is still there.
+    MutexLock lock(open_mutex_);
+    if (!domain->MarkDeleted()) {
+      return DomainNotFoundError(name);
+    }
+    const absl::Status status = WriteDeletion(*domain);
+    if (!status.ok()) {
+      domain->UnmarkDeleted();
+      return status;
+    }
+  }
+  {
+    MutexLock lock(mutex_);
+    const auto open = open_.find(name);
+    if (open != open_.end() && open->second.lock() == domain) {
+      open_.erase(open);
+    }
+    std::erase(recent_, domain);
+  }
+  context_->pool.EraseDomain(domain->number());
+  return Purge(domain->number());
+}
+
+absl::Status DomainRegistry::WriteDeletion(const Domain& domain) {
+  MetaDatabase& database = *context_->database;
+  COPSE_ASSIGN_OR_RETURN(DomainRecord record, ReadRecord(domain.number()));
+  record.state = DomainState::kDeleted;
+  MetaBatch batch(database);
+  batch.Delete(MetaTable::kDomains, DomainNameKey(domain.name()));
+  batch.Put(MetaTable::kDomains, DomainNumberKey(domain.number()),
+            record.Encode());
+  return database.Write(batch, Durability::kSynced);
+}
+
+absl::Status DomainRegistry::Purge(uint32_t domain_number) {
+  MetaDatabase& database = *context_->database;
+  const KeyRange range = PrefixRange(DomainPrefix(domain_number));
+  MetaBatch batch(database);
+  for (const MetaTable table :
+       {MetaTable::kCommits, MetaTable::kBranches, MetaTable::kRows,
+        MetaTable::kDocuments, MetaTable::kTexts, MetaTable::kPages,
+        MetaTable::kLiveSets, MetaTable::kForests}) {
+    batch.DeleteRange(table, range);
+  }
+  for (const CounterKind kind :
+       {CounterKind::kOrdinal, CounterKind::kPage, CounterKind::kLiveSet,
+        CounterKind::kForest, CounterKind::kCommitCount,
+        CounterKind::kPublishedOrdinalEnd}) {
+    batch.Delete(MetaTable::kCounters, CounterKey(kind, domain_number));
+  }
+  COPSE_RETURN_IF_ERROR(database.Write(batch, Durability::kUnsynced));
+  COPSE_RETURN_IF_ERROR(context_->folder->RemoveDomainFolder(domain_number));
+  // Last, since it is what a start looks for.
+  MetaBatch last(database);
+  last.Delete(MetaTable::kDomains, DomainNumberKey(domain_number));
+  return database.Write(last, Durability::kSynced);
+}
+
+absl::Status DomainRegistry::ResumeDeletions() {
+  std::vector<uint32_t> deleted;
+  absl::flat_hash_set<uint32_t> known;
+  COPSE_RETURN_IF_ERROR(context_->database->ForEach(
+      MetaTable::kDomains, DomainNumberRange(),
+      [&](absl::string_view key, absl::string_view value) -> absl::Status {
+        COPSE_ASSIGN_OR_RETURN(const uint32_t number,
+                               ParseDomainNumberKey(key));
+        known.insert(number);
+        const absl::StatusOr<DomainRecord> record = DomainRecord::Parse(value);
+        // A damaged record is reported when the domain is named.
+        if (record.ok() && record->state == DomainState::kDeleted) {
+          deleted.push_back(number);
+        }
+        return absl::OkStatus();
+      }));
+  for (const uint32_t number : deleted) {
+    COPSE_RETURN_IF_ERROR(Purge(number));
+  }
+  // A crash between the folder and the record of a new domain.
+  COPSE_ASSIGN_OR_RETURN(const std::vector<uint32_t> folders,
+                         context_->folder->ListDomainFolders());
+  for (const uint32_t number : folders) {
+    if (!known.contains(number)) {
+      COPSE_RETURN_IF_ERROR(context_->folder->RemoveDomainFolder(number));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// ---- Listing ---------------------------------------------------------------
+
+absl::StatusOr<Page<DomainInfo>> DomainRegistry::List(
+    const ListOptions& options) const {
+  COPSE_ASSIGN_OR_RETURN(const size_t page_size,
+                         EffectivePageSize(options.page_size));
+  MetaDatabase& database = *context_->database;
+  MetaCursor cursor =
+      database.NewCursor(MetaTable::kDomains, DomainNameRange());
+  if (options.page_token.empty()) {
+    cursor.SeekToFirst();
+  } else {
+    COPSE_ASSIGN_OR_RETURN(
+        const std::string last,
+        ParsePageToken(PageTokenKind::kDomains, 0, options.page_token));
+    cursor.Seek(DomainNameKey(last) + '\0');
+  }
+  Page<DomainInfo> page;
+  for (; cursor.Valid(); cursor.Next()) {
+    if (page.items.size() == page_size) {
+      page.next_page_token = MakePageToken(PageTokenKind::kDomains, 0,
+                                           page.items.back().options.domain);
+      break;
+    }
+    COPSE_ASSIGN_OR_RETURN(const uint32_t number,
+                           ParseDomainName(cursor.value()));
+    const absl::StatusOr<DomainRecord> record = ReadRecord(number);
+    if (!record.ok() && record.status().code() == absl::StatusCode::kDataLoss) {
+      // Deleted since the cursor was made, or damaged: the name tells.
+      COPSE_ASSIGN_OR_RETURN(
+          const std::optional<std::string> name,
+          database.Get(MetaTable::kDomains, std::string(cursor.key())));
+      if (!name.has_value()) {
+        continue;
+      }
+    }
+    COPSE_RETURN_IF_ERROR(record.status());
+    if (record->state == DomainState::kDeleted) {
+      continue;
+    }
+    COPSE_ASSIGN_OR_RETURN(
+        const uint64_t commit_count,
+        database.GetCounter(CounterKind::kCommitCount, number));
+    page.items.push_back({.options = record->options,
+                          .domain_number = number,
+                          .create_time = record->create_time,
+                          .commit_count = static_cast<int64_t>(commit_count)});
+  }
+  COPSE_RETURN_IF_ERROR(cursor.status());
+  return page;
+}
+
+absl::StatusOr<std::vector<DomainRecord>> DomainRegistry::ListRecords() const {
+  std::vector<DomainRecord> records;
+  COPSE_RETURN_IF_ERROR(context_->database->ForEach(
+      MetaTable::kDomains, DomainNumberRange(),
+      [&records](absl::string_view, absl::string_view value) -> absl::Status {
+        COPSE_ASSIGN_OR_RETURN(DomainRecord record, DomainRecord::Parse(value));
+        if (record.state == DomainState::kLive) {
+          records.push_back(std::move(record));
+        }
+        return absl::OkStatus();
+      }));
+  return records;
+}
+
+}  // namespace copse

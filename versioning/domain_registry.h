@@ -1,0 +1,104 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Finds, makes and deletes domains, and keeps those open that are in use.
+//
+//   DomainRegistry registry(context);
+//   COPSE_RETURN_IF_ERROR(registry.ResumeDeletions());
+//   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Domain> domain,
+//                          registry.Get("admin/books"));
+//
+// A domain is opened when it is first named, and closed when nobody holds it
+// and others were used since: an open one takes two file descriptors for each
+// segment.
+//
+// A deletion takes the name away and marks the record, in one write; then
+// removes what there is under the number; then the record. A start goes on
+// with the marked ones, and removes folders that no record names.
+
+#ifndef COPSE_VERSIONING_DOMAIN_REGISTRY_H_
+#define COPSE_VERSIONING_DOMAIN_REGISTRY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/mutex.h"
+#include "versioning/commit.h"
+#include "versioning/domain.h"
+#include "versioning/domain_record.h"
+#include "versioning/number_allocator.h"
+#include "versioning/page_token.h"
+#include "versioning/store.h"
+#include "versioning/store_context.h"
+
+namespace copse {
+
+// Returns kInvalidArgument, DOMAIN_OPTION_INVALID, unless `description` is at
+// most kDescriptionSizeBytesMax bytes of UTF-8.
+absl::Status CheckDomainDescription(absl::string_view description);
+
+// Thread safety: any number of threads may use one DomainRegistry.
+class DomainRegistry {
+ public:
+  explicit DomainRegistry(std::shared_ptr<StoreContext> context);
+
+  // Ends what a crash cut short. Called once, first.
+  absl::Status ResumeDeletions();
+
+  // Fails with kNotFound, DOMAIN_NOT_FOUND.
+  absl::StatusOr<std::shared_ptr<Domain>> Get(absl::string_view name)
+      ABSL_LOCKS_EXCLUDED(open_mutex_, mutex_);
+
+  // Fails with DOMAIN_EXISTS, and kInvalidArgument naming the field.
+  absl::StatusOr<DomainInfo> Create(const DomainOptions& options)
+      ABSL_LOCKS_EXCLUDED(open_mutex_, mutex_);
+
+  absl::Status Delete(absl::string_view name)
+      ABSL_LOCKS_EXCLUDED(open_mutex_, mutex_);
+
+  absl::StatusOr<Page<DomainInfo>> List(const ListOptions& options) const;
+
+  // Returns the records of all domains that are not deleted.
+  absl::StatusOr<std::vector<DomainRecord>> ListRecords() const;
+
+ private:
+  // Domains that stay open although nobody holds them.
+  static constexpr size_t kIdleDomainCountMax = 64;
+
+  std::shared_ptr<Domain> FindOpen(absl::string_view name)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void Keep(const std::shared_ptr<Domain>& domain) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<DomainRecord> ReadRecord(uint32_t domain_number) const;
+
+  // Takes the name away and marks the record.
+  absl::Status WriteDeletion(const Domain& domain);
+
+  // Removes everything under the number of a domain that is marked as deleted.
+  absl::Status Purge(uint32_t domain_number);
+
+  const std::shared_ptr<StoreContext> context_;
+  NumberAllocator domain_numbers_;
+
+  // Held while a domain is opened or made, so that there is one of each.
+  Mutex open_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+
+  Mutex mutex_;
+  absl::flat_hash_map<std::string, std::weak_ptr<Domain>> open_
+      ABSL_GUARDED_BY(mutex_);
+  // The most recently used first.
+  std::list<std::shared_ptr<Domain>> recent_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_DOMAIN_REGISTRY_H_

@@ -1,0 +1,121 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// For tests: the file system below RocksDB, with disks that are full or fail.
+//
+//   FaultFileSystem* faults = nullptr;
+//   std::unique_ptr<rocksdb::Env> env = MakeFaultEnv(&faults);
+//   MetaDatabase::Open({.folder = folder, .env = env.get()});
+//   faults->FailAppends(FaultFileSystem::Fault::kNoSpace);
+
+#ifndef COPSE_VERSIONING_FAULT_FILE_SYSTEM_H_
+#define COPSE_VERSIONING_FAULT_FILE_SYSTEM_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "rocksdb/env.h"
+#include "rocksdb/file_system.h"
+#include "rocksdb/io_status.h"
+
+namespace copse {
+
+// Thread safety: any number of threads may use one FaultFileSystem.
+class FaultFileSystem final : public rocksdb::FileSystemWrapper {
+ public:
+  enum class Fault { kNone, kNoSpace, kIoError };
+
+  explicit FaultFileSystem(const std::shared_ptr<rocksdb::FileSystem>& target)
+      : rocksdb::FileSystemWrapper(target) {}
+
+  const char* Name() const override { return "FaultFileSystem"; }
+
+  // Makes every later append, or sync, of a file fail, or (kNone) succeed.
+  void FailAppends(Fault fault) { append_fault_.store(fault); }
+  void FailSyncs(Fault fault) { sync_fault_.store(fault); }
+
+  // Returns how many syncs of files were asked for.
+  int64_t sync_count() const { return sync_count_.load(); }
+
+  rocksdb::IOStatus NewWritableFile(
+      const std::string& path, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSWritableFile>* result,
+      rocksdb::IODebugContext* debug) override {
+    std::unique_ptr<rocksdb::FSWritableFile> file;
+    rocksdb::IOStatus status =
+        target()->NewWritableFile(path, options, &file, debug);
+    if (status.ok()) {
+      *result = std::make_unique<FaultFile>(std::move(file), *this);
+    }
+    return status;
+  }
+
+ private:
+  static rocksdb::IOStatus StatusOf(Fault fault) {
+    switch (fault) {
+      case Fault::kNone:
+        return rocksdb::IOStatus::OK();
+      case Fault::kNoSpace:
+        return rocksdb::IOStatus::NoSpace("injected");
+      case Fault::kIoError:
+        return rocksdb::IOStatus::IOError("injected");
+    }
+    return rocksdb::IOStatus::OK();
+  }
+
+  class FaultFile final : public rocksdb::FSWritableFileOwnerWrapper {
+   public:
+    FaultFile(std::unique_ptr<rocksdb::FSWritableFile> file,
+              FaultFileSystem& owner)
+        : rocksdb::FSWritableFileOwnerWrapper(std::move(file)), owner_(owner) {}
+
+    using rocksdb::FSWritableFileOwnerWrapper::Append;
+    rocksdb::IOStatus Append(const rocksdb::Slice& data,
+                             const rocksdb::IOOptions& options,
+                             rocksdb::IODebugContext* debug) override {
+      rocksdb::IOStatus fault = StatusOf(owner_.append_fault_.load());
+      return fault.ok() ? rocksdb::FSWritableFileOwnerWrapper::Append(
+                              data, options, debug)
+                        : fault;
+    }
+    rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* debug) override {
+      owner_.sync_count_.fetch_add(1);
+      rocksdb::IOStatus fault = StatusOf(owner_.sync_fault_.load());
+      return fault.ok()
+                 ? rocksdb::FSWritableFileOwnerWrapper::Sync(options, debug)
+                 : fault;
+    }
+    rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options,
+                            rocksdb::IODebugContext* debug) override {
+      owner_.sync_count_.fetch_add(1);
+      rocksdb::IOStatus fault = StatusOf(owner_.sync_fault_.load());
+      return fault.ok()
+                 ? rocksdb::FSWritableFileOwnerWrapper::Fsync(options, debug)
+                 : fault;
+    }
+
+   private:
+    FaultFileSystem& owner_;
+  };
+
+  std::atomic<Fault> append_fault_ = Fault::kNone;
+  std::atomic<Fault> sync_fault_ = Fault::kNone;
+  std::atomic<int64_t> sync_count_ = 0;
+};
+
+// Returns an environment over the operating system's files; `*faults` belongs
+// to it.
+inline std::unique_ptr<rocksdb::Env> MakeFaultEnv(FaultFileSystem** faults) {
+  auto file_system =
+      std::make_shared<FaultFileSystem>(rocksdb::FileSystem::Default());
+  *faults = file_system.get();
+  return rocksdb::NewCompositeEnv(file_system);
+}
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_FAULT_FILE_SYSTEM_H_

@@ -1,0 +1,63 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which forest a commit searches, and when it gets a better one.
+//
+//   COPSE_ASSIGN_OR_RETURN(
+//       ForestChoice choice,
+//       ChooseForest(domain, live, parent.manifest().preferred_forest));
+//   if (choice.fold_is_due) {
+//     COPSE_ASSIGN_OR_RETURN(
+//         Fold fold, FoldForest(domain, choice.forest, live, live_number));
+//   }
+//
+// Up to `forest_row_count_min` rows a commit has no forest: comparing them all
+// is exact and takes no longer. Above, a forest serves as long as what the
+// commit adds and removes, its change, is at most the greater of that number
+// and 3 % of the rows: then searching the tail costs about what searching the
+// forest costs. A fold makes a forest over exactly the commit's rows, from the
+// best one there is if that covers about the same, or anew.
+//
+// A fold costs O(change) and is due after a change of as many rows, so it is
+// amortised over them.
+
+#ifndef COPSE_VERSIONING_FOLD_H_
+#define COPSE_VERSIONING_FOLD_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+
+#include "versioning/domain.h"
+#include "versioning/domain_forest.h"
+#include "versioning/forest_record.h"
+#include "versioning/row_set.h"
+
+namespace copse {
+
+struct ForestChoice {
+  // The forest to search, or to fold from. Null: none.
+  std::shared_ptr<const DomainForest> forest;
+  bool fold_is_due = false;
+};
+
+// Returns the forest for a commit with rows `live`: forest `preferred` (0:
+// none) if it serves, else the one of the domain's newest that differs least.
+absl::StatusOr<ForestChoice> ChooseForest(Domain& domain, const RowSet& live,
+                                          uint64_t preferred);
+
+// A forest that exists when its record is written.
+struct Fold {
+  std::shared_ptr<const DomainForest> forest;
+  ForestRecord record;
+};
+
+// Makes a forest that covers `live`, which is live set `live_set_number`, from
+// `base`, which may be null. Its pages are written, not synced.
+absl::StatusOr<Fold> FoldForest(Domain& domain, const DomainForest* base,
+                                const RowSet& live, uint64_t live_set_number);
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_FOLD_H_

@@ -1,0 +1,159 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "versioning/index_catalog.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/mutex.h"
+#include "index/util/status_macros.h"
+#include "versioning/domain_forest.h"
+#include "versioning/forest_record.h"
+#include "versioning/keys.h"
+#include "versioning/live_set.h"
+#include "versioning/live_set_store.h"
+#include "versioning/meta_database.h"
+#include "versioning/row_set.h"
+#include "versioning/storage_errors.h"
+
+namespace copse {
+
+absl::StatusOr<std::shared_ptr<const RowSet>> IndexCatalog::LoadRows(
+    uint64_t number, const RowSet* relative) {
+  {
+    MutexLock lock(mutex_);
+    const auto known = rows_.find(number);
+    if (known != rows_.end()) {
+      if (auto rows = known->second.lock(); rows != nullptr) {
+        return rows;
+      }
+    }
+  }
+  RowSet rows(&memory_);
+  if (number != 0) {
+    COPSE_ASSIGN_OR_RETURN(const LiveSet stored, live_sets_.Load(number));
+    rows = RowSet::FromSorted(stored.ToVector(), &memory_);
+  }
+  if (relative != nullptr) {
+    rows = rows.ShareWith(*relative);
+  }
+  auto shared = std::make_shared<const RowSet>(std::move(rows));
+  AddRows(number, shared);
+  return shared;
+}
+
+void IndexCatalog::AddRows(uint64_t number,
+                           const std::shared_ptr<const RowSet>& rows) {
+  MutexLock lock(mutex_);
+  rows_[number] = rows;
+  if (rows_.size() >= rows_swept_at_) {
+    absl::erase_if(rows_,
+                   [](const auto& entry) { return entry.second.expired(); });
+    rows_swept_at_ = std::max<size_t>(64, 2 * rows_.size());
+  }
+}
+
+absl::StatusOr<std::shared_ptr<const DomainForest>> IndexCatalog::LoadForest(
+    uint64_t number) {
+  {
+    MutexLock lock(mutex_);
+    const auto known = forests_.find(number);
+    if (known != forests_.end()) {
+      if (auto forest = known->second.lock(); forest != nullptr) {
+        return forest;
+      }
+    }
+  }
+  const std::string name = absl::StrCat("forest ", number);
+  COPSE_ASSIGN_OR_RETURN(
+      const std::optional<std::string> bytes,
+      database_.Get(MetaTable::kForests, ForestKey(domain_number_, number)));
+  if (!bytes.has_value()) {
+    return DataDamagedError(name, "its record is missing");
+  }
+  const absl::StatusOr<ForestRecord> record = ForestRecord::Parse(*bytes);
+  if (!record.ok()) {
+    return AnnotateStored(record.status(), name);
+  }
+  // The forest it was edited from covers nearly the same rows.
+  std::shared_ptr<const DomainForest> base;
+  {
+    MutexLock lock(mutex_);
+    const auto known = forests_.find(record->base_forest);
+    base = known == forests_.end() ? nullptr : known->second.lock();
+  }
+  const absl::StatusOr<std::shared_ptr<const RowSet>> covered = LoadRows(
+      record->covered_live_set, base == nullptr ? nullptr : &base->covered());
+  if (!covered.ok()) {
+    return AnnotateStatus(covered.status(), name);
+  }
+  if ((*covered)->row_count() != record->row_count) {
+    return DataDamagedError(
+        name, absl::StrCat("its covered set has ", (*covered)->row_count(),
+                           " rows, expected ", record->row_count));
+  }
+  auto forest = std::make_shared<const DomainForest>(
+      number, record->root_page, **covered, pages_, memory_);
+  MutexLock lock(mutex_);
+  std::weak_ptr<const DomainForest>& slot = forests_[number];
+  if (auto other = slot.lock(); other != nullptr) {
+    return other;  // Two loaded it at once.
+  }
+  slot = forest;
+  return forest;
+}
+
+void IndexCatalog::AddForest(
+    const std::shared_ptr<const DomainForest>& forest) {
+  MutexLock lock(mutex_);
+  forests_[forest->number()] = forest;
+  if (!are_forests_listed_) {
+    return;
+  }
+  // Two folds at once may end in the other order, and the listing may have
+  // found the forest already.
+  const auto place = std::lower_bound(forest_numbers_.begin(),
+                                      forest_numbers_.end(), forest->number());
+  if (place == forest_numbers_.end() || *place != forest->number()) {
+    forest_numbers_.insert(place, forest->number());
+  }
+}
+
+absl::StatusOr<std::vector<uint64_t>> IndexCatalog::ListNewestForests(
+    size_t count_max) {
+  // Held while the database is read, once, so that no forest that is added
+  // meanwhile is missed.
+  MutexLock lock(mutex_);
+  if (!are_forests_listed_) {
+    std::vector<uint64_t> numbers;
+    COPSE_RETURN_IF_ERROR(database_.ForEach(
+        MetaTable::kForests, PrefixRange(DomainPrefix(domain_number_)),
+        [&numbers](absl::string_view key, absl::string_view) -> absl::Status {
+          COPSE_ASSIGN_OR_RETURN(const uint64_t number, ParseForestKey(key));
+          numbers.push_back(number);
+          return absl::OkStatus();
+        }));
+    forest_numbers_ = std::move(numbers);
+    are_forests_listed_ = true;
+  }
+  std::vector<uint64_t> newest(
+      forest_numbers_.end() - static_cast<std::ptrdiff_t>(
+                                  std::min(count_max, forest_numbers_.size())),
+      forest_numbers_.end());
+  std::reverse(newest.begin(), newest.end());
+  return newest;
+}
+
+}  // namespace copse

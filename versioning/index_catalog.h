@@ -1,0 +1,97 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Finds the live sets and forests of a domain, and hands those that are in
+// memory to everyone who asks: commits that use one forest share it, and live
+// sets share the leaves in which they agree.
+//
+//   IndexCatalog catalog(context, domain_number, live_sets, pages);
+//   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<const DomainForest> forest,
+//                          catalog.LoadForest(manifest.preferred_forest));
+//   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<const RowSet> live,
+//                          catalog.LoadRows(manifest.live_set_number,
+//                                           &forest->covered()));
+//
+// The catalog keeps nothing alive: readers do, and the pool keeps readers.
+
+#ifndef COPSE_VERSIONING_INDEX_CATALOG_H_
+#define COPSE_VERSIONING_INDEX_CATALOG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+
+#include "index/util/mutex.h"
+#include "versioning/domain_forest.h"
+#include "versioning/live_set_store.h"
+#include "versioning/meta_database.h"
+#include "versioning/rocks_page_store.h"
+#include "versioning/row_set.h"
+
+namespace copse {
+
+// Thread safety: any number of threads may use one IndexCatalog.
+class IndexCatalog {
+ public:
+  // None is owned, all outlive the catalog and what it returns.
+  IndexCatalog(const MetaDatabase& database, uint32_t domain_number,
+               const LiveSetStore& live_sets, const PageSource& pages,
+               MemoryCounter& memory)
+      : database_(database),
+        domain_number_(domain_number),
+        live_sets_(live_sets),
+        pages_(pages),
+        memory_(memory) {}
+
+  // Returns live set `number`. One that has to be read shares leaves with
+  // `relative`, which may be null. Fails as LiveSetStore::Load().
+  absl::StatusOr<std::shared_ptr<const RowSet>> LoadRows(uint64_t number,
+                                                         const RowSet* relative)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Makes `rows` the live set `number`, which was just written.
+  void AddRows(uint64_t number, const std::shared_ptr<const RowSet>& rows)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Returns forest `number`; its pages are read when a search needs them.
+  // Fails with kDataLoss, DATA_DAMAGED, naming the forest, if its record or
+  // covered set is missing or damaged.
+  absl::StatusOr<std::shared_ptr<const DomainForest>> LoadForest(
+      uint64_t number) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Makes `forest` known, which was just written.
+  void AddForest(const std::shared_ptr<const DomainForest>& forest)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Returns the numbers of the newest forests, at most `count_max`, the newest
+  // first. Only the first call of a process reads the database.
+  absl::StatusOr<std::vector<uint64_t>> ListNewestForests(size_t count_max)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  const MetaDatabase& database_;
+  const uint32_t domain_number_;
+  const LiveSetStore& live_sets_;
+  const PageSource& pages_;
+  MemoryCounter& memory_;
+
+  Mutex mutex_;
+  absl::flat_hash_map<uint64_t, std::weak_ptr<const RowSet>> rows_
+      ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<uint64_t, std::weak_ptr<const DomainForest>> forests_
+      ABSL_GUARDED_BY(mutex_);
+  // At this size rows_ is rid of what is gone.
+  size_t rows_swept_at_ ABSL_GUARDED_BY(mutex_) = 64;
+  // Ascending.
+  std::vector<uint64_t> forest_numbers_ ABSL_GUARDED_BY(mutex_);
+  bool are_forests_listed_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_INDEX_CATALOG_H_

@@ -1,0 +1,72 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is stored of a row beside its vector, and of a document under its ID.
+//
+// RowRecord, fields (see record_codec.h for the envelope and the types),
+// version 1:
+//
+//   document ID      text      1 to kDocumentIdSizeBytesMax
+//   chunk            u32
+//   content hash     32 bytes
+//   type             text      at most kTypeSizeBytesMax
+//   attribute count  u32       at most kAttributeCountMax
+//     name           text      at most kAttributeNameSizeBytesMax, ascending
+//     value type     u8        1 string, 2 int64, 3 double, 4 bool
+//     value          text, u64, 8 bytes of IEEE 754 or u8
+//   first token      u32       of the document's text, for this chunk
+//   token count      u32       0: not known
+//   has text         u8        0 or 1: whether the text store has its text
+//
+// DocumentRecord, version 1:
+//
+//   chunk            u32
+//   content hash     32 bytes
+
+#ifndef COPSE_VERSIONING_ROW_RECORD_H_
+#define COPSE_VERSIONING_ROW_RECORD_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "versioning/document.h"
+
+namespace copse {
+
+// The value under RowKey().
+struct RowRecord {
+  std::string document_id;
+  uint32_t chunk = 0;
+  ContentHash content_hash = {};
+  std::string type;
+  Attributes attributes;
+  uint32_t first_token = 0;
+  uint32_t token_count = 0;
+  bool has_text = false;
+
+  // REQUIRES: CheckDocument() accepts what the record was made from.
+  std::string Encode() const;
+  static absl::StatusOr<RowRecord> Parse(absl::string_view bytes);
+
+  friend bool operator==(const RowRecord&, const RowRecord&) = default;
+};
+
+// The value under DocumentKey(): enough to tell whether a document changed
+// without reading its row.
+struct DocumentRecord {
+  uint32_t chunk = 0;
+  ContentHash content_hash = {};
+
+  std::string Encode() const;
+  static absl::StatusOr<DocumentRecord> Parse(absl::string_view bytes);
+
+  friend bool operator==(const DocumentRecord&,
+                         const DocumentRecord&) = default;
+};
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_ROW_RECORD_H_

@@ -1,0 +1,112 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "versioning/store.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/status_macros.h"
+#include "versioning/data_folder.h"
+#include "versioning/domain_record.h"
+#include "versioning/files.h"
+#include "versioning/keys.h"
+#include "versioning/meta_database.h"
+#include "versioning/rocks_embedding_cache.h"
+#include "versioning/store_context.h"
+#include "versioning/store_impl.h"
+#include "versioning/verify.h"
+
+namespace copse {
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(
+    const StoreOptions& options) {
+  auto context = std::make_shared<StoreContext>(options);
+  COPSE_ASSIGN_OR_RETURN(context->folder, DataFolder::Open(options.folder));
+  COPSE_ASSIGN_OR_RETURN(
+      context->database,
+      MetaDatabase::Open({.folder = context->folder->meta_path()}));
+  COPSE_RETURN_IF_ERROR(context->folder->MarkReady());
+  COPSE_ASSIGN_OR_RETURN(
+      context->embedding_cache,
+      RocksEmbeddingCache::Open(
+          *context->database,
+          {.size_bytes_max = options.embedding_cache_size_bytes}));
+  auto store = std::make_unique<StoreImpl>(std::move(context));
+  COPSE_RETURN_IF_ERROR(store->Recover());
+  return store;
+}
+
+StoreImpl::StoreImpl(std::shared_ptr<StoreContext> context)
+    : context_(std::move(context)), registry_(context_) {}
+
+// The pool holds readers, which hold the context, which holds the pool.
+StoreImpl::~StoreImpl() { context_->pool.Close(); }
+
+absl::StatusOr<StoreStatistics> StoreImpl::GetStatistics() {
+  StoreStatistics statistics;
+  COPSE_ASSIGN_OR_RETURN(const std::vector<DomainRecord> records,
+                         registry_.ListRecords());
+  statistics.domain_count = static_cast<int64_t>(records.size());
+  for (const DomainRecord& record : records) {
+    COPSE_ASSIGN_OR_RETURN(
+        const uint64_t commit_count,
+        context_->database->GetCounter(CounterKind::kCommitCount,
+                                       record.domain_number));
+    statistics.commit_count += static_cast<int64_t>(commit_count);
+  }
+  statistics.in_flight_count = context_->in_flight_count.load();
+  COPSE_ASSIGN_OR_RETURN(const MetaStatistics meta,
+                         context_->database->GetStatistics());
+  statistics.meta_size_bytes = meta.disk_size_bytes;
+  statistics.meta_memory_size_bytes = meta.memory_size_bytes;
+  COPSE_ASSIGN_OR_RETURN(
+      statistics.vector_size_bytes,
+      AllocatedSizeBytes(context_->folder->path() + "/domains"));
+  COPSE_ASSIGN_OR_RETURN(statistics.free_size_bytes,
+                         context_->folder->FreeSizeBytes());
+  statistics.type_filter_size_bytes = context_->type_memory.size_bytes();
+  statistics.pool = context_->pool.statistics();
+  return statistics;
+}
+
+absl::StatusOr<DomainStatistics> StoreImpl::GetDomainStatistics(
+    absl::string_view domain_name) {
+  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
+                         registry_.Get(domain_name));
+  DomainStatistics statistics;
+  COPSE_ASSIGN_OR_RETURN(statistics.domain, domain->GetInfo());
+  statistics.commit_count = statistics.domain.commit_count;
+  COPSE_RETURN_IF_ERROR(context_->database->ForEach(
+      MetaTable::kBranches, PrefixRange(DomainPrefix(domain->number())),
+      [&statistics](absl::string_view, absl::string_view) {
+        ++statistics.branch_count;
+        return absl::OkStatus();
+      }));
+  COPSE_ASSIGN_OR_RETURN(const uint64_t row_count,
+                         domain->ordinals().next_number());
+  statistics.row_count = static_cast<int64_t>(row_count);
+  COPSE_ASSIGN_OR_RETURN(statistics.vector_size_bytes,
+                         domain->vectors().AllocatedSizeBytes());
+  statistics.typed_row_count = domain->types().row_count();
+  statistics.type_filter_size_bytes = domain->types().size_bytes();
+  return statistics;
+}
+
+absl::StatusOr<VerifyReport> StoreImpl::VerifyDomain(
+    absl::string_view domain_name, const std::function<bool()>& stop) {
+  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
+                         registry_.Get(domain_name));
+  absl::StatusOr<VerifyReport> report = VerifyCommits(*domain, stop);
+  COPSE_RETURN_IF_ERROR(domain->CheckExists());
+  return report;
+}
+
+}  // namespace copse

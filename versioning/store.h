@@ -1,0 +1,225 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// A store is a data folder: domains, their commits and branches, and the
+// indexes of the commits. It is what `sidecar` opens, and the door of this
+// library.
+//
+//   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store,
+//                          Store::Open({.folder = "/var/lib/copse"}));
+//   COPSE_RETURN_IF_ERROR(store->CreateDomain(domain_options).status());
+//   COPSE_ASSIGN_OR_RETURN(auto builder, store->BeginCommit(commit_options));
+//   ...
+//   COPSE_ASSIGN_OR_RETURN(auto reader, store->OpenCommit(domain, commit));
+//
+// Errors carry a reason (index/util/error_reason.h) with the values of the
+// message: DOMAIN_NOT_FOUND, DOMAIN_EXISTS, COMMIT_NOT_FOUND, COMMIT_EXISTS,
+// COMMIT_IN_FLIGHT, PARENT_COMMIT_NOT_FOUND, BRANCH_NOT_FOUND, BRANCH_EXISTS,
+// BRANCH_MOVED, NAME_INVALID, DOCUMENT_ID_INVALID, DIMENSION_MISMATCH,
+// VECTOR_NOT_FINITE, VECTOR_ZERO, DISK_FULL, DATA_DAMAGED, DATA_FOLDER_LOCKED,
+// DATA_FORMAT_NEWER, PAGE_TOKEN_INVALID.
+
+#ifndef COPSE_VERSIONING_STORE_H_
+#define COPSE_VERSIONING_STORE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+#include "index/forest.h"
+#include "versioning/commit.h"
+#include "versioning/commit_builder.h"
+#include "versioning/commit_reader.h"
+#include "versioning/embedding_cache.h"
+#include "versioning/pool_statistics.h"
+
+namespace copse {
+
+struct StoreOptions {
+  // The data folder; created if it does not exist.
+  std::string folder = {};
+
+  // The budget of loaded indexes, in bytes.
+  int64_t pool_size_bytes = int64_t{1} << 30;
+
+  // The budget of the embedding cache on disk, in bytes. 0 means unbounded.
+  int64_t embedding_cache_size_bytes = int64_t{4} << 30;
+
+  // Pushes are refused while the disk has fewer free bytes.
+  int64_t free_space_min_bytes = int64_t{1} << 30;
+
+  // Threads that one fold may use.
+  uint32_t thread_count = 2;
+
+  // Forest parameters for new forests (metric, seed and threads are set by the
+  // store). Up to `forest_row_count_min` rows a domain has no forest.
+  ForestOptions forest = {};
+  uint32_t forest_row_count_min = 2048;
+
+  // The time, injected for tests.
+  std::function<absl::Time()> clock = [] { return absl::Now(); };
+};
+
+// One difference between two commits.
+struct DocumentChange {
+  enum class Kind { kInserted, kReplaced, kDeleted };
+  std::string document_id = {};
+  std::string type = {};  // In the target, or in the base if it was deleted.
+  Kind kind = Kind::kInserted;
+};
+
+struct ListOptions {
+  // In [0, 1000]; 0 means 50, and more than 1000 gives 1000.
+  int32_t page_size = 50;
+
+  // The next_page_token of the page before, or empty for the first one.
+  std::string page_token = {};
+};
+
+template <typename T>
+struct Page {
+  std::vector<T> items = {};
+  std::string next_page_token = {};  // Empty on the last page.
+};
+
+struct StoreStatistics {
+  int64_t domain_count = 0;
+  int64_t commit_count = 0;
+  int64_t in_flight_count = 0;
+  int64_t meta_size_bytes = 0;         // RocksDB's files.
+  int64_t meta_memory_size_bytes = 0;  // Its write buffers, caches, filters.
+  int64_t vector_size_bytes = 0;       // Allocated in segments.
+  int64_t free_size_bytes = 0;         // Of the disk.
+  int64_t type_filter_size_bytes = 0;  // Types of rows, in memory.
+  PoolStatistics pool = {};
+};
+
+struct DomainStatistics {
+  DomainInfo domain = {};
+  int64_t commit_count = 0;
+  int64_t branch_count = 0;
+  int64_t row_count = 0;  // Ordinals given so far.
+  int64_t vector_size_bytes = 0;
+  int64_t typed_row_count = 0;         // Rows whose types are in memory.
+  int64_t type_filter_size_bytes = 0;  // What these take.
+};
+
+struct VerifyFinding {
+  // Such as "row 17", "forest 3" or "segment vectors-000000.seg".
+  std::string object = {};
+  std::string message = {};
+
+  // That reach it; at most 100 are named.
+  std::vector<std::string> commits = {};
+};
+
+struct VerifyReport {
+  int64_t commits_checked = 0;
+  int64_t pages_checked = 0;
+  int64_t rows_checked = 0;
+  std::vector<VerifyFinding> findings = {};
+};
+
+// Thread safety: any number of threads may use one Store.
+class Store {
+ public:
+  // Opens the store in `options.folder`. Fails with
+  //
+  //   kFailedPrecondition, DATA_FOLDER_LOCKED  another process has it open;
+  //   kUnimplemented, DATA_FORMAT_NEWER        a newer copse wrote it;
+  //   kDataLoss, DATA_DAMAGED                  naming what is damaged;
+  //   kResourceExhausted, DISK_FULL            too little space to start.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(
+      const StoreOptions& options);
+
+  virtual ~Store() = default;
+
+  // ---- Domains ----
+  virtual absl::StatusOr<DomainInfo> CreateDomain(
+      const DomainOptions& options) = 0;
+  virtual absl::StatusOr<DomainInfo> GetDomain(absl::string_view domain) = 0;
+  // Ascending by the bytes of the names.
+  virtual absl::StatusOr<Page<DomainInfo>> ListDomains(
+      const ListOptions& options) = 0;
+  // Replaces the description.
+  virtual absl::StatusOr<DomainInfo> UpdateDomain(
+      absl::string_view domain, absl::string_view description) = 0;
+  // Makes the domain unreachable at once and frees its space before it
+  // returns or, after a crash, at the next start. Pushes in flight fail.
+  virtual absl::Status DeleteDomain(absl::string_view domain) = 0;
+
+  // ---- Commits ----
+  // Claims the commit for a push. Fails with kAlreadyExists if it is complete,
+  // kAborted if it is in flight, kNotFound for an unknown domain,
+  // kFailedPrecondition for an unknown parent and kResourceExhausted if the
+  // disk has too little space.
+  virtual absl::StatusOr<std::unique_ptr<CommitBuilder>> BeginCommit(
+      const CommitOptions& options) = 0;
+  virtual absl::StatusOr<CommitInfo> GetCommit(absl::string_view domain,
+                                               absl::string_view commit) = 0;
+  // Newest `create_time` first.
+  virtual absl::StatusOr<Page<CommitInfo>> ListCommits(
+      absl::string_view domain, const ListOptions& options) = 0;
+  virtual absl::Status DeleteCommit(absl::string_view domain,
+                                    absl::string_view commit) = 0;
+  // Gives the snapshot of `source_commit` to `target_commit` in O(1). Succeeds
+  // without effect if the target has the same snapshot already.
+  virtual absl::StatusOr<CommitInfo> AssignCommit(
+      absl::string_view domain, absl::string_view source_commit,
+      absl::string_view target_commit) = 0;
+  // Calls `visit` with each document that differs, ascending by ID bytes, in
+  // time that goes with the difference.
+  virtual absl::Status DiffCommits(
+      absl::string_view domain, absl::string_view base_commit,
+      absl::string_view target_commit,
+      const std::function<absl::Status(const DocumentChange&)>& visit) = 0;
+
+  // ---- Branches ----
+  virtual absl::StatusOr<BranchInfo> CreateBranch(
+      absl::string_view domain, absl::string_view branch,
+      absl::string_view head_commit) = 0;
+  virtual absl::StatusOr<BranchInfo> GetBranch(absl::string_view domain,
+                                               absl::string_view branch) = 0;
+  virtual absl::StatusOr<Page<BranchInfo>> ListBranches(
+      absl::string_view domain, const ListOptions& options) = 0;
+  // Moves the branch to `head_commit`, if `expected_commit` is unset or where
+  // the branch is (kAborted, BRANCH_MOVED otherwise).
+  virtual absl::StatusOr<BranchInfo> UpdateBranch(
+      absl::string_view domain, absl::string_view branch,
+      absl::string_view head_commit,
+      const std::optional<std::string>& expected_commit) = 0;
+  virtual absl::Status DeleteBranch(absl::string_view domain,
+                                    absl::string_view branch) = 0;
+
+  // ---- Reading ----
+  virtual absl::StatusOr<std::shared_ptr<const CommitReader>> OpenCommit(
+      absl::string_view domain, absl::string_view commit) = 0;
+
+  // ---- The store itself ----
+  virtual EmbeddingCache& embedding_cache() = 0;
+  virtual absl::StatusOr<StoreStatistics> GetStatistics() = 0;
+  virtual absl::StatusOr<DomainStatistics> GetDomainStatistics(
+      absl::string_view domain) = 0;
+  // Walks everything that the commits of `domain` reach and checks every
+  // checksum and count. Damage is a finding, not an error. `stop`, if set, is
+  // asked now and then.
+  virtual absl::StatusOr<VerifyReport> VerifyDomain(
+      absl::string_view domain,
+      const std::function<bool()>& stop = nullptr) = 0;
+
+  // OK, or why writes are refused until the store is opened again.
+  virtual absl::Status write_status() const = 0;
+};
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_STORE_H_

@@ -1,0 +1,146 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "versioning/store_errors.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/error_reason.h"
+
+namespace copse {
+namespace {
+
+// Names are at most 512 bytes (document.h); what is longer is no name of ours.
+constexpr size_t kShownSizeBytesMax = 512;
+
+// Returns `name`, or the part of it before a character that would make it
+// longer than a name can be.
+std::string Cut(absl::string_view name) {
+  size_t size = std::min(name.size(), kShownSizeBytesMax);
+  while (size > 0 && size < name.size() && (name[size] & 0xc0) == 0x80) {
+    --size;
+  }
+  return std::string(name.substr(0, size));
+}
+
+// Where a branch is, or is expected.
+std::string ShownHead(absl::string_view commit, absl::string_view absent) {
+  return commit.empty() ? std::string(absent)
+                        : absl::StrCat("at commit '", ShownName(commit), "'");
+}
+
+}  // namespace
+
+std::string ShownName(absl::string_view name) {
+  return absl::StrCat(absl::Utf8SafeCHexEscape(Cut(name)),
+                      name.size() > kShownSizeBytesMax ? "..." : "");
+}
+
+absl::Status DomainNotFoundError(absl::string_view domain) {
+  return WithReason(absl::NotFoundError(absl::StrFormat(
+                        "domain '%s' does not exist", ShownName(domain))),
+                    "DOMAIN_NOT_FOUND", {{"domain", Cut(domain)}});
+}
+
+absl::Status DomainExistsError(absl::string_view domain) {
+  return WithReason(absl::AlreadyExistsError(absl::StrFormat(
+                        "domain '%s' exists already", ShownName(domain))),
+                    "DOMAIN_EXISTS", {{"domain", Cut(domain)}});
+}
+
+absl::Status CommitNotFoundError(absl::string_view domain,
+                                 absl::string_view commit) {
+  return WithReason(absl::NotFoundError(absl::StrFormat(
+                        "commit '%s' of domain '%s' is not indexed",
+                        ShownName(commit), ShownName(domain))),
+                    "COMMIT_NOT_FOUND",
+                    {{"domain", Cut(domain)}, {"commit", Cut(commit)}});
+}
+
+absl::Status CommitExistsError(absl::string_view domain,
+                               absl::string_view commit) {
+  return WithReason(absl::AlreadyExistsError(absl::StrFormat(
+                        "commit '%s' of domain '%s' is complete already",
+                        ShownName(commit), ShownName(domain))),
+                    "COMMIT_EXISTS",
+                    {{"domain", Cut(domain)}, {"commit", Cut(commit)}});
+}
+
+absl::Status CommitInFlightError(absl::string_view domain,
+                                 absl::string_view commit) {
+  return WithReason(absl::AbortedError(absl::StrFormat(
+                        "commit '%s' of domain '%s' is in flight: another push "
+                        "of it has not ended",
+                        ShownName(commit), ShownName(domain))),
+                    "COMMIT_IN_FLIGHT",
+                    {{"domain", Cut(domain)}, {"commit", Cut(commit)}});
+}
+
+absl::Status CommitInUseError(absl::string_view domain,
+                              absl::string_view commit,
+                              absl::string_view branch) {
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrFormat(
+          "commit '%s' of domain '%s' is the head of branch '%s'; move or "
+          "delete the branch first",
+          ShownName(commit), ShownName(domain), ShownName(branch))),
+      "COMMIT_IN_USE",
+      {{"domain", Cut(domain)},
+       {"commit", Cut(commit)},
+       {"branch", Cut(branch)}});
+}
+
+absl::Status ParentCommitNotFoundError(absl::string_view domain,
+                                       absl::string_view commit,
+                                       absl::string_view parent_commit) {
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrFormat(
+          "parent commit '%s' of commit '%s' is not indexed in domain '%s'",
+          ShownName(parent_commit), ShownName(commit), ShownName(domain))),
+      "PARENT_COMMIT_NOT_FOUND",
+      {{"domain", Cut(domain)},
+       {"commit", Cut(commit)},
+       {"parent_commit", Cut(parent_commit)}});
+}
+
+absl::Status BranchNotFoundError(absl::string_view domain,
+                                 absl::string_view branch) {
+  return WithReason(absl::NotFoundError(absl::StrFormat(
+                        "branch '%s' of domain '%s' does not exist",
+                        ShownName(branch), ShownName(domain))),
+                    "BRANCH_NOT_FOUND",
+                    {{"domain", Cut(domain)}, {"branch", Cut(branch)}});
+}
+
+absl::Status BranchExistsError(absl::string_view domain,
+                               absl::string_view branch) {
+  return WithReason(absl::AlreadyExistsError(absl::StrFormat(
+                        "branch '%s' of domain '%s' exists already",
+                        ShownName(branch), ShownName(domain))),
+                    "BRANCH_EXISTS",
+                    {{"domain", Cut(domain)}, {"branch", Cut(branch)}});
+}
+
+absl::Status BranchMovedError(absl::string_view domain,
+                              absl::string_view branch, absl::string_view found,
+                              absl::string_view wanted) {
+  return WithReason(absl::AbortedError(absl::StrFormat(
+                        "branch '%s' of domain '%s' is %s, expected %s",
+                        ShownName(branch), ShownName(domain),
+                        ShownHead(found, "absent"), ShownHead(wanted, "none"))),
+                    "BRANCH_MOVED",
+                    {{"domain", Cut(domain)},
+                     {"branch", Cut(branch)},
+                     {"found", Cut(found)},
+                     {"wanted", Cut(wanted)}});
+}
+
+}  // namespace copse

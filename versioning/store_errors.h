@@ -1,0 +1,47 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// The errors that say in which state a store is: one wording and one reason
+// for each, wherever it arises. Names come from outside, so messages show them
+// escaped and cut.
+
+#ifndef COPSE_VERSIONING_STORE_ERRORS_H_
+#define COPSE_VERSIONING_STORE_ERRORS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace copse {
+
+// Returns `name` as messages show it.
+std::string ShownName(absl::string_view name);
+
+absl::Status DomainNotFoundError(absl::string_view domain);
+absl::Status DomainExistsError(absl::string_view domain);
+absl::Status CommitNotFoundError(absl::string_view domain,
+                                 absl::string_view commit);
+absl::Status CommitExistsError(absl::string_view domain,
+                               absl::string_view commit);
+absl::Status CommitInFlightError(absl::string_view domain,
+                                 absl::string_view commit);
+absl::Status CommitInUseError(absl::string_view domain,
+                              absl::string_view commit,
+                              absl::string_view branch);
+absl::Status ParentCommitNotFoundError(absl::string_view domain,
+                                       absl::string_view commit,
+                                       absl::string_view parent_commit);
+absl::Status BranchNotFoundError(absl::string_view domain,
+                                 absl::string_view branch);
+absl::Status BranchExistsError(absl::string_view domain,
+                               absl::string_view branch);
+
+// `found` and `wanted` are commits; empty for a branch that does not exist.
+absl::Status BranchMovedError(absl::string_view domain,
+                              absl::string_view branch, absl::string_view found,
+                              absl::string_view wanted);
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_STORE_ERRORS_H_

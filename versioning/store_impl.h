@@ -1,0 +1,113 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// The store on a data folder. Its functions are in the files of what they are
+// about: store.cc, domains.cc, commits.cc and branches.cc.
+
+#ifndef COPSE_VERSIONING_STORE_IMPL_H_
+#define COPSE_VERSIONING_STORE_IMPL_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "versioning/commit_reader_impl.h"
+#include "versioning/domain.h"
+#include "versioning/domain_registry.h"
+#include "versioning/manifest.h"
+#include "versioning/store.h"
+#include "versioning/store_context.h"
+
+namespace copse {
+
+// Thread safety: any number of threads may use one StoreImpl.
+class StoreImpl final : public Store {
+ public:
+  // REQUIRES: folder, database and embedding cache of `context` are open.
+  explicit StoreImpl(std::shared_ptr<StoreContext> context);
+  ~StoreImpl() override;
+
+  // Ends what a crash cut short. Called once, first.
+  absl::Status Recover() { return registry_.ResumeDeletions(); }
+
+  absl::StatusOr<DomainInfo> CreateDomain(
+      const DomainOptions& options) override;
+  absl::StatusOr<DomainInfo> GetDomain(absl::string_view domain) override;
+  absl::StatusOr<Page<DomainInfo>> ListDomains(
+      const ListOptions& options) override;
+  absl::StatusOr<DomainInfo> UpdateDomain(
+      absl::string_view domain, absl::string_view description) override;
+  absl::Status DeleteDomain(absl::string_view domain) override;
+
+  absl::StatusOr<std::unique_ptr<CommitBuilder>> BeginCommit(
+      const CommitOptions& options) override;
+  absl::StatusOr<CommitInfo> GetCommit(absl::string_view domain,
+                                       absl::string_view commit) override;
+  absl::StatusOr<Page<CommitInfo>> ListCommits(
+      absl::string_view domain, const ListOptions& options) override;
+  absl::Status DeleteCommit(absl::string_view domain,
+                            absl::string_view commit) override;
+  absl::StatusOr<CommitInfo> AssignCommit(
+      absl::string_view domain, absl::string_view source_commit,
+      absl::string_view target_commit) override;
+  absl::Status DiffCommits(
+      absl::string_view domain, absl::string_view base_commit,
+      absl::string_view target_commit,
+      const std::function<absl::Status(const DocumentChange&)>& visit) override;
+
+  absl::StatusOr<BranchInfo> CreateBranch(
+      absl::string_view domain, absl::string_view branch,
+      absl::string_view head_commit) override;
+  absl::StatusOr<BranchInfo> GetBranch(absl::string_view domain,
+                                       absl::string_view branch) override;
+  absl::StatusOr<Page<BranchInfo>> ListBranches(
+      absl::string_view domain, const ListOptions& options) override;
+  absl::StatusOr<BranchInfo> UpdateBranch(
+      absl::string_view domain, absl::string_view branch,
+      absl::string_view head_commit,
+      const std::optional<std::string>& expected_commit) override;
+  absl::Status DeleteBranch(absl::string_view domain,
+                            absl::string_view branch) override;
+
+  absl::StatusOr<std::shared_ptr<const CommitReader>> OpenCommit(
+      absl::string_view domain, absl::string_view commit) override;
+
+  EmbeddingCache& embedding_cache() override {
+    return *context_->embedding_cache;
+  }
+  absl::StatusOr<StoreStatistics> GetStatistics() override;
+  absl::StatusOr<DomainStatistics> GetDomainStatistics(
+      absl::string_view domain) override;
+  absl::StatusOr<VerifyReport> VerifyDomain(
+      absl::string_view domain, const std::function<bool()>& stop) override;
+  absl::Status write_status() const override {
+    return context_->database->write_status();
+  }
+
+ private:
+  // Returns the reader of a complete commit from the pool.
+  absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> OpenReader(
+      const std::shared_ptr<Domain>& domain, absl::string_view commit);
+
+  // The rest of BeginCommit(), when the commit is claimed.
+  absl::StatusOr<std::unique_ptr<CommitBuilder>> MakeBuilder(
+      const std::shared_ptr<Domain>& domain, const CommitOptions& options);
+
+  // The rest of AssignCommit(), when the target is claimed.
+  absl::StatusOr<Manifest> PublishCopy(Domain& domain,
+                                       absl::string_view source_commit,
+                                       absl::string_view target_commit);
+
+  const std::shared_ptr<StoreContext> context_;
+  DomainRegistry registry_;
+};
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_STORE_IMPL_H_

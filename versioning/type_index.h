@@ -1,0 +1,103 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// The types of the rows of one domain, for filters. It starts empty; a search
+// that filters asks for the rows of its commit, and what is not known yet is
+// read once.
+//
+//   COPSE_RETURN_IF_ERROR(types.Extend(live, read_types));
+//   const std::optional<uint32_t> book = types.Find("Book");
+//   if (types.TypeOf(ordinal) == *book) { ... }
+//
+// A row's type never changes, so what is known holds for all commits, and
+// pushes that give their rows interleaved ordinals do not disturb each other:
+// what is known is a set, not a mark.
+
+#ifndef COPSE_VERSIONING_TYPE_INDEX_H_
+#define COPSE_VERSIONING_TYPE_INDEX_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/mutex.h"
+#include "index/vector_source.h"
+#include "versioning/memory_counter.h"
+#include "versioning/row_set.h"
+
+namespace copse {
+
+// Thread safety: any number of threads may use one TypeIndex.
+class TypeIndex {
+ public:
+  using Visit = absl::FunctionRef<void(Ordinal, absl::string_view type)>;
+
+  // Calls `visit` with the type of each of `ordinals`, which ascend.
+  using Reader =
+      absl::FunctionRef<absl::Status(std::span<const Ordinal>, Visit visit)>;
+
+  // `memory` is not owned.
+  explicit TypeIndex(MemoryCounter& memory);
+  ~TypeIndex();
+  TypeIndex(const TypeIndex&) = delete;
+  TypeIndex& operator=(const TypeIndex&) = delete;
+
+  // Makes the types of `rows` known, reading those that are not, and fails
+  // with what `read` fails with.
+  absl::Status Extend(const RowSet& rows, Reader read);
+
+  // Returns the number of `type`, or nullopt if no known row has it.
+  std::optional<uint32_t> Find(absl::string_view type) const;
+
+  // Returns the number of the type of row `ordinal`, or 0, which no type has,
+  // if it is not known.
+  uint32_t TypeOf(Ordinal ordinal) const;
+
+  // Returns the rows whose types are known, and the bytes this takes.
+  int64_t row_count() const;
+  int64_t size_bytes() const;
+
+ private:
+  static constexpr int kChunkBits = 12;
+  static constexpr int kBranchBits = 10;
+  struct Chunk {
+    std::array<std::atomic<uint32_t>, size_t{1} << kChunkBits> types = {};
+  };
+  struct Branch {
+    std::array<std::atomic<Chunk*>, size_t{1} << kBranchBits> chunks = {};
+  };
+  using Root = std::array<std::atomic<Branch*>, size_t{1} << kBranchBits>;
+
+  uint32_t NumberOf(absl::string_view type);
+  void Set(Ordinal ordinal, uint32_t type)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(extend_mutex_);
+
+  MemoryCounter& memory_;
+  // Read without a lock: pointers and types are set once and then stay.
+  std::unique_ptr<Root> root_;
+  std::atomic<int64_t> size_bytes_ = 0;
+  std::atomic<int64_t> row_count_ = 0;
+
+  // Held while rows are read, so that none is read twice.
+  Mutex extend_mutex_;
+  RowSet known_ ABSL_GUARDED_BY(extend_mutex_);
+
+  mutable Mutex names_mutex_;
+  absl::flat_hash_map<std::string, uint32_t> numbers_
+      ABSL_GUARDED_BY(names_mutex_);
+};
+
+}  // namespace copse
+
+#endif  // COPSE_VERSIONING_TYPE_INDEX_H_

@@ -1,0 +1,400 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "versioning/verify.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "index/forest.h"
+#include "index/page_store.h"
+#include "index/util/status_macros.h"
+#include "versioning/branch_record.h"
+#include "versioning/fingerprint.h"
+#include "versioning/forest_record.h"
+#include "versioning/keys.h"
+#include "versioning/live_set.h"
+#include "versioning/manifest.h"
+#include "versioning/meta_database.h"
+#include "versioning/rocks_page_store.h"
+#include "versioning/row_record.h"
+#include "versioning/row_set.h"
+#include "versioning/store_errors.h"
+
+namespace copse {
+namespace {
+
+// How many commits a finding names.
+constexpr size_t kNamedCommitCountMax = 100;
+
+// How many findings are kept: a lost segment alone has 100,000 rows.
+constexpr size_t kFindingCountMax = 1000;
+
+// How often `stop` is asked, in rows.
+constexpr int64_t kRowsPerStop = 1024;
+
+// What verification keeps of a manifest.
+struct CommitSummaryRecord {
+  std::string commit;
+  absl::Time create_time;
+  uint64_t live_set_number = 0;
+  uint64_t forest_number = 0;
+  int64_t row_count = 0;
+  FingerprintSum sum;
+};
+
+class DomainVerifier {
+ public:
+  DomainVerifier(Domain& domain, const std::function<bool()>& stop)
+      : domain_(domain),
+        stop_(stop),
+        page_cache_(/*budget_size_bytes=*/0),
+        pages_(domain.database(), domain.number(), page_cache_) {}
+
+  absl::StatusOr<VerifyReport> Run();
+
+ private:
+  absl::Status CheckStop() const {
+    return stop_ != nullptr && stop_()
+               ? absl::CancelledError("verification was stopped")
+               : absl::OkStatus();
+  }
+
+  // Adds a finding, unless there are too many, and returns it.
+  VerifyFinding* Report(absl::string_view object, absl::string_view message);
+  void Report(absl::string_view object, const absl::Status& status,
+              absl::string_view commit);
+
+  absl::Status ReadManifests();
+  absl::Status CheckBranches();
+  absl::Status CheckCommit(const CommitSummaryRecord& commit);
+  absl::StatusOr<RowSet> ReadLiveSet(uint64_t number);
+  absl::Status AddDifference(std::span<const Ordinal> ordinals, bool is_added);
+
+  // Checks everything about row `ordinal`, and returns its record.
+  absl::StatusOr<RowRecord> ReadRow(Ordinal ordinal) const;
+  absl::Status CheckRow(Ordinal ordinal, const RowRecord& row) const;
+
+  absl::Status CheckForest(uint64_t number, const std::string& commit);
+  absl::Status CheckForestPages(const ForestRecord& record);
+  absl::Status CheckSegments();
+
+  // Names in each finding about a row the commits that hold it.
+  absl::Status NameCommits();
+
+  Domain& domain_;
+  const std::function<bool()>& stop_;
+  VerifyReport report_;
+
+  // Of its own, so that pages are read from the disk and not from memory.
+  PageCache page_cache_;
+  RocksPageStore pages_;
+
+  std::vector<CommitSummaryRecord> commits_;
+  absl::flat_hash_set<uint64_t> checked_forests_;
+  absl::flat_hash_set<PageId> checked_pages_;
+
+  // The commit before, as it was found, and the rows of all commits so far.
+  RowSet rows_;
+  FingerprintSum sum_;
+  RowSet checked_rows_;
+  std::map<Ordinal, size_t> bad_rows_;  // To the finding.
+  int64_t row_steps_ = 0;
+};
+
+VerifyFinding* DomainVerifier::Report(absl::string_view object,
+                                      absl::string_view message) {
+  if (report_.findings.size() == kFindingCountMax) {
+    return nullptr;
+  }
+  report_.findings.push_back({.object = std::string(object),
+                              .message = std::string(message),
+                              .commits = {}});
+  return &report_.findings.back();
+}
+
+void DomainVerifier::Report(absl::string_view object,
+                            const absl::Status& status,
+                            absl::string_view commit) {
+  VerifyFinding* finding = Report(object, status.message());
+  if (finding != nullptr && !commit.empty()) {
+    finding->commits.emplace_back(commit);
+  }
+}
+
+absl::Status DomainVerifier::ReadManifests() {
+  const absl::Status status = domain_.database().ForEach(
+      MetaTable::kCommits, CommitRange(domain_.number()),
+      [this](absl::string_view key, absl::string_view value) -> absl::Status {
+        COPSE_RETURN_IF_ERROR(CheckStop());
+        COPSE_ASSIGN_OR_RETURN(const std::string commit, ParseCommitKey(key));
+        const absl::StatusOr<Manifest> manifest = Manifest::Parse(value);
+        if (!manifest.ok()) {
+          Report(absl::StrCat("manifest of commit '", ShownName(commit), "'"),
+                 manifest.status(), commit);
+          return absl::OkStatus();
+        }
+        if (!manifest->is_skeleton) {
+          commits_.push_back({.commit = commit,
+                              .create_time = manifest->create_time,
+                              .live_set_number = manifest->live_set_number,
+                              .forest_number = manifest->preferred_forest,
+                              .row_count = manifest->vector_count,
+                              .sum = manifest->fingerprint_sum});
+        }
+        return absl::OkStatus();
+      });
+  std::sort(
+      commits_.begin(), commits_.end(),
+      [](const CommitSummaryRecord& left, const CommitSummaryRecord& right) {
+        return left.create_time < right.create_time;
+      });
+  return absl::OkStatus();
+}
+
+absl::Status DomainVerifier::CheckBranches() {
+  return domain_.database().ForEach(
+      MetaTable::kBranches, PrefixRange(DomainPrefix(domain_.number())),
+      [this](absl::string_view key, absl::string_view value) -> absl::Status {
+        COPSE_ASSIGN_OR_RETURN(const std::string branch, ParseBranchKey(key));
+        const std::string name =
+            absl::StrCat("branch '", ShownName(branch), "'");
+        const absl::StatusOr<BranchRecord> record = BranchRecord::Parse(value);
+        if (!record.ok()) {
+          Report(name, record.status(), "");
+          return absl::OkStatus();
+        }
+        const absl::StatusOr<Manifest> head =
+            domain_.GetManifest(record->head_commit);
+        if (absl::IsNotFound(head.status())) {
+          Report(name, head.status(), record->head_commit);
+        }
+        return absl::OkStatus();
+      });
+}
+
+absl::StatusOr<RowSet> DomainVerifier::ReadLiveSet(uint64_t number) {
+  if (number == 0) {
+    return RowSet();
+  }
+  COPSE_ASSIGN_OR_RETURN(const LiveSet stored,
+                         domain_.live_sets().Load(number));
+  return RowSet::FromSorted(stored.ToVector()).ShareWith(rows_);
+}
+
+absl::Status DomainVerifier::CheckCommit(const CommitSummaryRecord& commit) {
+  ++report_.commits_checked;
+  const std::string name =
+      absl::StrCat("commit '", ShownName(commit.commit), "'");
+  const absl::StatusOr<RowSet> rows = ReadLiveSet(commit.live_set_number);
+  if (!rows.ok()) {
+    Report(absl::StrCat("live set ", commit.live_set_number), rows.status(),
+           commit.commit);
+    return absl::OkStatus();
+  }
+  if (rows->row_count() != commit.row_count) {
+    Report(name,
+           absl::DataLossError(absl::StrCat(
+               "manifest says ", commit.row_count, " rows, expected ",
+               rows->row_count(), " as in live set ", commit.live_set_number)),
+           commit.commit);
+  }
+  std::vector<Ordinal> removed;
+  std::vector<Ordinal> added;
+  RowSet::Compare(rows_, *rows, &removed, &added);
+  rows_ = *rows;
+  COPSE_RETURN_IF_ERROR(AddDifference(removed, false));
+  COPSE_RETURN_IF_ERROR(AddDifference(added, true));
+  const bool has_bad_row = std::any_of(
+      bad_rows_.begin(), bad_rows_.end(),
+      [this](const auto& bad) { return rows_.Contains(bad.first); });
+  if (!has_bad_row && !(sum_ == commit.sum)) {
+    Report(name, absl::DataLossError("its fingerprint is not that of its rows"),
+           commit.commit);
+  }
+  if (commit.forest_number != 0 &&
+      checked_forests_.insert(commit.forest_number).second) {
+    COPSE_RETURN_IF_ERROR(CheckForest(commit.forest_number, commit.commit));
+  }
+  return absl::OkStatus();
+}
+
+// Updates sum_, and checks the rows that are met for the first time. Bad rows
+// count as nothing, when they come and when they go.
+absl::Status DomainVerifier::AddDifference(std::span<const Ordinal> ordinals,
+                                           bool is_added) {
+  std::vector<Ordinal> met;
+  for (const Ordinal ordinal : ordinals) {
+    if (++row_steps_ % kRowsPerStop == 0) {
+      COPSE_RETURN_IF_ERROR(CheckStop());
+    }
+    if (bad_rows_.contains(ordinal)) {
+      continue;
+    }
+    const bool is_new = !checked_rows_.Contains(ordinal);
+    const absl::StatusOr<RowRecord> row = ReadRow(ordinal);
+    absl::Status status = row.status();
+    if (status.ok() && is_new) {
+      status = CheckRow(ordinal, *row);
+    }
+    if (is_new) {
+      met.push_back(ordinal);
+      ++report_.rows_checked;
+    }
+    if (!status.ok()) {
+      Report(absl::StrCat("row ", ordinal), status, "");
+      bad_rows_[ordinal] = report_.findings.size() - 1;
+    } else if (is_added) {
+      sum_.Add(row->document_id, row->chunk, row->content_hash);
+    } else {
+      sum_.Remove(row->document_id, row->chunk, row->content_hash);
+    }
+  }
+  checked_rows_ = checked_rows_.Edit(met, {});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RowRecord> DomainVerifier::ReadRow(Ordinal ordinal) const {
+  COPSE_ASSIGN_OR_RETURN(
+      const std::optional<std::string> bytes,
+      domain_.database().Get(MetaTable::kRows,
+                             RowKey(domain_.number(), ordinal)));
+  if (!bytes.has_value()) {
+    return absl::DataLossError("its record is missing");
+  }
+  return RowRecord::Parse(*bytes);
+}
+
+absl::Status DomainVerifier::CheckRow(Ordinal ordinal,
+                                      const RowRecord& row) const {
+  COPSE_ASSIGN_OR_RETURN(
+      const std::optional<std::string> bytes,
+      domain_.database().Get(
+          MetaTable::kDocuments,
+          DocumentKey(domain_.number(), row.document_id, ordinal)));
+  if (!bytes.has_value()) {
+    return absl::DataLossError("its document record is missing");
+  }
+  COPSE_ASSIGN_OR_RETURN(const DocumentRecord document,
+                         DocumentRecord::Parse(*bytes));
+  if (document.chunk != row.chunk ||
+      document.content_hash != row.content_hash) {
+    return absl::DataLossError("its document record is of other content");
+  }
+  if (row.has_text) {
+    COPSE_RETURN_IF_ERROR(domain_.texts().Get(row.content_hash).status());
+  }
+  return domain_.vectors().Verify(ordinal);
+}
+
+absl::Status DomainVerifier::CheckForest(uint64_t number,
+                                         const std::string& commit) {
+  COPSE_ASSIGN_OR_RETURN(
+      const std::optional<std::string> bytes,
+      domain_.database().Get(MetaTable::kForests,
+                             ForestKey(domain_.number(), number)));
+  absl::Status status = absl::DataLossError("its record is missing");
+  if (bytes.has_value()) {
+    const absl::StatusOr<ForestRecord> record = ForestRecord::Parse(*bytes);
+    status = record.ok() ? CheckForestPages(*record) : record.status();
+  }
+  if (absl::IsCancelled(status)) {
+    return status;
+  }
+  if (!status.ok()) {
+    Report(absl::StrCat("forest ", number), status, commit);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DomainVerifier::CheckForestPages(const ForestRecord& record) {
+  COPSE_ASSIGN_OR_RETURN(const RowSet covered,
+                         ReadLiveSet(record.covered_live_set));
+  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<const Forest> forest,
+                         Forest::Open(record.root_page, pages_));
+  const auto visit_page = [this](PageId page_id, std::span<const std::byte>) {
+    report_.pages_checked += checked_pages_.insert(page_id).second ? 1 : 0;
+    return CheckStop();
+  };
+  COPSE_RETURN_IF_ERROR(forest->ForEachPage(visit_page));
+  int64_t foreign_count = 0;
+  int64_t row_count = 0;
+  COPSE_RETURN_IF_ERROR(forest->ForEachRow([&](Ordinal ordinal) {
+    ++row_count;
+    foreign_count += covered.Contains(ordinal) ? 0 : 1;
+  }));
+  if (foreign_count > 0 || row_count != covered.row_count() ||
+      row_count != record.row_count) {
+    return absl::DataLossError(absl::StrCat(
+        "its pages hold ", row_count, " rows, of which ", foreign_count,
+        " are not in its covered set, expected ", covered.row_count(),
+        " (its record says ", record.row_count, ")"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DomainVerifier::CheckSegments() {
+  const absl::Status health = domain_.vectors().health();
+  if (!health.ok()) {
+    Report("segments", health, "");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DomainVerifier::NameCommits() {
+  if (bad_rows_.empty()) {
+    return absl::OkStatus();
+  }
+  for (const CommitSummaryRecord& commit : commits_) {
+    COPSE_RETURN_IF_ERROR(CheckStop());
+    const absl::StatusOr<RowSet> rows = ReadLiveSet(commit.live_set_number);
+    if (!rows.ok()) {
+      continue;
+    }
+    for (const auto& [ordinal, finding] : bad_rows_) {
+      std::vector<std::string>& named = report_.findings[finding].commits;
+      if (named.size() < kNamedCommitCountMax && rows->Contains(ordinal)) {
+        named.push_back(commit.commit);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<VerifyReport> DomainVerifier::Run() {
+  COPSE_RETURN_IF_ERROR(ReadManifests());
+  COPSE_RETURN_IF_ERROR(CheckBranches());
+  COPSE_RETURN_IF_ERROR(CheckSegments());
+  for (const CommitSummaryRecord& commit : commits_) {
+    COPSE_RETURN_IF_ERROR(CheckStop());
+    COPSE_RETURN_IF_ERROR(CheckCommit(commit));
+  }
+  COPSE_RETURN_IF_ERROR(NameCommits());
+  return std::move(report_);
+}
+
+}  // namespace
+
+absl::StatusOr<VerifyReport> VerifyCommits(Domain& domain,
+                                           const std::function<bool()>& stop) {
+  return DomainVerifier(domain, stop).Run();
+}
+
+}  // namespace copse
