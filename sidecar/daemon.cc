@@ -1,0 +1,293 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/daemon.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+#include "index/util/error_reason.h"
+#include "index/util/mutex.h"
+#include "index/util/status_macros.h"
+#include "sidecar/config/config.h"
+#include "sidecar/embedding/embedder_registry.h"
+#include "sidecar/grpc/grpc_server.h"
+#include "sidecar/service/engine.h"
+#include "sidecar/util/http_server.h"
+#include "sidecar/util/logger.h"
+#include "sidecar/util/network_address.h"
+#include "sidecar/util/process_collector.h"
+#include "sidecar/util/store_collector.h"
+#include "versioning/store.h"
+
+namespace copse {
+namespace {
+
+constexpr absl::string_view kMetricsType =
+    "text/plain; version=0.0.4; charset=utf-8";
+constexpr absl::string_view kJsonType = "application/json";
+
+double SecondsSince(absl::Time start) {
+  return absl::ToDoubleSeconds(absl::Now() - start);
+}
+
+// What to do when Store::Open() fails, by the reason of the error.
+std::string AdviceFor(const Config& config, absl::string_view reason) {
+  if (reason == "DATA_FOLDER_LOCKED") {
+    return "stop the process that has it open, or set 'data' to another folder";
+  }
+  if (reason == "DATA_FOLDER_FOREIGN") {
+    return "set 'data' to an empty or new folder";
+  }
+  if (reason == "DATA_FORMAT_NEWER") {
+    return "install the version of copse that wrote it or a newer one, or set "
+           "'data' to another folder";
+  }
+  if (reason == "DATA_DAMAGED") {
+    return absl::StrCat(
+        "restore the folder from a backup, or set 'data' to an empty one and "
+        "push again; 'copsed verify --data ",
+        config.data, "' names all that is damaged");
+  }
+  if (reason == "DISK_FULL") {
+    return "free some space on the disk, or lower 'free_space_min_bytes'";
+  }
+  return "check the setting 'data' and the rights of the user that copsed runs "
+         "as";
+}
+
+}  // namespace
+
+StoreOptions StoreOptionsOf(const Config& config) {
+  StoreOptions options;
+  options.folder = config.data;
+  options.pool_size_bytes = config.pool_size_bytes;
+  options.embedding_cache_size_bytes = config.embedding_cache_size_bytes;
+  options.free_space_min_bytes = config.free_space_min_bytes;
+  options.thread_count =
+      config.thread_count != 0
+          ? config.thread_count
+          : std::clamp<uint32_t>(std::thread::hardware_concurrency(), 1, 256);
+  options.forest.tree_count = config.forest_tree_count;
+  options.forest.fan_out = config.forest_fan_out;
+  options.forest.leaf_row_count = config.forest_leaf_row_count;
+  options.forest_row_count_min = config.forest_row_count_min;
+  return options;
+}
+
+absl::Status ExplainOpenError(const Config& config,
+                              const absl::Status& status) {
+  const std::optional<ErrorReason> reason = ReasonOf(status);
+  return absl::Status(
+      status.code(),
+      absl::StrCat(
+          "cannot open the data folder '", config.data, "': ", status.message(),
+          "; ", AdviceFor(config, reason.has_value() ? reason->reason : "")));
+}
+
+Daemon::Daemon(const Config& config, std::string version, Logger& logger)
+    : config_(config),
+      version_(std::move(version)),
+      logger_(logger),
+      request_metrics_(metrics_.registry()),
+      embedding_metrics_(metrics_.registry(), logger) {}
+
+Daemon::~Daemon() { ShutDown(); }
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
+    const Config& config, const std::string& version, Logger& logger) {
+  auto daemon = std::unique_ptr<Daemon>(new Daemon(config, version, logger));
+  COPSE_RETURN_IF_ERROR(daemon->OpenStore());
+  COPSE_RETURN_IF_ERROR(daemon->MakeEmbedders());
+  COPSE_RETURN_IF_ERROR(daemon->StartGrpc());
+  COPSE_RETURN_IF_ERROR(daemon->StartMetrics());
+  logger.Info("serving", {{"version", version},
+                          {"grpc_address", daemon->grpc_address()},
+                          {"metrics_address", daemon->metrics_address()}});
+  return daemon;
+}
+
+absl::Status Daemon::OpenStore() {
+  const absl::Time start = absl::Now();
+  absl::StatusOr<std::unique_ptr<Store>> store =
+      Store::Open(StoreOptionsOf(config_));
+  if (!store.ok()) {
+    return ExplainOpenError(config_, store.status());
+  }
+  store_ = *std::move(store);
+  const absl::StatusOr<StoreStatistics> statistics = store_->GetStatistics();
+  if (!statistics.ok()) {
+    return ExplainOpenError(config_, statistics.status());
+  }
+  logger_.Info("store opened",
+               {{"data", config_.data},
+                {"domains", statistics->domain_count},
+                {"commits", statistics->commit_count},
+                {"size_bytes",
+                 statistics->meta_size_bytes + statistics->vector_size_bytes},
+                {"free_size_bytes", statistics->free_size_bytes},
+                {"seconds", SecondsSince(start)}});
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::MakeEmbedders() {
+  EmbedderRegistryOptions options;
+  options.profiles = config_.embedding_profiles;
+  options.default_profile = config_.default_embedding_profile;
+  options.cache = &store_->embedding_cache();
+  options.environment.observer = &embedding_metrics_;
+  COPSE_ASSIGN_OR_RETURN(embedders_, EmbedderRegistry::Create(options));
+  for (const std::string& name : embedders_->names()) {
+    COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Embedder> embedder,
+                           embedders_->Get(name));
+    const EmbeddingProfileOptions& profile = embedder->profile();
+    logger_.Info("embedding profile ready",
+                 {{"profile", name},
+                  {"dialect", EmbeddingDialectName(profile.dialect)},
+                  {"origin", OriginOf(profile.url).value_or("")},
+                  {"model", profile.model},
+                  {"dimension", profile.dimension},
+                  {"default", name == embedders_->default_profile()}});
+  }
+  EngineOptions engine_options;
+  engine_options.find_embedder = [this](absl::string_view name) {
+    return embedders_->Get(name);
+  };
+  engine_options.embedding_profiles = embedders_->names();
+  engine_options.default_embedding_profile = embedders_->default_profile();
+  engine_options.version = version_;
+  engine_ = std::make_unique<Engine>(*store_, std::move(engine_options));
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartMetrics() {
+  metrics_.Add(std::make_shared<ProcessCollector>(version_));
+  metrics_.Add(std::make_shared<StoreCollector>(*store_));
+  if (!config_.metrics_address.has_value()) {
+    return absl::OkStatus();
+  }
+  HttpServer::Options options;
+  options.address = *config_.metrics_address;
+  options.routes["/metrics"] = [this] {
+    return HttpResponse{.content_type = std::string(kMetricsType),
+                        .body = metrics_.Serialize()};
+  };
+  options.routes["/health/live"] = [] {
+    return HttpResponse{.content_type = std::string(kJsonType),
+                        .body = "{\"status\":\"ok\"}"};
+  };
+  options.routes["/health/ready"] = [this] { return Readiness(); };
+  absl::StatusOr<std::unique_ptr<HttpServer>> server =
+      HttpServer::Start(std::move(options));
+  if (!server.ok()) {
+    return absl::Status(
+        server.status().code(),
+        absl::StrCat(server.status().message(),
+                     "; set 'metrics_address' to an address of this machine "
+                     "that is free, or to \"\" for none"));
+  }
+  http_server_ = *std::move(server);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartGrpc() {
+  GrpcServerOptions options;
+  options.address = config_.grpc_address.ToString();
+  options.engine = engine_.get();
+  options.metrics = &request_metrics_;
+  options.logger = &logger_;
+  absl::StatusOr<std::unique_ptr<GrpcServer>> server =
+      GrpcServer::Start(options);
+  if (!server.ok()) {
+    return absl::Status(
+        server.status().code(),
+        absl::StrCat(server.status().message(),
+                     "; set 'grpc_address' to an address of this machine that "
+                     "is free"));
+  }
+  grpc_server_ = *std::move(server);
+  return absl::OkStatus();
+}
+
+std::string Daemon::grpc_address() const {
+  NetworkAddress address = config_.grpc_address;
+  address.port = static_cast<uint16_t>(grpc_server_->port());
+  return address.ToString();
+}
+
+std::string Daemon::metrics_address() const {
+  return http_server_ == nullptr ? "" : http_server_->address().ToString();
+}
+
+// While the store refuses writes it still answers searches, so the body tells
+// the two apart; the status is the worse of both.
+HttpResponse Daemon::Readiness() const {
+  const bool searchable = !stopping_;
+  const bool writable = searchable && store_->write_status().ok();
+  return {
+      .status = writable ? 200U : 503U,
+      .content_type = std::string(kJsonType),
+      .body = absl::StrCat("{\"ready\":", writable ? "true" : "false",
+                           ",\"search\":", searchable ? "true" : "false",
+                           ",\"writes\":", writable ? "true" : "false", "}")};
+}
+
+void Daemon::CheckWrites() {
+  MutexLock lock(mutex_);
+  if (stopping_) {
+    return;
+  }
+  const absl::Status status = store_->write_status();
+  if (status.ok() == writable_) {
+    return;
+  }
+  writable_ = status.ok();
+  grpc_server_->SetWritable(writable_);
+  if (writable_) {
+    logger_.Info("writes are possible again");
+  } else {
+    logger_.Error(
+        "writes are refused until copsed is restarted; reading goes on",
+        {{"error", status.ToString()}});
+  }
+}
+
+void Daemon::ShutDown() {
+  {
+    MutexLock lock(mutex_);
+    if (stopping_) {
+      return;
+    }
+    stopping_ = true;
+  }
+  const absl::Time start = absl::Now();
+  if (grpc_server_ != nullptr) {
+    grpc_server_->ShutDown(config_.shutdown_timeout);
+    logger_.Info("calls ended", {{"seconds", SecondsSince(start)}});
+  }
+  // Collectors look at the store, and handlers of HTTP at this.
+  http_server_ = nullptr;
+  metrics_.ClearCollectors();
+  grpc_server_ = nullptr;
+  engine_ = nullptr;
+  embedders_ = nullptr;
+  if (store_ != nullptr) {
+    store_ = nullptr;
+    logger_.Info("store closed", {{"seconds", SecondsSince(start)}});
+  }
+}
+
+}  // namespace copse

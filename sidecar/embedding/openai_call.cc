@@ -1,0 +1,556 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/embedding/openai_call.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "index/util/check.h"
+#include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
+#include "sidecar/embedding/call_check.h"
+#include "sidecar/embedding/openai_request.h"
+#include "sidecar/embedding/retry_delay.h"
+#include "sidecar/embedding/text_check.h"
+
+namespace copse {
+namespace {
+
+// How long a reply is waited for before cancellation is looked at.
+constexpr absl::Duration kReplyWait = absl::Milliseconds(50);
+
+// How long a call without a request in flight waits for a place in its lane.
+constexpr absl::Duration kPlaceWait = absl::Milliseconds(10);
+
+// Of what a provider says; with our own words it stays below 512 bytes.
+constexpr size_t kProviderMessageSizeMax = 300;
+
+}  // namespace
+
+OpenAiCall::OpenAiCall(OpenAiEndpoint& endpoint,
+                       std::span<const absl::string_view> texts,
+                       EmbeddingRole role, const EmbedContext& context)
+    : endpoint_(endpoint),
+      profile_(endpoint.profile()),
+      environment_(endpoint.environment()),
+      texts_(texts),
+      role_(role),
+      context_(context),
+      prefix_(PrefixOf(profile_, role)),
+      attempt_count_max_(context.attempt_count_max != 0
+                             ? context.attempt_count_max
+                             : profile_.attempt_count_max),
+      session_(endpoint.TakeSession()) {}
+
+OpenAiCall::~OpenAiCall() {
+  session_->CancelAll();
+  for (size_t i = 0; i < flights_.size(); ++i) {
+    endpoint_.lane(role_).GiveBack();
+  }
+  endpoint_.GiveSessionBack(std::move(session_));
+}
+
+absl::StatusOr<std::vector<EmbeddingOutcome>> OpenAiCall::Run() {
+  outcomes_.resize(texts_.size(),
+                   EmbeddingOutcome(absl::UnknownError("not settled")));
+  QueueTexts();
+  while (!waiting_.empty() || !flights_.empty()) {
+    COPSE_RETURN_IF_ERROR(Step());
+    if (context_.progress) {
+      context_.progress(settled_count_);
+    }
+  }
+  COPSE_CHECK(settled_count_ == static_cast<int64_t>(texts_.size()));
+  return std::move(outcomes_);
+}
+
+void OpenAiCall::QueueTexts() {
+  const uint32_t text_count_max = endpoint_.text_count_max();
+  const int64_t size_bytes_max = endpoint_.size_bytes_max();
+  Batch batch;
+  int64_t size_bytes = 0;
+  for (uint32_t i = 0; i < texts_.size(); ++i) {
+    if (const absl::Status status = CheckText(texts_[i]); !status.ok()) {
+      Settle(i, status);
+      continue;
+    }
+    const int64_t text_size_bytes = SizeBytesOf(i);
+    if (batch.text_indexes.size() >= text_count_max ||
+        (!batch.text_indexes.empty() &&
+         size_bytes + text_size_bytes > size_bytes_max)) {
+      waiting_.push_back(std::exchange(batch, Batch()));
+      size_bytes = 0;
+    }
+    batch.text_indexes.push_back(i);
+    size_bytes += text_size_bytes;
+  }
+  if (!batch.text_indexes.empty()) {
+    waiting_.push_back(std::move(batch));
+  }
+}
+
+// Starts what may start, then handles what has ended or waits a little.
+absl::Status OpenAiCall::Step() {
+  COPSE_RETURN_IF_ERROR(
+      CheckCall(context_, profile_.name, environment_.clock()));
+  StartReady();
+  if (flights_.empty()) {
+    const absl::Time now = environment_.clock();
+    absl::Duration wait = NextReadyTime(now) - now;
+    if (wait <= absl::ZeroDuration()) {
+      wait = kPlaceWait;  // Other calls have all the places.
+    }
+    environment_.sleep(std::min(wait, context_.deadline - now),
+                       context_.cancelled);
+    return absl::OkStatus();
+  }
+  for (const HttpReply& reply : session_->Wait(kReplyWait)) {
+    COPSE_RETURN_IF_ERROR(HandleReply(reply));
+  }
+  return absl::OkStatus();
+}
+
+// A person waits for a query; it may ask whatever the documents were told.
+absl::Time OpenAiCall::PauseEnd() const {
+  return role_ == EmbeddingRole::kQuery ? absl::InfinitePast()
+                                        : endpoint_.pause_end();
+}
+
+// When it is worth while to look again, with nothing in flight: at once, if
+// only a place is missing.
+absl::Time OpenAiCall::NextReadyTime(absl::Time now) const {
+  absl::Time ready_time = absl::InfiniteFuture();
+  for (const Batch& batch : waiting_) {
+    if (MayStart(batch, now)) {
+      ready_time = now;
+      break;
+    }
+    if (batch.attempt > 1) {
+      ready_time = std::min(ready_time, batch.ready_time);
+    }
+  }
+  return std::max(ready_time, PauseEnd());
+}
+
+// While batches wait for another attempt, they count as if in flight: a
+// provider that is down is asked about a few batches again and again, not about
+// each.
+bool OpenAiCall::MayStart(const Batch& batch, absl::Time now) const {
+  if (batch.ready_time > now) {
+    return false;
+  }
+  if (batch.attempt > 1) {
+    return true;
+  }
+  const auto retry_count = std::ranges::count_if(
+      waiting_, [](const Batch& other) { return other.attempt > 1; });
+  return static_cast<size_t>(retry_count) + flights_.size() <
+         endpoint_.lane(role_).limit();
+}
+
+void OpenAiCall::StartReady() {
+  const absl::Time now = environment_.clock();
+  if (PauseEnd() > now) {
+    return;
+  }
+  while (true) {
+    const auto ready = std::ranges::find_if(
+        waiting_, [&](const Batch& batch) { return MayStart(batch, now); });
+    if (ready == waiting_.end() || !endpoint_.lane(role_).TryTake()) {
+      return;
+    }
+    Batch batch = std::move(*ready);
+    waiting_.erase(ready);
+    SplitToLimits(batch);
+    Start(std::move(batch));
+  }
+}
+
+// Cuts `batch` down to what the provider was found to take, and queues the
+// rest. The limits may have shrunk since the batch was made.
+void OpenAiCall::SplitToLimits(Batch& batch) {
+  std::vector<uint32_t>& indexes = batch.text_indexes;
+  size_t count = 1;
+  int64_t size_bytes = SizeBytesOf(indexes.front());
+  while (count < indexes.size() && count < endpoint_.text_count_max()) {
+    size_bytes += SizeBytesOf(indexes[count]);
+    if (size_bytes > endpoint_.size_bytes_max()) {
+      break;
+    }
+    ++count;
+  }
+  if (count < indexes.size()) {
+    Batch rest = batch;
+    rest.text_indexes.assign(indexes.begin() + static_cast<ptrdiff_t>(count),
+                             indexes.end());
+    indexes.resize(count);
+    QueueFirst(std::move(rest));
+  }
+}
+
+void OpenAiCall::Start(Batch batch) {
+  const absl::Time now = environment_.clock();
+  Flight flight;
+  flight.start_time = now;
+  flight.asks_for_base64 = endpoint_.asks_for_base64();
+  HttpRequest request;
+  request.body = MakeRequestBody(profile_, prefix_, TextsOf(batch),
+                                 flight.asks_for_base64);
+  request.api_key = endpoint_.api_key();
+  request.timeout =
+      std::min(*profile_.request_timeout, context_.deadline - now);
+  request.reply_size_max =
+      ReplySizeMax(batch.text_indexes.size(), profile_.dimension);
+  flight.size_bytes = static_cast<int64_t>(request.body.size());
+  statistics_.request_count += 1;
+  statistics_.retry_count += batch.attempt > 1 ? 1 : 0;
+  flight.batch = std::move(batch);
+  const uint64_t flight_id = next_flight_id_++;
+  session_->Start(flight_id, std::move(request));
+  flights_[flight_id] = std::move(flight);
+}
+
+absl::Status OpenAiCall::HandleReply(const HttpReply& reply) {
+  const auto found = flights_.find(reply.id);
+  COPSE_CHECK(found != flights_.end());
+  Flight flight = std::move(found->second);
+  flights_.erase(found);
+  endpoint_.lane(role_).GiveBack();
+
+  EmbeddingRequestEvent event;
+  event.attempt = flight.batch.attempt;
+  event.text_count = static_cast<int64_t>(flight.batch.text_indexes.size());
+  const int64_t token_count = statistics_.token_count;
+  Failure failure;
+  failure.status = reply.status;
+  absl::Status status;
+  if (reply.result != TransferResult::kComplete) {
+    status = HandleTransfer(flight, reply, failure);
+  } else if (reply.status >= 200 && reply.status < 300) {
+    status = HandleVectors(flight, reply, failure);
+  } else {
+    status = HandleError(flight, reply, failure);
+  }
+  if (environment_.observer != nullptr) {
+    event.profile = profile_.name;
+    event.origin = endpoint_.origin();
+    event.http_status = reply.status;
+    event.latency = reply.latency;
+    event.request_size_bytes = flight.size_bytes;
+    event.token_count = statistics_.token_count - token_count;
+    for (const absl::string_view name :
+         {"x-request-id", "request-id", "apim-request-id"}) {
+      if (event.request_id.empty()) {
+        event.request_id = reply.Header(name);
+      }
+    }
+    event.failure = failure.message;
+    environment_.observer->OnRequest(event);
+  }
+  return status;
+}
+
+absl::Status OpenAiCall::HandleTransfer(Flight& flight, const HttpReply& reply,
+                                        Failure& failure) {
+  Batch& batch = flight.batch;
+  failure.message = Redacted(reply.failure, batch);
+  switch (reply.result) {
+    case TransferResult::kUntrusted:
+      return Refused(failure, "ca_file");
+    case TransferResult::kMisconfigured:
+    case TransferResult::kTooLarge:
+      return Refused(failure, "url");
+    case TransferResult::kTimedOut:
+      break;
+    default:
+      return QueueLater(std::move(batch), failure, std::nullopt);
+  }
+  // Too slow for so many texts, perhaps: once more, with half of them.
+  endpoint_.lane(role_).OnOverload(flight.start_time, environment_.clock());
+  if (std::exchange(batch.had_time_out, true) || attempt_count_max_ <= 1) {
+    return Unavailable(failure, "it was too slow twice");
+  }
+  if (batch.text_indexes.size() == 1) {
+    return QueueLater(std::move(batch), failure, std::nullopt);
+  }
+  QueueHalves(std::move(batch));
+  return absl::OkStatus();
+}
+
+absl::Status OpenAiCall::HandleVectors(Flight& flight, const HttpReply& reply,
+                                       Failure& failure) {
+  Batch& batch = flight.batch;
+  std::variant<EmbeddingReply, ReplyFault> result =
+      ReadEmbeddingReply(reply.body, {.text_count = batch.text_indexes.size(),
+                                      .dimension = profile_.dimension,
+                                      .normalize = profile_.normalize});
+  if (const auto* const fault = std::get_if<ReplyFault>(&result);
+      fault != nullptr) {
+    failure.message = Redacted(fault->message, batch);
+    return HandleFault(flight, *fault, failure);
+  }
+  endpoint_.lane(role_).OnSuccess();
+  auto& vectors = std::get<EmbeddingReply>(result);
+  statistics_.token_count += vectors.token_count;
+  for (size_t i = 0; i < batch.text_indexes.size(); ++i) {
+    EmbeddingOutcome& outcome = vectors.outcomes[i];
+    if (outcome.ok() || batch.had_useless_vector) {
+      Settle(batch.text_indexes[i], std::move(outcome));
+      continue;
+    }
+    // The neighbours may be the reason: once more, alone.
+    failure.message = std::string(outcome.status().message());
+    Batch alone;
+    alone.text_indexes.push_back(batch.text_indexes[i]);
+    alone.attempt = 2;
+    alone.had_useless_vector = true;
+    QueueFirst(std::move(alone));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status OpenAiCall::HandleFault(Flight& flight, const ReplyFault& fault,
+                                     const Failure& failure) {
+  Batch& batch = flight.batch;
+  switch (fault.kind) {
+    case ReplyFault::Kind::kNoVectors:
+      return QueueLater(std::move(batch), failure, std::nullopt);
+    case ReplyFault::Kind::kCount:
+      ++batch.count_fault_count;
+      if (batch.count_fault_count == 1) {
+        return QueueLater(std::move(batch), failure, std::nullopt);
+      }
+      if (batch.count_fault_count == 2 && batch.text_indexes.size() > 1) {
+        QueueHalves(std::move(batch));
+        return absl::OkStatus();
+      }
+      return Unavailable(failure, "so it did again, also for fewer texts");
+    case ReplyFault::Kind::kOrder:
+      if (std::exchange(batch.had_order_fault, true)) {
+        return Unavailable(failure, "so it did again");
+      }
+      return QueueLater(std::move(batch), failure, std::nullopt);
+    case ReplyFault::Kind::kDimension:
+      return DimensionMismatch(failure, fault.dimension);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status OpenAiCall::HandleError(Flight& flight, const HttpReply& reply,
+                                     Failure& failure) {
+  Batch& batch = flight.batch;
+  const ErrorBody error = ParseErrorBody(reply.body);
+  const ErrorVerdict verdict = JudgeError(reply, error);
+  const absl::Time now = environment_.clock();
+  failure.message = Redacted(error.message, batch);
+  if (verdict.is_overload) {
+    endpoint_.lane(role_).OnOverload(flight.start_time, now);
+  }
+  switch (verdict.action) {
+    case ErrorAction::kRetryOnce:
+      if (std::exchange(batch.had_model_fault, true)) {
+        return Refused(failure, "model");
+      }
+      [[fallthrough]];
+    case ErrorAction::kRetry: {
+      const std::optional<absl::Duration> delay =
+          ServerDelay(reply, error.delay, now);
+      if (verdict.is_overload && delay.has_value() &&
+          *delay <= kServerDelayMax) {
+        endpoint_.PauseUntil(now + *delay);
+      }
+      return QueueLater(std::move(batch), failure, delay);
+    }
+    case ErrorAction::kGiveUp:
+      return Unavailable(failure, "it asks not to be tried again");
+    case ErrorAction::kSplit:
+      if (verdict.is_count) {
+        endpoint_.LearnTextCountMax(
+            static_cast<uint32_t>(batch.text_indexes.size() / 2));
+      } else if (batch.text_indexes.size() > 1) {
+        endpoint_.LearnSizeBytesMax(flight.size_bytes / 2);
+      }
+      [[fallthrough]];
+    case ErrorAction::kIsolate:
+      if (batch.text_indexes.size() == 1) {
+        RefuseText(batch, failure);
+      } else {
+        QueueHalves(std::move(batch));
+      }
+      return absl::OkStatus();
+    case ErrorAction::kAskForNumbers:
+      if (flight.asks_for_base64) {
+        endpoint_.AskForNumbers();
+        QueueFirst(std::move(batch));
+        return absl::OkStatus();
+      }
+      [[fallthrough]];
+    case ErrorAction::kRefused:
+      return HandleRefusal(flight, verdict.setting, failure);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status OpenAiCall::HandleRefusal(Flight& flight,
+                                       absl::string_view setting,
+                                       const Failure& failure) {
+  if (failure.status == 401 && !has_reloaded_key_) {
+    has_reloaded_key_ = true;
+    if (endpoint_.ReloadKey()) {
+      flight.batch.attempt += 1;
+      QueueFirst(std::move(flight.batch));
+      return absl::OkStatus();
+    }
+  }
+  return Refused(failure, setting);
+}
+
+void OpenAiCall::QueueFirst(Batch batch) {
+  waiting_.push_front(std::move(batch));
+}
+
+void OpenAiCall::QueueHalves(Batch batch) {
+  const size_t half = (batch.text_indexes.size() + 1) / 2;
+  batch.attempt = 1;
+  Batch second = batch;
+  second.text_indexes.erase(
+      second.text_indexes.begin(),
+      second.text_indexes.begin() + static_cast<ptrdiff_t>(half));
+  batch.text_indexes.resize(half);
+  QueueFirst(std::move(second));
+  QueueFirst(std::move(batch));
+}
+
+absl::Status OpenAiCall::QueueLater(
+    Batch batch, const Failure& failure,
+    std::optional<absl::Duration> server_delay) {
+  if (batch.attempt >= attempt_count_max_) {
+    return Unavailable(failure,
+                       absl::StrFormat("%d attempts failed", batch.attempt));
+  }
+  if (server_delay.has_value() && *server_delay > kServerDelayMax) {
+    return Unavailable(
+        failure, absl::StrFormat("it asks to wait %s, expected at most %s",
+                                 absl::FormatDuration(*server_delay),
+                                 absl::FormatDuration(kServerDelayMax)));
+  }
+  const absl::Duration delay =
+      BackoffDelay(batch.attempt, server_delay, profile_.backoff_base,
+                   profile_.backoff_max, environment_.random());
+  batch.ready_time = environment_.clock() + delay;
+  if (batch.ready_time >= context_.deadline) {
+    return Unavailable(failure, "the deadline leaves no time to try again");
+  }
+  batch.attempt += 1;
+  if (environment_.observer != nullptr) {
+    environment_.observer->OnRetry(profile_.name, delay);
+  }
+  waiting_.push_back(std::move(batch));
+  return absl::OkStatus();
+}
+
+void OpenAiCall::Settle(uint32_t text_index, EmbeddingOutcome outcome) {
+  if (outcome.ok() && context_.on_vector) {
+    context_.on_vector(text_index, *outcome);
+  }
+  outcomes_[text_index] = std::move(outcome);
+  ++settled_count_;
+}
+
+void OpenAiCall::RefuseText(const Batch& batch, const Failure& failure) {
+  Settle(batch.text_indexes.front(), TextRefused(Describe(failure)));
+}
+
+std::string OpenAiCall::Redacted(absl::string_view message,
+                                 const Batch& batch) const {
+  return Redact(message, endpoint_.api_key(), TextsOf(batch),
+                kProviderMessageSizeMax);
+}
+
+std::string OpenAiCall::Describe(const Failure& failure) const {
+  std::string text = absl::StrCat("embedding provider ", endpoint_.origin());
+  if (failure.status == 0) {
+    absl::StrAppend(&text, " did not answer");
+  } else {
+    absl::StrAppend(&text, " answered ", failure.status);
+  }
+  if (!failure.message.empty()) {
+    absl::StrAppend(&text, ": ", failure.message);
+  }
+  return text;
+}
+
+absl::Status OpenAiCall::Unavailable(const Failure& failure,
+                                     absl::string_view why_not_again) const {
+  return WithReason(absl::UnavailableError(absl::StrFormat(
+                        "%s (%s; embedding profile '%s')", Describe(failure),
+                        why_not_again, profile_.name)),
+                    "EMBEDDING_PROVIDER_UNAVAILABLE",
+                    {{"profile", profile_.name},
+                     {"origin", endpoint_.origin()},
+                     {"status", absl::StrCat(failure.status)}});
+}
+
+absl::Status OpenAiCall::Refused(const Failure& failure,
+                                 absl::string_view setting) const {
+  if (setting == "api_key_env" && !profile_.api_key_file.empty()) {
+    setting = "api_key_file";
+  } else if (setting == "send_dimensions" && !profile_.send_dimensions) {
+    setting = "dimension";
+  }
+  return WithReason(absl::FailedPreconditionError(absl::StrFormat(
+                        "%s (check the setting %s of embedding profile '%s')",
+                        Describe(failure), setting, profile_.name)),
+                    "EMBEDDING_PROVIDER_REFUSED",
+                    {{"profile", profile_.name},
+                     {"origin", endpoint_.origin()},
+                     {"status", absl::StrCat(failure.status)},
+                     {"setting", std::string(setting)}});
+}
+
+absl::Status OpenAiCall::DimensionMismatch(const Failure& failure,
+                                           size_t dimension) const {
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrFormat(
+          "%s (check the setting dimension of embedding profile '%s')",
+          Describe(failure), profile_.name)),
+      "EMBEDDING_DIMENSION_MISMATCH",
+      {{"profile", profile_.name},
+       {"origin", endpoint_.origin()},
+       {"status", absl::StrCat(failure.status)},
+       {"setting", "dimension"},
+       {"found", absl::StrCat(dimension)},
+       {"expected", absl::StrCat(profile_.dimension)}});
+}
+
+std::vector<absl::string_view> OpenAiCall::TextsOf(const Batch& batch) const {
+  std::vector<absl::string_view> texts;
+  texts.reserve(batch.text_indexes.size());
+  for (const uint32_t text_index : batch.text_indexes) {
+    texts.push_back(texts_[text_index]);
+  }
+  return texts;
+}
+
+int64_t OpenAiCall::SizeBytesOf(uint32_t text_index) const {
+  return static_cast<int64_t>(prefix_.size()) +
+         JsonSizeBytes(texts_[text_index]);
+}
+
+}  // namespace copse

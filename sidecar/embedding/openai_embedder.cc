@@ -1,0 +1,62 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/embedding/openai_embedder.h"
+
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/check.h"
+#include "index/util/status_macros.h"
+#include "sidecar/embedding/openai_call.h"
+#include "sidecar/embedding/openai_endpoint.h"
+
+namespace copse {
+namespace {
+
+class OpenAiEmbedder final : public Embedder {
+ public:
+  explicit OpenAiEmbedder(std::unique_ptr<OpenAiEndpoint> endpoint)
+      : endpoint_(std::move(endpoint)),
+        profile_hash_(HashProfile(endpoint_->profile())) {}
+
+  const EmbeddingProfileOptions& profile() const override {
+    return endpoint_->profile();
+  }
+  const ProfileHash& profile_hash() const override { return profile_hash_; }
+
+  absl::StatusOr<std::vector<EmbeddingOutcome>> Embed(
+      std::span<const absl::string_view> texts, EmbeddingRole role,
+      const EmbedContext& context) override {
+    OpenAiCall call(*endpoint_, texts, role, context);
+    absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes = call.Run();
+    if (context.statistics != nullptr) {
+      *context.statistics += call.statistics();
+    }
+    return outcomes;
+  }
+
+ private:
+  const std::unique_ptr<OpenAiEndpoint> endpoint_;
+  const ProfileHash profile_hash_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Embedder>> MakeOpenAiEmbedder(
+    const EmbeddingProfileOptions& options, EmbedderEnvironment environment) {
+  COPSE_CHECK(options.dialect == EmbeddingDialect::kOpenAi);
+  COPSE_ASSIGN_OR_RETURN(const EmbeddingProfileOptions profile,
+                         ResolveProfile(options));
+  COPSE_ASSIGN_OR_RETURN(
+      std::unique_ptr<OpenAiEndpoint> endpoint,
+      OpenAiEndpoint::Create(profile, WithDefaults(std::move(environment))));
+  return std::make_unique<OpenAiEmbedder>(std::move(endpoint));
+}
+
+}  // namespace copse

@@ -1,0 +1,214 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/embedding/openai_endpoint.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
+
+namespace copse {
+namespace {
+
+// Real keys have some 50 to 200 bytes, signed tokens a few thousand.
+constexpr size_t kKeySizeMax = 16384;
+
+// Sessions that wait for the next call, each with a few connections.
+constexpr size_t kIdleSessionCountMax = 8;
+
+constexpr uint32_t kQueryLaneSize = 32;
+
+absl::Status KeyMissing(const EmbeddingProfileOptions& profile,
+                        absl::string_view setting, absl::string_view what) {
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrFormat(
+          "embedding profile '%s': %s names %s", profile.name, setting, what)),
+      "EMBEDDING_KEY_MISSING",
+      {{"profile", profile.name}, {"setting", std::string(setting)}});
+}
+
+absl::StatusOr<std::string> ReadKeyFile(
+    const EmbeddingProfileOptions& profile) {
+  std::ifstream file(profile.api_key_file, std::ios::binary);
+  if (!file) {
+    return KeyMissing(
+        profile, "api_key_file",
+        absl::StrFormat("the file '%s', which cannot be read: %s",
+                        profile.api_key_file, std::strerror(errno)));
+  }
+  std::string key(kKeySizeMax + 1, '\0');
+  file.read(key.data(), static_cast<std::streamsize>(key.size()));
+  key.resize(static_cast<size_t>(file.gcount()));
+  return key;
+}
+
+// Finds the key, and sees that it can stand in a header. What is wrong with it
+// is said without it.
+absl::StatusOr<std::string> ReadKey(const EmbeddingProfileOptions& profile,
+                                    const EmbedderEnvironment& environment) {
+  absl::string_view setting = "api_key_file";
+  std::string place;
+  std::string key;
+  if (!profile.api_key_env.empty()) {
+    setting = "api_key_env";
+    place = absl::StrFormat("the variable '%s'", profile.api_key_env);
+    const std::optional<std::string> value =
+        environment.environment_variable(profile.api_key_env);
+    if (!value.has_value()) {
+      return KeyMissing(profile, setting,
+                        place + ", which is not in the environment");
+    }
+    key = *value;
+  } else if (!profile.api_key_file.empty()) {
+    place = absl::StrFormat("the file '%s'", profile.api_key_file);
+    COPSE_ASSIGN_OR_RETURN(key, ReadKeyFile(profile));
+  } else {
+    return std::string();
+  }
+  absl::StripAsciiWhitespace(&key);
+  if (key.empty()) {
+    return KeyMissing(profile, setting, place + ", which is empty");
+  }
+  if (key.size() > kKeySizeMax) {
+    return KeyMissing(
+        profile, setting,
+        absl::StrFormat("%s, which holds more than %d bytes, expected a key",
+                        place, kKeySizeMax));
+  }
+  if (!std::ranges::all_of(key, [](char c) {
+        return absl::ascii_isgraph(static_cast<unsigned char>(c));
+      })) {
+    return KeyMissing(profile, setting,
+                      place +
+                          ", which holds spaces or control characters, "
+                          "expected one key and nothing else");
+  }
+  return key;
+}
+
+absl::Status CheckCaFile(const EmbeddingProfileOptions& profile) {
+  if (profile.ca_file.empty() || std::ifstream(profile.ca_file)) {
+    return absl::OkStatus();
+  }
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrFormat(
+          "embedding profile '%s': ca_file is '%s', which cannot be read: %s",
+          profile.name, profile.ca_file, std::strerror(errno))),
+      "EMBEDDING_PROFILE_INVALID",
+      {{"profile", profile.name}, {"setting", "ca_file"}});
+}
+
+template <typename T>
+void LowerTo(std::atomic<T>& limit, T value) {
+  T current = limit;
+  while (value < current && !limit.compare_exchange_weak(current, value)) {
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<OpenAiEndpoint>> OpenAiEndpoint::Create(
+    const EmbeddingProfileOptions& profile,
+    const EmbedderEnvironment& environment) {
+  COPSE_ASSIGN_OR_RETURN(std::string origin, OriginOf(profile.url));
+  COPSE_ASSIGN_OR_RETURN(std::string api_key, ReadKey(profile, environment));
+  COPSE_RETURN_IF_ERROR(CheckCaFile(profile));
+  return std::unique_ptr<OpenAiEndpoint>(new OpenAiEndpoint(
+      profile, environment, std::move(origin), std::move(api_key)));
+}
+
+OpenAiEndpoint::OpenAiEndpoint(const EmbeddingProfileOptions& profile,
+                               const EmbedderEnvironment& environment,
+                               std::string origin, std::string api_key)
+    : profile_(profile),
+      environment_(environment),
+      origin_(std::move(origin)),
+      http_endpoint_{.url = profile.url,
+                     .proxy = profile.proxy,
+                     .ca_file = profile.ca_file,
+                     .connect_timeout = profile.connect_timeout},
+      document_lane_(profile.concurrency_max),
+      query_lane_(std::max(kQueryLaneSize, profile.concurrency_max)),
+      text_count_max_(profile.batch_text_count_max),
+      size_bytes_max_(profile.batch_size_bytes_max),
+      asks_for_base64_(profile.request_base64),
+      api_key_(std::move(api_key)) {}
+
+std::string OpenAiEndpoint::api_key() const {
+  MutexLock lock(mutex_);
+  return api_key_;
+}
+
+bool OpenAiEndpoint::ReloadKey() {
+  if (profile_.api_key_file.empty()) {
+    return false;
+  }
+  absl::StatusOr<std::string> key = ReadKey(profile_, environment_);
+  if (!key.ok()) {
+    return false;
+  }
+  MutexLock lock(mutex_);
+  if (*key == api_key_) {
+    return false;
+  }
+  api_key_ = *std::move(key);
+  return true;
+}
+
+std::unique_ptr<HttpSession> OpenAiEndpoint::TakeSession() {
+  {
+    MutexLock lock(mutex_);
+    if (!sessions_.empty()) {
+      std::unique_ptr<HttpSession> session = std::move(sessions_.back());
+      sessions_.pop_back();
+      return session;
+    }
+  }
+  return std::make_unique<HttpSession>(http_endpoint_);
+}
+
+void OpenAiEndpoint::GiveSessionBack(std::unique_ptr<HttpSession> session) {
+  MutexLock lock(mutex_);
+  if (sessions_.size() < kIdleSessionCountMax) {
+    sessions_.push_back(std::move(session));
+  }
+}
+
+void OpenAiEndpoint::LearnTextCountMax(uint32_t count) {
+  LowerTo(text_count_max_, std::max<uint32_t>(count, 1));
+}
+
+void OpenAiEndpoint::LearnSizeBytesMax(int64_t size_bytes) {
+  LowerTo(size_bytes_max_, std::max<int64_t>(size_bytes, 1));
+}
+
+absl::Time OpenAiEndpoint::pause_end() const {
+  MutexLock lock(mutex_);
+  return pause_end_;
+}
+
+void OpenAiEndpoint::PauseUntil(absl::Time end) {
+  MutexLock lock(mutex_);
+  pause_end_ = std::max(pause_end_, end);
+}
+
+}  // namespace copse

@@ -1,0 +1,810 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// A provider that fails: when the embedder tries again, how long it waits, and
+// what it says when it gives up.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+
+#include "index/util/error_reason.h"
+#include "sidecar/embedding/embedder.h"
+#include "sidecar/embedding/openai_embedder.h"
+#include "tests/support/scripted_http_server.h"
+#include "tests/support/scripted_provider.h"
+#include "tests/support/status_matchers.h"
+
+namespace copse {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::Eq;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Le;
+using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::Values;
+
+using Framing = ScriptedReply::Framing;
+
+using OpenAiFailureTest = ScriptedProviderTest;
+
+// ---- What passes
+// -------------------------------------------------------------
+
+class PassingStatusTest : public ScriptedProviderTest,
+                          public ::testing::WithParamInterface<int> {};
+
+TEST_P(PassingStatusTest, IsRetriedWithGrowingDelays) {
+  Start(ThenRight({Error(GetParam(), "later"), Error(GetParam(), "later"),
+                   Error(GetParam(), "later")}));
+  ExpectVectors({"oak", "beech"});
+  // Chance says one half of 500 ms, of 1 s and of 2 s.
+  EXPECT_THAT(world_.sleeps(),
+              ElementsAre(absl::Milliseconds(250), absl::Milliseconds(500),
+                          absl::Seconds(1)));
+  EXPECT_THAT(RequestSizes(), ElementsAre(2, 2, 2, 2));
+}
+
+TEST_P(PassingStatusTest, EndsTheCallAfterTheLastAttempt) {
+  Start([](const ScriptedRequest& /*request*/) {
+    return Error(GetParam(), "the oven is cold");
+  });
+  const absl::Status status = EmbedStatus({"oak"});
+  EXPECT_THAT(
+      status,
+      StatusIs(absl::StatusCode::kUnavailable,
+               Eq(absl::StrFormat("embedding provider %s answered %d: the oven "
+                                  "is cold (6 attempts failed; embedding "
+                                  "profile 'test')",
+                                  server_->url(), GetParam()))));
+  EXPECT_EQ(ReasonName(status), "EMBEDDING_PROVIDER_UNAVAILABLE");
+  EXPECT_EQ(MetadataOf(status, "status"), absl::StrCat(GetParam()));
+  EXPECT_EQ(MetadataOf(status, "origin"), server_->url());
+  EXPECT_THAT(server_->requests(), SizeIs(6));
+  EXPECT_EQ(statistics_.request_count, 6);
+  EXPECT_EQ(statistics_.retry_count, 5);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PassingStatusTest,
+                         Values(408, 409, 425, 429, 499, 500, 502, 503, 504,
+                                520, 529));
+
+TEST_F(OpenAiFailureTest, TriesAsOftenAsTheCallSays) {
+  Start([](const ScriptedRequest& /*request*/) { return Error(503, "busy"); });
+  EmbedContext context;
+  context.attempt_count_max = 2;
+  EXPECT_THAT(
+      EmbedStatus({"oak"}, context),
+      StatusIs(absl::StatusCode::kUnavailable, HasSubstr("2 attempts failed")));
+  EXPECT_THAT(server_->requests(), SizeIs(2));
+}
+
+TEST_F(OpenAiFailureTest, AsksAProviderThatIsDownAboutFewBatches) {
+  Start([](const ScriptedRequest& /*request*/) { return Error(500, "down"); });
+  options_.batch_text_count_max = 1;
+  EXPECT_THAT(EmbedStatus(Texts(100)),
+              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(server_->requests(), SizeIs(Le(12)));  // Two batches, six times.
+}
+
+TEST_F(OpenAiFailureTest, NeverDelaysLongerThanTheSetting) {
+  Start([](const ScriptedRequest& /*request*/) { return Error(503, "busy"); });
+  options_.attempt_count_max = 12;
+  world_.set_random(0.999);
+  EXPECT_THAT(EmbedStatus({"oak"}), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(world_.sleeps(), AllOf(SizeIs(11), Each(Le(absl::Seconds(30)))));
+}
+
+TEST_F(OpenAiFailureTest, RetriesAModelFaultOnce) {
+  Start([](const ScriptedRequest& /*request*/) {
+    return ScriptedReply{
+        .status = 424,
+        .body = R"({"error":"no backend","error_type":"backend"})"};
+  });
+  const absl::Status status = EmbedStatus({"oak"});
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
+                               HasSubstr("answered 424: no backend (check the "
+                                         "setting model of")));
+  EXPECT_THAT(server_->requests(), SizeIs(2));
+}
+
+TEST_F(OpenAiFailureTest, ObeysTheProviderAboutTryingAgain) {
+  ScriptedReply no = Error(503, "maintenance");
+  no.headers = {{"x-should-retry", "false"}};
+  Start([no](const ScriptedRequest& /*request*/) { return no; });
+  EXPECT_THAT(EmbedStatus({"oak"}),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("answered 503: maintenance (it asks not to be "
+                                 "tried again")));
+  EXPECT_THAT(server_->requests(), SizeIs(1));
+
+  embedder_.reset();
+  ScriptedReply yes = Error(418, "teapot");
+  yes.headers = {{"x-should-retry", "true"}};
+  Start(ThenRight({yes}));
+  ExpectVectors({"oak"});
+}
+
+// ---- How long it waits
+// -------------------------------------------------------
+
+struct WaitCase {
+  std::string name;
+  std::vector<std::pair<std::string, std::string>> headers;
+  absl::Duration wait;  // Half of a tenth is added.
+  std::string message = "slow down";
+};
+
+class RetryAfterTest : public ScriptedProviderTest,
+                       public ::testing::WithParamInterface<WaitCase> {};
+
+TEST_P(RetryAfterTest, IsWaitedFor) {
+  for (const int code : {429, 503}) {
+    ScriptedReply reply = Error(code, GetParam().message);
+    reply.headers = GetParam().headers;
+    embedder_.reset();
+    Start(ThenRight({reply}));
+    const absl::Time start = world_.now();
+    ExpectVectors({"oak"});
+    EXPECT_EQ(world_.now() - start, GetParam().wait * 1.05);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RetryAfterTest,
+    Values(WaitCase{"Seconds", {{"Retry-After", "7"}}, absl::Seconds(7)},
+           WaitCase{"Fraction", {{"retry-after", "1.5"}}, absl::Seconds(1.5)},
+           WaitCase{"DateAgainstOurClock",
+                    {{"Retry-After", "Sun, 01 Mar 2099 00:00:00 GMT"},
+                     {"Date", "Sat, 28 Feb 2099 23:59:50 GMT"}},
+                    absl::Seconds(10)},
+           WaitCase{"PastDate",
+                    {{"Retry-After", "Sun, 01 Mar 2020 12:00:09 GMT"}},
+                    absl::ZeroDuration()},
+           WaitCase{"Zero", {{"Retry-After", "0"}}, absl::ZeroDuration()},
+           WaitCase{"Negative", {{"Retry-After", "-5"}}, absl::ZeroDuration()},
+           WaitCase{"Milliseconds",
+                    {{"retry-after-ms", "20"}},
+                    absl::Milliseconds(20)},
+           WaitCase{"MillisecondsBeforeSeconds",
+                    {{"Retry-After", "9"}, {"retry-after-ms", "20.5"}},
+                    absl::Microseconds(20500)},
+           WaitCase{"NotANumber",
+                    {{"Retry-After", "NaN"}},
+                    absl::Milliseconds(250) / 1.05},
+           WaitCase{"Infinite",
+                    {{"Retry-After", "inf"}},
+                    absl::Milliseconds(250) / 1.05},
+           WaitCase{"Nonsense",
+                    {{"Retry-After", "soon"}},
+                    absl::Milliseconds(250) / 1.05},
+           WaitCase{"InTheMessage",
+                    {},
+                    absl::Milliseconds(1200),
+                    "Rate limit reached. Please try again in 1.2s. See docs."},
+           WaitCase{"InTheMessageOfAzure",
+                    {},
+                    absl::Seconds(12),
+                    "Please retry after 12 seconds."},
+           WaitCase{"ResetOfAnEmptyBucket",
+                    {{"x-ratelimit-remaining-tokens", "0"},
+                     {"x-ratelimit-reset-tokens", "1m30s"},
+                     {"x-ratelimit-remaining-requests", "5"},
+                     {"x-ratelimit-reset-requests", "2m"}},
+                    absl::Seconds(90)}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_F(OpenAiFailureTest, ReadsADateWithOurClockWhereTheReplyHasNone) {
+  const absl::Time when = world_.now() + absl::Seconds(9);
+  ScriptedReply reply = Error(429, "slow down");
+  reply.headers = {
+      {"Retry-After", absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", when,
+                                       absl::UTCTimeZone())}};
+  Start(ThenRight({reply}));
+  ExpectVectors({"oak"});
+  EXPECT_THAT(world_.sleeps(), ElementsAre(absl::Seconds(9.45)));
+}
+
+TEST_F(OpenAiFailureTest, DoesNotBelieveNowTwice) {
+  ScriptedReply reply = Error(429, "slow down");
+  reply.headers = {{"Retry-After", "0"}};
+  Start(ThenRight({reply, reply}));
+  ExpectVectors({"oak"});
+  EXPECT_EQ(world_.now() - world_.StartTime(), absl::Milliseconds(500));
+}
+
+TEST_F(OpenAiFailureTest, DoesNotHoldTheCallerUpForMinutes) {
+  ScriptedReply reply = Error(429, "come back tomorrow");
+  reply.headers = {{"Retry-After", "121"}};
+  Start([reply](const ScriptedRequest& /*request*/) { return reply; });
+  const absl::Status status = EmbedStatus({"oak"});
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                               HasSubstr("answered 429: come back tomorrow (it "
+                                         "asks to wait 2m1s, expected at most "
+                                         "2m")));
+  EXPECT_THAT(world_.sleeps(), IsEmpty());
+}
+
+TEST_F(OpenAiFailureTest, DoesNotWaitBeyondTheDeadline) {
+  ScriptedReply reply = Error(429, "slow down");
+  reply.headers = {{"Retry-After", "60"}};
+  Start([reply](const ScriptedRequest& /*request*/) { return reply; });
+  EmbedContext context;
+  context.deadline = world_.now() + absl::Seconds(30);
+  const absl::Status status = EmbedStatus({"oak"}, context);
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("the deadline leaves no time to try again")));
+  EXPECT_THAT(world_.sleeps(), IsEmpty());
+}
+
+TEST_F(OpenAiFailureTest, EndsWithTheDeadline) {
+  Start(RightReply);
+  EmbedContext context;
+  context.deadline = world_.now();
+  const absl::Status status = EmbedStatus({"oak"}, context);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_EQ(ReasonName(status), "EMBEDDING_DEADLINE_EXCEEDED");
+  EXPECT_THAT(server_->requests(), IsEmpty());
+}
+
+TEST_F(OpenAiFailureTest, KeepsTheOtherDocumentsWaitingToo) {
+  ScriptedReply reply = Error(429, "slow down");
+  reply.headers = {{"Retry-After", "10"}};
+  Start(ThenRight({reply}));
+  options_.concurrency_max = 1;
+  options_.batch_text_count_max = 1;
+  ExpectVectors({"oak", "beech"});
+  // One pause for both batches, not one request into the overload.
+  EXPECT_THAT(world_.sleeps(), SizeIs(Le(2)));
+  EXPECT_EQ(world_.now() - world_.StartTime(), absl::Seconds(10.5));
+}
+
+// ---- What does not pass
+// ------------------------------------------------------
+
+struct RefusalCase {
+  std::string name;
+  int status;
+  std::string body;
+  std::string setting;
+  std::string message;
+};
+
+class RefusalTest : public ScriptedProviderTest,
+                    public ::testing::WithParamInterface<RefusalCase> {};
+
+TEST_P(RefusalTest, EndsTheCallAtOnceAndNamesTheSetting) {
+  Start([](const ScriptedRequest& /*request*/) {
+    return ScriptedReply{.status = GetParam().status, .body = GetParam().body};
+  });
+  const absl::Status status = EmbedStatus({"oak", "beech"});
+  EXPECT_THAT(
+      status,
+      StatusIs(absl::StatusCode::kFailedPrecondition,
+               Eq(absl::StrFormat("embedding provider %s answered %d%s (check "
+                                  "the setting %s of embedding profile "
+                                  "'test')",
+                                  server_->url(), GetParam().status,
+                                  GetParam().message, GetParam().setting))));
+  EXPECT_EQ(ReasonName(status), "EMBEDDING_PROVIDER_REFUSED");
+  EXPECT_EQ(MetadataOf(status, "setting"), GetParam().setting);
+  EXPECT_EQ(MetadataOf(status, "status"), absl::StrCat(GetParam().status));
+  EXPECT_THAT(server_->requests(), SizeIs(1));
+  EXPECT_THAT(world_.sleeps(), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RefusalTest,
+    Values(RefusalCase{"WrongKey", 401,
+                       R"({"error":{"message":"incorrect API key provided"}})",
+                       "api_key_env", ": incorrect API key provided"},
+           RefusalCase{"EmptyBody", 401, "", "api_key_env", ""},
+           RefusalCase{"Region", 403, R"({"error":{"message":"region"}})",
+                       "api_key_env", ": region"},
+           RefusalCase{"Unpaid", 402, R"({"message":"pay","id":"7"})",
+                       "api_key_env", ": pay"},
+           RefusalCase{"BlockedToken", 498, R"({"message":"blocked"})",
+                       "api_key_env", ": blocked"},
+           RefusalCase{"WrongPath", 404, "Not Found", "url", ": Not Found"},
+           RefusalCase{"UnknownModel", 404,
+                       R"({"error":{"message":"The model mini does not exist",)"
+                       R"("code":"model_not_found"}})",
+                       "model", ": The model mini does not exist"},
+           RefusalCase{"NoQuota", 429,
+                       R"({"error":{"message":"You exceeded your quota",)"
+                       R"("type":"insufficient_quota","code":null}})",
+                       "api_key_env", ": You exceeded your quota"},
+           RefusalCase{"SpendLimit", 429,
+                       R"({"error":{"message":"limit",)"
+                       R"("code":"organization_spend_limit_exceeded"}})",
+                       "api_key_env", ": limit"},
+           RefusalCase{"UnknownField", 400,
+                       R"({"object":"error","message":"bad field","code":1})",
+                       "url", ": bad field"},
+           RefusalCase{"Detail", 422,
+                       R"({"detail":[{"loc":["body","model"],)"
+                       R"("msg":"model is required","type":"missing"}]})",
+                       "model", ": model is required"},
+           RefusalCase{"DetailText", 400, R"({"detail":"go away"})", "url",
+                       ": go away"},
+           RefusalCase{"MediaType", 415, "what?", "url", ": what?"},
+           RefusalCase{"NotBuiltIn", 501,
+                       R"({"error":{"message":"start with )"
+                       R"(--embeddings"}})",
+                       "url", ": start with --embeddings"},
+           RefusalCase{"Dimensions", 400,
+                       R"({"error":{"message":"dimensions is not supported"}})",
+                       "dimension", ": dimensions is not supported"},
+           RefusalCase{"HtmlPage", 403, "<html>no</html>", "api_key_env", ""}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_F(OpenAiFailureTest, DoesNotFollowRedirects) {
+  ScriptedHttpServer elsewhere(RightReply);
+  for (const int code : {301, 302, 303, 307, 308}) {
+    embedder_.reset();
+    Start([&](const ScriptedRequest& /*request*/) {
+      return ScriptedReply{
+          .status = code,
+          .headers = {{"Location", elsewhere.url("/v1/embeddings")}}};
+    });
+    const absl::Status status = EmbedStatus({"oak"});
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
+                                 HasSubstr(absl::StrCat("answered ", code))));
+    EXPECT_EQ(MetadataOf(status, "setting"), "url");
+  }
+  EXPECT_THAT(elsewhere.requests(), IsEmpty());
+  EXPECT_EQ(elsewhere.connection_count(), 0);
+}
+
+// ---- Too large, and texts to blame
+// -------------------------------------------
+
+struct BlameCase {
+  std::string name;
+  int status;
+  std::string body;
+};
+
+std::vector<BlameCase> TooLargeCases() {
+  return {
+      {"OpenAi", 400,
+       R"({"error":{"message":"too much","code":"max_tokens_per_request"}})"},
+      {"Mistral", 400,
+       R"({"object":"error","message":"Too many inputs","code":"3210"})"},
+      {"MistralNumber", 400, R"({"message":"split it","code":3210})"},
+      {"Cohere", 400,
+       R"({"message":"total number of texts must be at most 96"})"},
+      {"Voyage", 400,
+       R"({"detail":"max allowed tokens per submitted batch is 120000"})"},
+      {"Gemini", 400,
+       R"({"error":{"message":"at most 100 requests can be in one batch"}})"},
+      {"Tei", 422,
+       R"({"error":"batch size 9 > maximum allowed batch size 4",)"
+       R"("error_type":"Validation"})"},
+      {"BodyLimit", 413, "length limit exceeded"},
+      {"Replay", 400,
+       R"({"error":{"message":"at most 4 inputs per request"}})"},
+  };
+}
+
+class TooLargeTest : public ScriptedProviderTest,
+                     public ::testing::WithParamInterface<BlameCase> {};
+
+TEST_P(TooLargeTest, IsHalvedWithoutDelayAndRemembered) {
+  Start([](const ScriptedRequest& request) {
+    return InputOf(request).size() > 4
+               ? ScriptedReply{.status = GetParam().status,
+                               .body = GetParam().body}
+               : RightReply(request);
+  });
+  options_.concurrency_max = 1;
+  ExpectVectors(Texts(16));
+  EXPECT_THAT(world_.sleeps(), IsEmpty());
+  EXPECT_THAT(server_->requests(), SizeIs(Le(10)));
+
+  // The next call keeps to the limit from the start.
+  const size_t before = server_->requests().size();
+  ExpectVectors(std::vector<std::string>(16, "same size"));
+  const std::vector<size_t> sizes = RequestSizes();
+  EXPECT_THAT(std::vector<size_t>(
+                  sizes.begin() + static_cast<ptrdiff_t>(before), sizes.end()),
+              Each(Le(4)));
+}
+
+TEST_P(TooLargeTest, RefusesATextThatIsTooLargeAlone) {
+  Start([](const ScriptedRequest& /*request*/) {
+    return ScriptedReply{.status = GetParam().status, .body = GetParam().body};
+  });
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto outcomes, Embed({"oak"}));
+  EXPECT_THAT(outcomes[0],
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr(absl::StrCat(server_->url(), " answered ",
+                                              GetParam().status))));
+  EXPECT_EQ(ReasonName(outcomes[0].status()), "EMBEDDING_TEXT_REFUSED");
+  EXPECT_THAT(server_->requests(), SizeIs(1));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, TooLargeTest,
+                         ::testing::ValuesIn(TooLargeCases()),
+                         [](const auto& test) { return test.param.name; });
+
+std::vector<BlameCase> BadTextCases() {
+  return {
+      {"OpenAi", 400,
+       R"({"error":{"message":"This model's maximum context length is 8192 )"
+       R"(tokens","type":"invalid_request_error","code":null}})"},
+      {"Cohere", 400, R"({"message":"too many tokens: 9 > 8"})"},
+      {"Tei", 422, R"({"error":"`inputs` must have less than 512 tokens"})"},
+      {"Ollama", 400,
+       R"({"error":"the input length exceeds the context length"})"},
+      {"OllamaNaN", 400, R"({"error":"embedding contains NaN or Inf values"})"},
+      {"OllamaOldNaN", 500, R"({"error":"json: unsupported value: NaN"})"},
+      {"LlamaCpp", 500,
+       R"({"error":{"message":"input is too large to process. increase the )"
+       R"(physical batch size","code":500}})"},
+      {"LlamaCppContext", 400,
+       R"({"error":{"message":"n","type":"exceed_context_size_error"}})"},
+      {"AzureFilter", 400,
+       R"({"error":{"message":"n","code":"content_filter"}})"},
+      {"Param", 400,
+       R"({"error":{"message":"invalid","param":"input[2]","code":null}})"},
+      {"Detail", 422, R"({"detail":[{"loc":["body","input",2],"msg":"bad"}]})"},
+  };
+}
+
+class BadTextTest : public ScriptedProviderTest,
+                    public ::testing::WithParamInterface<BlameCase> {};
+
+TEST_P(BadTextTest, IsIsolatedAndTheOthersAreKept) {
+  Start([](const ScriptedRequest& request) {
+    const std::vector<std::string> input = InputOf(request);
+    return std::ranges::count(input, "poison") != 0
+               ? ScriptedReply{.status = GetParam().status,
+                               .body = GetParam().body}
+               : RightReply(request);
+  });
+  std::vector<std::string> texts = Texts(31);
+  texts.insert(texts.begin() + 13, "poison");
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto outcomes, Embed(texts));
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (i == 13) {
+      EXPECT_THAT(outcomes[i], StatusIs(absl::StatusCode::kInvalidArgument));
+      EXPECT_EQ(ReasonName(outcomes[i].status()), "EMBEDDING_TEXT_REFUSED");
+    } else {
+      EXPECT_THAT(outcomes[i], IsOk()) << i;
+    }
+  }
+  EXPECT_THAT(server_->requests(), SizeIs(1 + 2 * 5));  // 2 log2(32) more.
+  EXPECT_THAT(world_.sleeps(), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, BadTextTest, ::testing::ValuesIn(BadTextCases()),
+                         [](const auto& test) { return test.param.name; });
+
+// ---- Broken transfers
+// --------------------------------------------------------
+
+struct BrokenReply {
+  std::string name;
+  Framing framing = Framing::kContentLength;
+  size_t cut_after = 0;
+  bool is_reset = false;
+  bool is_silent = false;
+};
+
+class BrokenTransferTest : public ScriptedProviderTest,
+                           public ::testing::WithParamInterface<BrokenReply> {
+ protected:
+  static ScriptedReply Broken(const ScriptedRequest& request) {
+    ScriptedReply reply = RightReply(request);
+    reply.framing = GetParam().framing;
+    reply.cut_after = GetParam().cut_after;
+    reply.is_reset = GetParam().is_reset;
+    reply.is_silent = GetParam().is_silent;
+    return reply;
+  }
+};
+
+TEST_P(BrokenTransferTest, IsRetried) {
+  Start([is_broken = true](const ScriptedRequest& request) mutable {
+    return std::exchange(is_broken, false) ? Broken(request)
+                                           : RightReply(request);
+  });
+  ExpectVectors({"oak", "beech"});
+}
+
+TEST_P(BrokenTransferTest, EndsTheCallAfterTheLastAttempt) {
+  Start([](const ScriptedRequest& request) { return Broken(request); });
+  const absl::Status status = EmbedStatus({"oak", "beech"});
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                               HasSubstr("6 attempts failed")));
+  EXPECT_EQ(ReasonName(status), "EMBEDDING_PROVIDER_UNAVAILABLE");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BrokenTransferTest,
+    Values(BrokenReply{"CutWithContentLength", Framing::kContentLength, 40},
+           BrokenReply{"CutInAChunk", Framing::kChunked, 40},
+           BrokenReply{"CutUntilClose", Framing::kUntilClose, 40},
+           BrokenReply{"CutBeforeTheBody", Framing::kUntilClose, 0},
+           BrokenReply{"ResetInTheBody", Framing::kContentLength, 40, true},
+           BrokenReply{"ResetInAChunk", Framing::kChunked, 40, true},
+           BrokenReply{"NoReply", Framing::kContentLength, 0, false, true},
+           BrokenReply{"ResetBeforeTheReply", Framing::kContentLength, 0, true,
+                       true}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_F(OpenAiFailureTest, TakesChunkedRepliesAndThoseThatEndWithTheConnection) {
+  for (const Framing framing : {Framing::kChunked, Framing::kUntilClose}) {
+    embedder_.reset();
+    Start([framing](const ScriptedRequest& request) {
+      ScriptedReply reply = RightReply(request);
+      reply.framing = framing;
+      return reply;
+    });
+    ExpectVectors(Texts(40));
+  }
+}
+
+TEST_F(OpenAiFailureTest, SaysThatNobodyListens) {
+  Start(RightReply);
+  const std::string url = server_->url();
+  const std::unique_ptr<Embedder> embedder =
+      MakeOpenAiEmbedder(options_, world_.environment()).value();
+  server_.reset();
+  const absl::string_view texts[] = {"oak"};
+  const absl::Status status =
+      embedder->Embed(texts, EmbeddingRole::kDocument, {}).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                               AllOf(HasSubstr("embedding provider " + url +
+                                               " did not answer: "),
+                                     HasSubstr("6 attempts failed"))));
+  EXPECT_EQ(MetadataOf(status, "status"), "0");
+}
+
+TEST_F(OpenAiFailureTest, TriesASlowProviderOnceMoreWithHalfTheTexts) {
+  Start([](const ScriptedRequest& request) {
+    ScriptedReply reply = RightReply(request);
+    reply.is_hanging = InputOf(request).size() > 2;
+    return reply;
+  });
+  options_.request_timeout = absl::Milliseconds(200);
+  ExpectVectors(Texts(4));
+  EXPECT_THAT(RequestSizes(), ElementsAre(4, 2, 2));
+}
+
+TEST_F(OpenAiFailureTest, GivesUpOnAProviderThatNeverAnswers) {
+  Start([](const ScriptedRequest& /*request*/) {
+    return ScriptedReply{.is_hanging = true};
+  });
+  options_.request_timeout = absl::Milliseconds(50);
+  const absl::Status status = EmbedStatus({"oak"});
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                               HasSubstr("it was too slow twice")));
+  EXPECT_THAT(server_->requests(), SizeIs(2));
+}
+
+TEST_F(OpenAiFailureTest, EndsSoonWhenItIsCancelled) {
+  Start([](const ScriptedRequest& /*request*/) {
+    return ScriptedReply{.is_hanging = true};
+  });
+  std::atomic<bool> is_cancelled = false;
+  EmbedContext context;
+  context.cancelled = [&] { return is_cancelled.load(); };
+  std::jthread canceller([&] {
+    while (server_->requests().empty()) {
+      std::this_thread::yield();
+    }
+    is_cancelled = true;
+  });
+  const absl::Status status = EmbedStatus({"oak"}, context);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kCancelled,
+                               Eq("embedding profile 'test': the call was "
+                                  "cancelled")));
+  EXPECT_EQ(ReasonName(status), "EMBEDDING_CANCELLED");
+}
+
+// ---- Outsiders' bounds
+// -------------------------------------------------------
+
+// Writes bits as deflate (RFC 1951) orders them.
+class BitWriter {
+ public:
+  // A number, its lowest bit first.
+  void Number(uint32_t value, int bit_count) {
+    for (int i = 0; i < bit_count; ++i) {
+      Bit((value >> i) & 1);
+    }
+  }
+  // A Huffman code, its highest bit first.
+  void Code(uint32_t code, int bit_count) {
+    for (int i = bit_count - 1; i >= 0; --i) {
+      Bit((code >> i) & 1);
+    }
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  void Bit(uint32_t bit) {
+    if (bit_count_ % 8 == 0) {
+      bytes_.push_back('\0');
+    }
+    bytes_.back() = static_cast<char>(
+        static_cast<unsigned char>(bytes_.back()) | (bit << (bit_count_ % 8)));
+    ++bit_count_;
+  }
+
+  std::string bytes_;
+  size_t bit_count_ = 0;
+};
+
+// A gzip stream of 258 bytes for each 13 bits: spaces, each copied from the one
+// before.
+std::string GzipBomb(size_t size) {
+  BitWriter bits;
+  bits.Number(1, 1);         // The last block,
+  bits.Number(1, 2);         // with the fixed codes.
+  bits.Code(0x30 + ' ', 8);  // One space.
+  for (size_t written = 1; written < size; written += 258) {
+    bits.Code(0xC5, 8);  // Length 258,
+    bits.Code(0, 5);     // distance 1.
+  }
+  bits.Code(0, 7);  // The end.
+  const std::string header("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
+  return header + bits.bytes() + std::string(8, '\0');
+}
+
+TEST_F(OpenAiFailureTest, StopsAtADecompressionBomb) {
+  const std::string bomb = GzipBomb(size_t{256} << 20);
+  ASSERT_LT(bomb.size(), size_t{2} << 20);
+  for (const int code : {200, 500}) {
+    embedder_.reset();
+    Start([&](const ScriptedRequest& /*request*/) {
+      return ScriptedReply{.status = code,
+                           .headers = {{"Content-Encoding", "gzip"}},
+                           .body = bomb};
+    });
+    EXPECT_THAT(
+        EmbedStatus({"oak"}),
+        code == 200
+            ? StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("the reply is longer than 65920 bytes"))
+            : StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("answered 500")));
+  }
+}
+
+TEST_F(OpenAiFailureTest, StopsAtAReplyThatIsTooLong) {
+  Start([](const ScriptedRequest& /*request*/) {
+    return ScriptedReply{.body = std::string(4 << 20, ' '),
+                         .framing = Framing::kChunked};
+  });
+  const absl::Status status = EmbedStatus({"oak"});
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
+                               HasSubstr("the reply is longer than 65920 "
+                                         "bytes")));
+  EXPECT_THAT(server_->requests(), SizeIs(1));
+}
+
+TEST_F(OpenAiFailureTest, ReadsOnlyTheBeginningOfALongError) {
+  Start([](const ScriptedRequest& /*request*/) {
+    return ScriptedReply{.status = 401,
+                         .body = "no " + std::string(8 << 20, 'x')};
+  });
+  const absl::Status status = EmbedStatus({"oak"});
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
+                               HasSubstr("answered 401: no xxx")));
+  EXPECT_LE(status.message().size(), 512);
+}
+
+// ---- The key
+// -----------------------------------------------------------------
+
+TEST_F(OpenAiFailureTest, NeverShowsTheKey) {
+  const std::string echo =
+      absl::StrCat("bad key ", kKey, " in 'Authorization: Bearer ", kKey,
+                   "' or Bearer abcdefgh12345678, also sk-proj-ABCDEF123456");
+  for (const int code : {200, 400, 401, 404, 429, 500, 503}) {
+    embedder_.reset();
+    Start([&](const ScriptedRequest& /*request*/) {
+      return code == 200
+                 ? ScriptedReply{.body = nlohmann::json{{"error", echo}}.dump()}
+                 : Error(code, echo);
+    });
+    const absl::Status status = EmbedStatus({"oak"});
+    EXPECT_THAT(status.ToString(),
+                AllOf(Not(HasSubstr(std::string(kKey))),
+                      Not(HasSubstr("abcdefgh12345678")),
+                      Not(HasSubstr("sk-proj")), HasSubstr("[redacted]")));
+  }
+  EXPECT_THAT(world_.events(), Each(AllOf(Not(HasSubstr(std::string(kKey))),
+                                          Not(HasSubstr("sk-proj")))));
+}
+
+TEST_F(OpenAiFailureTest, NeverShowsTheTexts) {
+  const std::string text = "the patient Ada Lovelace has measles";
+  Start([&](const ScriptedRequest& /*request*/) {
+    return Error(400, "cannot embed: " + text + " (sorry)");
+  });
+  EXPECT_THAT(EmbedStatus({text}),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("cannot embed: [text]"),
+                             Not(HasSubstr("Lovelace")))));
+}
+
+TEST_F(OpenAiFailureTest, SaysWhatIsWrongWithAKeyButNotTheKey) {
+  Start(RightReply);
+  options_.api_key_env = "ABSENT";
+  absl::Status status =
+      MakeOpenAiEmbedder(options_, world_.environment()).status();
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       Eq("embedding profile 'test': api_key_env names the "
+                          "variable 'ABSENT', which is not in the "
+                          "environment")));
+  EXPECT_EQ(ReasonName(status), "EMBEDDING_KEY_MISSING");
+
+  options_.api_key_env = "SPLIT";
+  world_.set_variable("SPLIT", "secret1\r\nX-Header: secret2");
+  status = MakeOpenAiEmbedder(options_, world_.environment()).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
+                               AllOf(HasSubstr("control characters"),
+                                     Not(HasSubstr("secret1")))));
+
+  options_.api_key_env.clear();
+  options_.api_key_file = "/nonexistent/key";
+  EXPECT_THAT(MakeOpenAiEmbedder(options_, world_.environment()),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       Eq("embedding profile 'test': api_key_file names the "
+                          "file '/nonexistent/key', which cannot be read: No "
+                          "such file or directory")));
+}
+
+TEST_F(OpenAiFailureTest, ReadsTheKeyFileAgainWhenTheKeyIsRefused) {
+  const std::string path = absl::StrCat(::testing::TempDir(), "copse_key_",
+                                        static_cast<int64_t>(::getpid()));
+  std::ofstream(path) << "old-key\n";
+  Start([](const ScriptedRequest& request) {
+    return request.headers.at("authorization") == "Bearer new-key"
+               ? RightReply(request)
+               : Error(401, "expired");
+  });
+  options_.api_key_env.clear();
+  options_.api_key_file = path;
+  EXPECT_THAT(EmbedStatus({"oak"}),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("check the setting api_key_file")));
+  std::ofstream(path) << "new-key\n";
+  ExpectVectors({"oak"});
+  EXPECT_EQ(std::remove(path.c_str()), 0);
+}
+
+}  // namespace
+}  // namespace copse

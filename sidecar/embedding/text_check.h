@@ -1,0 +1,24 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which texts can be embedded at all, whatever the provider.
+
+#ifndef COPSE_SIDECAR_EMBEDDING_TEXT_CHECK_H_
+#define COPSE_SIDECAR_EMBEDDING_TEXT_CHECK_H_
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace copse {
+
+// Returns kInvalidArgument with EMBEDDING_TEXT_EMPTY if `text` is nothing but
+// white space of any script, and with EMBEDDING_TEXT_INVALID if it is not
+// UTF-8.
+absl::Status CheckText(absl::string_view text);
+
+// Returns kInvalidArgument with EMBEDDING_TEXT_REFUSED.
+absl::Status TextRefused(absl::string_view message);
+
+}  // namespace copse
+
+#endif  // COPSE_SIDECAR_EMBEDDING_TEXT_CHECK_H_

@@ -1,0 +1,107 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "grpcpp/support/server_callback.h"
+
+#include "copse/v1/admin_service.grpc.pb.h"
+#include "copse/v1/admin_service.pb.h"
+#include "index/util/status_macros.h"
+#include "sidecar/grpc/call.h"
+#include "sidecar/grpc/convert.h"
+#include "sidecar/grpc/rpc_services.h"
+#include "sidecar/service/call_context.h"
+#include "sidecar/service/engine.h"
+#include "versioning/store.h"
+
+namespace copse {
+namespace {
+
+using v1::AdminService;
+
+using RawAdminService = AdminService::WithRawCallbackMethod_GetStatistics<
+    AdminService::WithRawCallbackMethod_VerifyDomain<AdminService::Service>>;
+
+constexpr int kFindingCountMax = 1000;  // In one response.
+
+absl::Status VerifyDomain(Store& store, const v1::VerifyDomainRequest& message,
+                          const CallContext& call, ResponseWriter& writer) {
+  absl::StatusOr<VerifyReport> report = store.VerifyDomain(
+      message.domain(), [&call] { return !call.Check().ok(); });
+  // Why the walk stopped is ours to say.
+  COPSE_RETURN_IF_ERROR(call.Check());
+  COPSE_RETURN_IF_ERROR(report.status());
+  v1::VerifyDomainResponse response;
+  for (const VerifyFinding& finding : report->findings) {
+    Fill(finding, *response.add_findings());
+    if (response.findings_size() >= kFindingCountMax) {
+      COPSE_RETURN_IF_ERROR(writer.Write(response));
+      response.Clear();
+    }
+  }
+  v1::VerifyDomainResponse::Summary& summary = *response.mutable_summary();
+  summary.set_commit_count(report->commits_checked);
+  summary.set_page_count(report->pages_checked);
+  summary.set_row_count(report->rows_checked);
+  summary.set_finding_count(static_cast<int64_t>(report->findings.size()));
+  return writer.Write(response);
+}
+
+class AdminRpcs final : public RawAdminService {
+ public:
+  explicit AdminRpcs(const RpcEnvironment& environment)
+      : environment_(environment), engine_(*environment.engine) {}
+
+  grpc::ServerUnaryReactor* GetStatistics(grpc::CallbackServerContext* context,
+                                          const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::GetStatisticsRequest, v1::GetStatisticsResponse>(
+        {environment_, *environment_.executor,
+         "copse.v1.AdminService/GetStatistics", context},
+        request, response,
+        [this](const v1::GetStatisticsRequest& message, const CallContext&,
+               v1::GetStatisticsResponse& answer) -> absl::Status {
+          COPSE_ASSIGN_OR_RETURN(EngineStatistics statistics,
+                                 engine_.GetStatistics());
+          Fill(statistics, *answer.mutable_server());
+          if (!message.domain().empty()) {
+            COPSE_ASSIGN_OR_RETURN(
+                DomainStatistics domain,
+                engine_.store().GetDomainStatistics(message.domain()));
+            Fill(domain, *answer.mutable_domain());
+          }
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* VerifyDomain(
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* request) override {
+    return StartStreamCall<v1::VerifyDomainRequest>(
+        {environment_, *environment_.stream_executor,
+         "copse.v1.AdminService/VerifyDomain", context},
+        request,
+        [this](const v1::VerifyDomainRequest& message, const CallContext& call,
+               ResponseWriter& writer) {
+          return copse::VerifyDomain(engine_.store(), message, call, writer);
+        });
+  }
+
+ private:
+  const RpcEnvironment& environment_;
+  Engine& engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeAdminService(
+    const RpcEnvironment& environment) {
+  return std::make_unique<AdminRpcs>(environment);
+}
+
+}  // namespace copse

@@ -1,0 +1,508 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/grpc/convert.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "google/protobuf/timestamp.pb.h"
+
+#include "copse/v1/admin_service.pb.h"
+#include "copse/v1/branch_service.pb.h"
+#include "copse/v1/commit_service.pb.h"
+#include "copse/v1/domain_service.pb.h"
+#include "copse/v1/search_service.pb.h"
+#include "copse/v1/types.pb.h"
+#include "index/metric.h"
+#include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
+#include "sidecar/service/request_errors.h"
+#include "versioning/document.h"
+
+namespace copse {
+namespace {
+
+constexpr int32_t kPageSizeDefault = 50;
+constexpr int32_t kPageSizeMax = 1000;
+
+// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the range of a Timestamp.
+constexpr int64_t kTimestampSecondsMin = -62135596800;
+constexpr int64_t kTimestampSecondsMax = 253402300799;
+constexpr int32_t kTimestampNanosMax = 999999999;
+
+template <typename Bytes>
+std::string ToString(const Bytes& bytes) {
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+void Fill(absl::Time time, google::protobuf::Timestamp& message) {
+  const int64_t seconds = absl::ToUnixSeconds(time);
+  message.set_seconds(seconds);
+  message.set_nanos(static_cast<int32_t>(
+      absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+}
+
+absl::StatusOr<absl::Time> ToTime(absl::string_view field,
+                                  const google::protobuf::Timestamp& message) {
+  if (message.seconds() < kTimestampSecondsMin ||
+      message.seconds() > kTimestampSecondsMax || message.nanos() < 0 ||
+      message.nanos() > kTimestampNanosMax) {
+    return FieldInvalidError(field,
+                             absl::StrCat(message.seconds(), " seconds and ",
+                                          message.nanos(), " nanoseconds"),
+                             "a time in the years 1 to 9999");
+  }
+  return absl::FromUnixSeconds(message.seconds()) +
+         absl::Nanoseconds(message.nanos());
+}
+
+absl::StatusOr<std::optional<Metric>> ToMetric(
+    v1::DomainSettings::Metric metric) {
+  switch (metric) {
+    case v1::DomainSettings::METRIC_UNSPECIFIED:
+      return std::nullopt;
+    case v1::DomainSettings::METRIC_COSINE:
+      return Metric::kCosine;
+    case v1::DomainSettings::METRIC_EUCLIDEAN:
+      return Metric::kEuclidean;
+    case v1::DomainSettings::METRIC_DOT_PRODUCT:
+      return Metric::kDotProduct;
+    case v1::DomainSettings::METRIC_MANHATTAN:
+      return Metric::kManhattan;
+    case v1::DomainSettings::METRIC_HAMMING:
+      return Metric::kHamming;
+    default:
+      return FieldInvalidError("metric", absl::StrCat(static_cast<int>(metric)),
+                               "a value of DomainSettings.Metric");
+  }
+}
+
+v1::DomainSettings::Metric FromMetric(Metric metric) {
+  switch (metric) {
+    case Metric::kCosine:
+      return v1::DomainSettings::METRIC_COSINE;
+    case Metric::kEuclidean:
+      return v1::DomainSettings::METRIC_EUCLIDEAN;
+    case Metric::kDotProduct:
+      return v1::DomainSettings::METRIC_DOT_PRODUCT;
+    case Metric::kManhattan:
+      return v1::DomainSettings::METRIC_MANHATTAN;
+    case Metric::kHamming:
+      return v1::DomainSettings::METRIC_HAMMING;
+  }
+  return v1::DomainSettings::METRIC_UNSPECIFIED;
+}
+
+v1::PushCommitResponse::Progress::Phase FromPhase(PushPhase phase) {
+  switch (phase) {
+    case PushPhase::kReceiving:
+      return v1::PushCommitResponse::Progress::PHASE_RECEIVING;
+    case PushPhase::kEmbedding:
+      return v1::PushCommitResponse::Progress::PHASE_EMBEDDING;
+    case PushPhase::kAppending:
+      return v1::PushCommitResponse::Progress::PHASE_APPENDING;
+    case PushPhase::kSyncing:
+      return v1::PushCommitResponse::Progress::PHASE_SYNCING;
+    case PushPhase::kIndexing:
+      return v1::PushCommitResponse::Progress::PHASE_INDEXING;
+    case PushPhase::kPublishing:
+      return v1::PushCommitResponse::Progress::PHASE_PUBLISHING;
+  }
+  return v1::PushCommitResponse::Progress::PHASE_UNSPECIFIED;
+}
+
+absl::Status OperationInvalidError(absl::string_view field,
+                                   absl::string_view found,
+                                   absl::string_view wanted) {
+  return WithReason(absl::InvalidArgumentError(absl::StrCat(
+                        field, " is ", found, ", expected ", wanted)),
+                    "OPERATION_INVALID",
+                    {{"field", std::string(field)},
+                     {"found", std::string(found)},
+                     {"wanted", std::string(wanted)}});
+}
+
+absl::StatusOr<AttributeValue> ToAttributeValue(const std::string& name,
+                                                v1::AttributeValue& message) {
+  switch (message.value_case()) {
+    case v1::AttributeValue::kStringValue:
+      return std::move(*message.mutable_string_value());
+    case v1::AttributeValue::kInt64Value:
+      return message.int64_value();
+    case v1::AttributeValue::kDoubleValue:
+      return message.double_value();
+    case v1::AttributeValue::kBoolValue:
+      return message.bool_value();
+    case v1::AttributeValue::VALUE_NOT_SET:
+      break;
+  }
+  return OperationInvalidError(absl::StrCat("attributes['", name, "']"),
+                               "without a value",
+                               "a string, int64, double or bool");
+}
+
+absl::StatusOr<Document> ToDocument(v1::Document& message) {
+  Document document;
+  document.id = std::move(*message.mutable_document_id());
+  document.type = std::move(*message.mutable_type());
+  for (auto& [name, value] : *message.mutable_attributes()) {
+    COPSE_ASSIGN_OR_RETURN(document.attributes[name],
+                           ToAttributeValue(name, value));
+  }
+  if (message.has_text()) {
+    document.text = std::move(*message.mutable_text());
+  }
+  if (message.has_vector()) {
+    const auto& components = message.vector().components();
+    document.vector.emplace(components.begin(), components.end());
+  }
+  return document;
+}
+
+void FillAttributes(
+    Attributes& attributes,
+    google::protobuf::Map<std::string, v1::AttributeValue>& message) {
+  for (auto& [name, value] : attributes) {
+    v1::AttributeValue& target = message[name];
+    if (auto* text = std::get_if<std::string>(&value)) {
+      target.set_string_value(std::move(*text));
+    } else if (const auto* number = std::get_if<int64_t>(&value)) {
+      target.set_int64_value(*number);
+    } else if (const auto* real = std::get_if<double>(&value)) {
+      target.set_double_value(*real);
+    } else {
+      target.set_bool_value(std::get<bool>(value));
+    }
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<DomainSettings> ToDomainSettings(
+    const v1::DomainSettings& message) {
+  DomainSettings settings;
+  COPSE_ASSIGN_OR_RETURN(settings.metric, ToMetric(message.metric()));
+  settings.dimension = message.dimension();
+  settings.embedding_profile = message.embedding_profile();
+  settings.vectors_only = message.vectors_only();
+  settings.description = message.description();
+  return settings;
+}
+
+void Fill(const DomainInfo& info, v1::Domain& message) {
+  const DomainOptions& options = info.options;
+  message.set_domain(options.domain);
+  v1::DomainSettings& settings = *message.mutable_settings();
+  settings.set_metric(FromMetric(options.metric));
+  settings.set_dimension(static_cast<int32_t>(options.dimension));
+  settings.set_embedding_profile(options.embedding_profile);
+  settings.set_vectors_only(options.embedding_profile.empty());
+  settings.set_description(options.description);
+  message.set_embedding_profile_hash(ToString(options.profile_hash));
+  message.set_commit_count(info.commit_count);
+  Fill(info.create_time, *message.mutable_create_time());
+}
+
+absl::StatusOr<int32_t> ToPageSize(int32_t page_size) {
+  if (page_size < 0) {
+    return WithReason(absl::InvalidArgumentError(absl::StrCat(
+                          "page_size is ", page_size, ", expected at least 0")),
+                      "PAGE_SIZE_NEGATIVE",
+                      {{"field", "page_size"},
+                       {"found", absl::StrCat(page_size)},
+                       {"wanted", "at least 0"}});
+  }
+  return page_size == 0 ? kPageSizeDefault : std::min(page_size, kPageSizeMax);
+}
+
+absl::StatusOr<PushOptions> ToPushOptions(
+    const v1::PushCommitRequest::Header& message) {
+  PushOptions options;
+  options.commit.domain = message.domain();
+  options.commit.commit = message.commit();
+  options.commit.parent_commit = message.parent_commit();
+  options.commit.branch = message.branch();
+  if (message.has_expected_branch_commit()) {
+    options.commit.expected_branch_commit = message.expected_branch_commit();
+  }
+  if (message.has_create_domain()) {
+    COPSE_ASSIGN_OR_RETURN(options.create_domain,
+                           ToDomainSettings(message.create_domain()));
+  }
+  options.skip_failed_documents = message.skip_failed_documents();
+  if (message.has_commit_time()) {
+    COPSE_ASSIGN_OR_RETURN(options.commit.commit_time,
+                           ToTime("commit_time", message.commit_time()));
+  }
+  options.commit.author = message.author();
+  options.commit.message = message.message();
+  return options;
+}
+
+absl::StatusOr<PushOperation> ToPushOperation(v1::Operation&& message) {
+  switch (message.operation_case()) {
+    case v1::Operation::kInsert:
+    case v1::Operation::kReplace: {
+      v1::Document& source = message.has_insert() ? *message.mutable_insert()
+                                                  : *message.mutable_replace();
+      COPSE_ASSIGN_OR_RETURN(Document document, ToDocument(source));
+      return UpsertOperation{std::move(document)};
+    }
+    case v1::Operation::kDeleteDocumentId:
+      return DeleteOperation{std::move(*message.mutable_delete_document_id())};
+    case v1::Operation::kError:
+      return ErrorOperation{
+          std::move(*message.mutable_error()->mutable_document_id()),
+          std::move(*message.mutable_error()->mutable_message())};
+    case v1::Operation::kAbort:
+      return AbortOperation{
+          std::move(*message.mutable_abort()->mutable_message())};
+    case v1::Operation::OPERATION_NOT_SET:
+      break;
+  }
+  return OperationInvalidError("operation", "not set",
+                               "insert, replace, delete_document_id, error or "
+                               "abort");
+}
+
+void Fill(const PushProgress& progress,
+          v1::PushCommitResponse::Progress& message) {
+  message.set_phase(FromPhase(progress.phase));
+  message.set_operation_count(progress.operation_count);
+  message.set_unchanged_document_count(progress.unchanged_document_count);
+  message.set_embedded_document_count(progress.embedded_document_count);
+  message.set_cache_hit_count(progress.cache_hit_count);
+  message.set_token_count(progress.token_count);
+  message.set_failed_document_count(progress.failed_document_count);
+}
+
+void Fill(const DocumentFailure& failure, v1::DocumentFailure& message) {
+  message.set_document_id(failure.document_id);
+  message.set_operation_number(failure.operation_number);
+  message.set_message(failure.message);
+}
+
+void Fill(const CommitInfo& info, int skipped_document_count_max,
+          v1::Commit& message) {
+  message.set_domain(info.domain);
+  message.set_commit(info.commit);
+  for (const std::string& parent : info.parent_commits) {
+    message.add_parent_commits(parent);
+  }
+  message.set_branch(info.branch);
+  message.set_document_count(info.document_count);
+  message.set_vector_count(info.vector_count);
+  message.set_written_size_bytes(info.written_size_bytes);
+  message.set_fingerprint(ToString(info.fingerprint));
+  Fill(info.create_time, *message.mutable_create_time());
+  if (info.commit_time.has_value()) {
+    Fill(*info.commit_time, *message.mutable_commit_time());
+  }
+  message.set_author(info.author);
+  message.set_message(info.message);
+  message.set_inserted_count(info.inserted_count);
+  message.set_replaced_count(info.replaced_count);
+  message.set_deleted_count(info.deleted_count);
+  message.set_unknown_delete_count(info.unknown_delete_count);
+  message.set_token_count(info.token_count);
+  message.set_skipped_document_count(
+      static_cast<int64_t>(info.skipped_documents.size()));
+  for (const SkippedDocument& skipped : info.skipped_documents) {
+    if (message.skipped_documents_size() >= skipped_document_count_max) {
+      break;
+    }
+    v1::DocumentFailure& failure = *message.add_skipped_documents();
+    failure.set_document_id(skipped.document_id);
+    failure.set_message(skipped.message);
+  }
+}
+
+void Fill(const DocumentChange& change, v1::DocumentChange& message) {
+  message.set_document_id(change.document_id);
+  message.set_type(change.type);
+  switch (change.kind) {
+    case DocumentChange::Kind::kInserted:
+      message.set_kind(v1::DocumentChange::KIND_INSERTED);
+      break;
+    case DocumentChange::Kind::kReplaced:
+      message.set_kind(v1::DocumentChange::KIND_REPLACED);
+      break;
+    case DocumentChange::Kind::kDeleted:
+      message.set_kind(v1::DocumentChange::KIND_DELETED);
+      break;
+  }
+}
+
+void Fill(const BranchInfo& info, v1::Branch& message) {
+  message.set_domain(info.domain);
+  message.set_branch(info.branch);
+  message.set_head_commit(info.head_commit);
+  message.set_version(info.version);
+  Fill(info.update_time, *message.mutable_update_time());
+}
+
+CommitSelector ToCommitSelector(const v1::CommitSelector& message) {
+  CommitSelector selector;
+  if (message.target_case() == v1::CommitSelector::kCommit) {
+    selector.commit = message.commit();
+  } else if (message.target_case() == v1::CommitSelector::kBranch) {
+    selector.branch = message.branch();
+  }
+  selector.ancestor_commits.assign(message.ancestor_commits().begin(),
+                                   message.ancestor_commits().end());
+  if (message.has_max_lag()) {
+    selector.max_lag = message.max_lag();
+  }
+  return selector;
+}
+
+DocumentMask ToDocumentMask(const v1::DocumentMask& message) {
+  return {.text = message.text(),
+          .attributes = message.attributes(),
+          .vector = message.vector()};
+}
+
+SearchSettings ToSearchSettings(const v1::SearchSettings& message) {
+  SearchSettings settings;
+  settings.neighbor_count = message.neighbor_count();
+  settings.types.assign(message.types().begin(), message.types().end());
+  settings.scan_budget = message.scan_budget();
+  settings.exact = message.exact();
+  if (message.has_max_distance()) {
+    settings.max_distance = message.max_distance();
+  }
+  settings.mask = ToDocumentMask(message.document_mask());
+  return settings;
+}
+
+SearchRequest ToSearchRequest(const v1::SearchRequest& message) {
+  SearchRequest request;
+  request.domain = message.domain();
+  request.at = ToCommitSelector(message.at());
+  switch (message.query_case()) {
+    case v1::SearchRequest::kText:
+      request.query = TextQuery{message.text()};
+      break;
+    case v1::SearchRequest::kVector: {
+      const auto& components = message.vector().components();
+      request.query = VectorQuery{{components.begin(), components.end()}};
+      break;
+    }
+    case v1::SearchRequest::kDocumentId:
+      request.query = DocumentQuery{message.document_id(), std::nullopt};
+      break;
+    case v1::SearchRequest::QUERY_NOT_SET:
+      break;
+  }
+  request.settings = ToSearchSettings(message.settings());
+  return request;
+}
+
+SearchRequest ToSearchRequest(const v1::FindSimilarRequest& message) {
+  SearchRequest request;
+  request.domain = message.domain();
+  request.at = ToCommitSelector(message.at());
+  DocumentQuery query;
+  query.document_id = message.document_id();
+  if (message.has_source()) {
+    query.source = ToCommitSelector(message.source());
+  }
+  request.query = std::move(query);
+  request.settings = ToSearchSettings(message.settings());
+  return request;
+}
+
+void Fill(const AnsweringCommit& answering, v1::AnsweringCommit& message) {
+  message.set_commit(answering.commit);
+  message.set_lag(static_cast<int32_t>(answering.lag));
+}
+
+void Fill(StoredDocument&& document, const DocumentMask& mask,
+          v1::StoredDocument& message) {
+  message.set_document_id(std::move(document.id));
+  message.set_type(std::move(document.type));
+  message.set_chunk(static_cast<int32_t>(document.chunk));
+  message.set_content_hash(ToString(document.content_hash));
+  if (mask.attributes) {
+    FillAttributes(document.attributes, *message.mutable_attributes());
+  }
+  if (mask.text && document.text.has_value()) {
+    message.set_text(*std::move(document.text));
+  }
+  if (mask.vector) {
+    message.mutable_vector()->mutable_components()->Add(document.vector.begin(),
+                                                        document.vector.end());
+  }
+}
+
+void Fill(SearchNeighbor&& neighbor, const DocumentMask& mask,
+          v1::Neighbor& message) {
+  Fill(std::move(neighbor.document), mask, *message.mutable_document());
+  message.set_distance(double{neighbor.distance});
+  if (neighbor.similarity.has_value()) {
+    message.set_similarity(*neighbor.similarity);
+  }
+}
+
+void Fill(const SearchWork& work, v1::SearchWork& message) {
+  message.set_scanned_row_count(work.rows_scanned);
+  message.set_reranked_row_count(work.rows_reranked);
+  message.set_page_count(work.pages_read);
+}
+
+void Fill(const EngineStatistics& statistics, v1::ServerStatistics& message) {
+  message.set_version(statistics.version);
+  Fill(statistics.start_time, *message.mutable_start_time());
+  message.set_write_error(statistics.write_error);
+  const StoreStatistics& store = statistics.store;
+  message.set_domain_count(store.domain_count);
+  message.set_commit_count(store.commit_count);
+  message.set_in_flight_commit_count(store.in_flight_count);
+  message.set_meta_size_bytes(store.meta_size_bytes);
+  message.set_vector_size_bytes(store.vector_size_bytes);
+  message.set_free_size_bytes(store.free_size_bytes);
+  v1::PoolStatistics& pool = *message.mutable_pool();
+  pool.set_hit_count(store.pool.hit_count);
+  pool.set_miss_count(store.pool.miss_count);
+  pool.set_eviction_count(store.pool.eviction_count);
+  pool.set_loaded_commit_count(store.pool.loaded_commit_count);
+  pool.set_loaded_size_bytes(store.pool.loaded_size_bytes);
+  pool.set_budget_size_bytes(store.pool.budget_size_bytes);
+  for (const EmbeddingProfileInfo& profile : statistics.embedding_profiles) {
+    v1::EmbeddingProfile& target = *message.add_embedding_profiles();
+    target.set_name(profile.name);
+    target.set_model(profile.model);
+    target.set_dimension(static_cast<int32_t>(profile.dimension));
+    target.set_description(profile.description);
+    target.set_is_default(profile.is_default);
+  }
+}
+
+void Fill(const DomainStatistics& statistics, v1::DomainStatistics& message) {
+  Fill(statistics.domain, *message.mutable_domain());
+  message.mutable_domain()->set_commit_count(statistics.commit_count);
+  message.set_branch_count(statistics.branch_count);
+  message.set_row_count(statistics.row_count);
+  message.set_vector_size_bytes(statistics.vector_size_bytes);
+}
+
+void Fill(const VerifyFinding& finding,
+          v1::VerifyDomainResponse::Finding& message) {
+  message.set_object(finding.object);
+  message.set_message(finding.message);
+  for (const std::string& commit : finding.commits) {
+    message.add_commits(commit);
+  }
+}
+
+}  // namespace copse

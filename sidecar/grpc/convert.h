@@ -1,0 +1,77 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Translates between the messages of copse.v1 and the values of the service
+// layer. To...() makes what a function needs of a message and fails with
+// kInvalidArgument for what no value can express; Fill() writes a message.
+// Functions that take an rvalue leave the message without its large parts.
+
+#ifndef COPSE_SIDECAR_GRPC_CONVERT_H_
+#define COPSE_SIDECAR_GRPC_CONVERT_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+
+#include "copse/v1/admin_service.pb.h"
+#include "copse/v1/branch_service.pb.h"
+#include "copse/v1/commit_service.pb.h"
+#include "copse/v1/domain_service.pb.h"
+#include "copse/v1/search_service.pb.h"
+#include "copse/v1/types.pb.h"
+#include "sidecar/service/commit_resolver.h"
+#include "sidecar/service/document_reader.h"
+#include "sidecar/service/domain_manager.h"
+#include "sidecar/service/engine.h"
+#include "sidecar/service/push_operation.h"
+#include "sidecar/service/searcher.h"
+#include "versioning/commit.h"
+#include "versioning/store.h"
+
+namespace copse {
+
+// The most skipped documents that a message names.
+inline constexpr int kSkippedDocumentCountMax = 10000;
+
+absl::StatusOr<DomainSettings> ToDomainSettings(
+    const v1::DomainSettings& message);
+void Fill(const DomainInfo& info, v1::Domain& message);
+
+// 0 means 50, more than 1000 means 1000. Fails with PAGE_SIZE_NEGATIVE.
+absl::StatusOr<int32_t> ToPageSize(int32_t page_size);
+
+absl::StatusOr<PushOptions> ToPushOptions(
+    const v1::PushCommitRequest::Header& message);
+
+// Fails with OPERATION_INVALID if the operation is not set.
+absl::StatusOr<PushOperation> ToPushOperation(v1::Operation&& message);
+void Fill(const PushProgress& progress,
+          v1::PushCommitResponse::Progress& message);
+void Fill(const DocumentFailure& failure, v1::DocumentFailure& message);
+
+// `skipped_document_count_max` limits those that are listed.
+void Fill(const CommitInfo& info, int skipped_document_count_max,
+          v1::Commit& message);
+void Fill(const DocumentChange& change, v1::DocumentChange& message);
+void Fill(const BranchInfo& info, v1::Branch& message);
+
+CommitSelector ToCommitSelector(const v1::CommitSelector& message);
+DocumentMask ToDocumentMask(const v1::DocumentMask& message);
+SearchSettings ToSearchSettings(const v1::SearchSettings& message);
+SearchRequest ToSearchRequest(const v1::SearchRequest& message);
+SearchRequest ToSearchRequest(const v1::FindSimilarRequest& message);
+void Fill(const AnsweringCommit& answering, v1::AnsweringCommit& message);
+void Fill(StoredDocument&& document, const DocumentMask& mask,
+          v1::StoredDocument& message);
+void Fill(SearchNeighbor&& neighbor, const DocumentMask& mask,
+          v1::Neighbor& message);
+void Fill(const SearchWork& work, v1::SearchWork& message);
+
+void Fill(const EngineStatistics& statistics, v1::ServerStatistics& message);
+void Fill(const DomainStatistics& statistics, v1::DomainStatistics& message);
+void Fill(const VerifyFinding& finding,
+          v1::VerifyDomainResponse::Finding& message);
+
+}  // namespace copse
+
+#endif  // COPSE_SIDECAR_GRPC_CONVERT_H_

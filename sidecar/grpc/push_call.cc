@@ -1,0 +1,322 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/grpc/push_call.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "grpcpp/support/server_callback.h"
+
+#include "copse/v1/commit_service.pb.h"
+#include "index/util/error_reason.h"
+#include "index/util/mutex.h"
+#include "index/util/status_macros.h"
+#include "sidecar/grpc/call.h"
+#include "sidecar/grpc/convert.h"
+#include "sidecar/grpc/status.h"
+#include "sidecar/service/call_context.h"
+#include "sidecar/service/push_operation.h"
+#include "sidecar/service/push_session.h"
+#include "sidecar/service/request_errors.h"
+#include "versioning/commit.h"
+
+namespace copse {
+namespace {
+
+constexpr absl::Duration kProgressInterval = absl::Milliseconds(500);
+constexpr size_t kFailureCountMax = 1000;  // In one response.
+
+absl::Status MessageInvalidError(absl::string_view found,
+                                 absl::string_view wanted) {
+  return WithReason(absl::InvalidArgumentError(absl::StrCat(
+                        "message is ", found, ", expected ", wanted)),
+                    "MESSAGE_INVALID",
+                    {{"field", "part"},
+                     {"found", std::string(found)},
+                     {"wanted", std::string(wanted)}});
+}
+
+absl::string_view PartName(const v1::PushCommitRequest& request) {
+  switch (request.part_case()) {
+    case v1::PushCommitRequest::kHeader:
+      return "header";
+    case v1::PushCommitRequest::kOperations:
+      return "operations";
+    case v1::PushCommitRequest::kFinish:
+      return "finish";
+    case v1::PushCommitRequest::PART_NOT_SET:
+      break;
+  }
+  return "without a part";
+}
+
+absl::Status NotFinishedError(int64_t operation_count) {
+  return WithReason(absl::InvalidArgumentError(absl::StrCat(
+                        "the stream ended after ", operation_count,
+                        " operations without finish, so the push is dropped")),
+                    "PUSH_NOT_FINISHED",
+                    {{"operation_count", absl::StrCat(operation_count)}});
+}
+
+}  // namespace
+
+PushCall* PushCall::Start(const CallStart& start) {
+  auto* call = new PushCall(start);
+  start.environment.pushes->Add(call);
+  if (!start.executor.TryRun([call] { call->Run(); })) {
+    call->End(WithReason(
+        absl::ResourceExhaustedError(
+            "as many pushes are under way as the server allows, retry when one "
+            "has ended"),
+        "PUSHES_IN_FLIGHT"));
+  }
+  return call;
+}
+
+PushCall::PushCall(const CallStart& start)
+    : environment_(start.environment),
+      record_(start.environment, start.method) {
+  context_.deadline = DeadlineOf(*start.context);
+  context_.interruption = [this] { return Interruption(); };
+}
+
+void PushCall::ShutDown() {
+  MutexLock lock(mutex_);
+  shutting_down_ = true;
+  changed_.NotifyAll();
+}
+
+void PushCall::OnReadDone(bool ok) {
+  MutexLock lock(mutex_);
+  reading_ = false;
+  read_ok_ = ok;
+  changed_.NotifyAll();
+}
+
+void PushCall::OnWriteDone(bool ok) {
+  MutexLock lock(mutex_);
+  writing_ = false;
+  cancelled_ = cancelled_ || !ok;
+  changed_.NotifyAll();
+}
+
+void PushCall::OnCancel() {
+  MutexLock lock(mutex_);
+  cancelled_ = true;
+  changed_.NotifyAll();
+}
+
+void PushCall::OnDone() {
+  environment_.pushes->Remove(this);
+  delete this;
+}
+
+void PushCall::Run() {
+  const absl::Status status = RunGuarded([this] { return Serve(); });
+  // The commit is free before the client hears of the end, so that it can push
+  // again at once.
+  session_ = nullptr;
+  End(status);
+}
+
+absl::Status PushCall::Serve() {
+  COPSE_ASSIGN_OR_RETURN(std::optional<v1::PushCommitRequest> first, Read());
+  if (!first.has_value()) {
+    return NotFinishedError(0);
+  }
+  if (!first->has_header()) {
+    return MessageInvalidError(PartName(*first), "header as the first");
+  }
+  COPSE_ASSIGN_OR_RETURN(PushOptions options, ToPushOptions(first->header()));
+  COPSE_ASSIGN_OR_RETURN(
+      session_, environment_.engine->BeginPush(
+                    options, context_, [this](const PushProgress& progress) {
+                      TryWriteProgress(progress);
+                    }));
+  TryWriteProgress(session_->progress());
+
+  COPSE_ASSIGN_OR_RETURN(const v1::PushCommitRequest::Finish finish,
+                         TakeOperations());
+  absl::StatusOr<CommitInfo> info =
+      session_->Finish(finish.has_operation_count()
+                           ? std::optional<int64_t>(finish.operation_count())
+                           : std::nullopt);
+  COPSE_RETURN_IF_ERROR(WriteFailures());
+  COPSE_RETURN_IF_ERROR(info.status());
+  v1::PushCommitResponse response;
+  Fill(*info, kSkippedDocumentCountMax, *response.mutable_commit());
+  COPSE_RETURN_IF_ERROR(Write(response));
+  return WaitForWrite();
+}
+
+absl::StatusOr<v1::PushCommitRequest::Finish> PushCall::TakeOperations() {
+  while (true) {
+    COPSE_ASSIGN_OR_RETURN(std::optional<v1::PushCommitRequest> request,
+                           Read());
+    if (!request.has_value()) {
+      return NotFinishedError(session_->progress().operation_count);
+    }
+    if (request->has_finish()) {
+      return request->finish();
+    }
+    if (!request->has_operations()) {
+      return WithOperationNumber(
+          MessageInvalidError(PartName(*request), "operations or finish"),
+          session_->progress().operation_count + 1);
+    }
+    COPSE_RETURN_IF_ERROR(AddOperations(*request->mutable_operations()));
+  }
+}
+
+absl::Status PushCall::AddOperations(
+    v1::PushCommitRequest::Operations& operations) {
+  for (v1::Operation& message : *operations.mutable_operations()) {
+    absl::StatusOr<PushOperation> operation =
+        ToPushOperation(std::move(message));
+    if (!operation.ok()) {
+      return WithOperationNumber(operation.status(),
+                                 session_->progress().operation_count + 1);
+    }
+    COPSE_RETURN_IF_ERROR(session_->Add(*std::move(operation)));
+    message.Clear();
+  }
+  TryWriteProgress(session_->progress());
+  return absl::OkStatus();
+}
+
+void PushCall::End(const absl::Status& status) {
+  record_.Finish(status);
+  Finish(ToGrpcStatus(status));
+}
+
+absl::StatusOr<std::optional<v1::PushCommitRequest>> PushCall::Read() {
+  {
+    MutexLock lock(mutex_);
+    COPSE_RETURN_IF_ERROR(InterruptionLocked());
+    reading_ = true;
+  }
+  StartRead(&read_buffer_);
+  {
+    MutexLock lock(mutex_);
+    while (reading_ && InterruptionLocked().ok()) {
+      changed_.Wait(mutex_);
+    }
+    COPSE_RETURN_IF_ERROR(InterruptionLocked());
+    if (!read_ok_) {
+      return std::nullopt;
+    }
+  }
+  v1::PushCommitRequest request;
+  const absl::Status parsed = ParseMessage(read_buffer_, request);
+  read_buffer_.Clear();
+  if (!parsed.ok()) {
+    return session_ == nullptr
+               ? parsed
+               : WithOperationNumber(parsed,
+                                     session_->progress().operation_count + 1);
+  }
+  return request;
+}
+
+absl::Status PushCall::Write(const v1::PushCommitResponse& response) {
+  COPSE_ASSIGN_OR_RETURN(grpc::ByteBuffer bytes, SerializeMessage(response));
+  COPSE_RETURN_IF_ERROR(WaitForWrite());
+  {
+    MutexLock lock(mutex_);
+    writing_ = true;
+  }
+  write_buffer_ = std::move(bytes);
+  StartWrite(&write_buffer_);
+  return absl::OkStatus();
+}
+
+void PushCall::TryWriteProgress(const PushProgress& progress) {
+  const absl::Time now = absl::Now();
+  if (progress_phase_ == progress.phase &&
+      now - progress_time_ < kProgressInterval) {
+    return;
+  }
+  {
+    MutexLock lock(mutex_);
+    if (writing_ || cancelled_) {
+      return;
+    }
+  }
+  progress_time_ = now;
+  progress_phase_ = progress.phase;
+  v1::PushCommitResponse response;
+  Fill(progress, *response.mutable_progress());
+  // Cannot wait, and what goes wrong the next read or write finds, too.
+  Write(response).IgnoreError();
+}
+
+absl::Status PushCall::WriteFailures() {
+  const std::vector<DocumentFailure> failures = session_->failures();
+  v1::PushCommitResponse response;
+  for (const DocumentFailure& failure : failures) {
+    Fill(failure, *response.mutable_failures()->add_failures());
+    if (response.failures().failures_size() >=
+        static_cast<int>(kFailureCountMax)) {
+      COPSE_RETURN_IF_ERROR(Write(response));
+      response.Clear();
+    }
+  }
+  if (response.failures().failures_size() > 0) {
+    COPSE_RETURN_IF_ERROR(Write(response));
+  }
+  return WaitForWrite();
+}
+
+absl::Status PushCall::WaitForWrite() {
+  MutexLock lock(mutex_);
+  while (writing_) {
+    changed_.Wait(mutex_);
+  }
+  return cancelled_ ? CallCancelledError() : absl::OkStatus();
+}
+
+absl::Status PushCall::Interruption() const {
+  MutexLock lock(mutex_);
+  return InterruptionLocked();
+}
+
+absl::Status PushCall::InterruptionLocked() const {
+  if (cancelled_) {
+    return CallCancelledError();
+  }
+  return shutting_down_ ? ShuttingDownError() : absl::OkStatus();
+}
+
+void PushCallSet::Add(PushCall* call) {
+  MutexLock lock(mutex_);
+  calls_.insert(call);
+  if (shutting_down_) {
+    call->ShutDown();
+  }
+}
+
+void PushCallSet::Remove(PushCall* call) {
+  MutexLock lock(mutex_);
+  calls_.erase(call);
+}
+
+void PushCallSet::ShutDown() {
+  MutexLock lock(mutex_);
+  shutting_down_ = true;
+  for (PushCall* call : calls_) {
+    call->ShutDown();
+  }
+}
+
+}  // namespace copse

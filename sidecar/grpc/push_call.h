@@ -1,0 +1,127 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// A PushCommit call: operations in, progress out, both at the same time.
+//
+// The call runs on a thread of its own, which reads a message, hands its
+// operations to a PushSession and reads the next one only then: a client that
+// sends faster than texts are embedded fills gRPC's window and has to wait, and
+// the server holds one message and one batch, however long the push is.
+//
+// Progress never waits for the client: while one is on its way, the next is
+// left out. Only what must arrive, failures and the commit, is waited for.
+//
+// A push that the client cancels or leaves, or whose server shuts down, ends
+// and frees its commit, unless it is being published.
+
+#ifndef COPSE_SIDECAR_GRPC_PUSH_CALL_H_
+#define COPSE_SIDECAR_GRPC_PUSH_CALL_H_
+
+#include <memory>
+#include <optional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "grpcpp/support/server_callback.h"
+
+#include "copse/v1/commit_service.pb.h"
+#include "index/util/mutex.h"
+#include "sidecar/grpc/call.h"
+#include "sidecar/service/call_context.h"
+#include "sidecar/service/push_session.h"
+
+namespace copse {
+
+// Deletes itself when gRPC has done with it.
+//
+// Thread safety: gRPC's threads call the On...() functions while one thread of
+// an executor runs Run().
+class PushCall final
+    : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  // Starts the call on start.executor, or ends it at once if that is full
+  // (kResourceExhausted, PUSHES_IN_FLIGHT).
+  static PushCall* Start(const CallStart& start);
+
+  // Makes the push end with kUnavailable, SHUTTING_DOWN.
+  void ShutDown() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnCancel() override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnDone() override;
+
+ private:
+  explicit PushCall(const CallStart& start);
+
+  // Does the push and ends the call.
+  void Run();
+  absl::Status Serve();
+
+  // Takes the messages between the header and `finish`, which is returned.
+  absl::StatusOr<v1::PushCommitRequest::Finish> TakeOperations();
+  absl::Status AddOperations(v1::PushCommitRequest::Operations& operations);
+
+  // Nothing of this may be used afterwards.
+  void End(const absl::Status& status);
+
+  // Reads the next message; nullopt if the client sends no more.
+  absl::StatusOr<std::optional<v1::PushCommitRequest>> Read()
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Sends `response` as soon as what was sent before is on its way.
+  absl::Status Write(const v1::PushCommitResponse& response)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Sends `progress` unless something is on its way, or nothing new is to tell.
+  void TryWriteProgress(const PushProgress& progress)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status WriteFailures();
+  absl::Status WaitForWrite() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // OK, or why the push must end.
+  absl::Status Interruption() const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status InterruptionLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const RpcEnvironment& environment_;
+  CallRecord record_;
+  CallContext context_;
+  std::unique_ptr<PushSession> session_;
+  absl::Time progress_time_ = absl::InfinitePast();
+  std::optional<PushPhase> progress_phase_;
+
+  grpc::ByteBuffer read_buffer_;   // Of the read that is under way.
+  grpc::ByteBuffer write_buffer_;  // Of the write that is under way.
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool read_ok_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool shutting_down_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+// The pushes that are under way, so that the end of the server can reach them.
+//
+// Thread safety: any number of threads may use one PushCallSet.
+class PushCallSet {
+ public:
+  void Add(PushCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Remove(PushCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends all pushes, and from now on those that begin.
+  void ShutDown() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  Mutex mutex_;
+  bool shutting_down_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_set<PushCall*> calls_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace copse
+
+#endif  // COPSE_SIDECAR_GRPC_PUSH_CALL_H_

@@ -1,0 +1,234 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "grpcpp/support/server_callback.h"
+
+#include "copse/v1/search_service.grpc.pb.h"
+#include "copse/v1/search_service.pb.h"
+#include "index/util/status_macros.h"
+#include "sidecar/grpc/call.h"
+#include "sidecar/grpc/convert.h"
+#include "sidecar/grpc/rpc_services.h"
+#include "sidecar/service/call_context.h"
+#include "sidecar/service/commit_resolver.h"
+#include "sidecar/service/document_reader.h"
+#include "sidecar/service/searcher.h"
+#include "versioning/commit_reader.h"
+
+namespace copse {
+namespace {
+
+using v1::SearchService;
+
+using RawSearchService = SearchService::WithRawCallbackMethod_Search<
+    SearchService::WithRawCallbackMethod_FindSimilar<
+        SearchService::WithRawCallbackMethod_CompareTexts<
+            SearchService::WithRawCallbackMethod_CompareDocuments<
+                SearchService::WithRawCallbackMethod_GetDocuments<
+                    SearchService::WithRawCallbackMethod_ExportDocuments<
+                        SearchService::Service>>>>>>;
+
+// One response of an export.
+constexpr int kExportDocumentCountMax = 1000;
+constexpr size_t kExportSizeBytesMax = size_t{1} << 20;
+
+// Sets the fields that the responses of Search and FindSimilar share.
+template <typename Answer>
+void FillSearchResponse(SearchResponse&& response, const DocumentMask& mask,
+                        Answer& answer) {
+  Fill(response.answered_by, *answer.mutable_answered_by());
+  for (SearchNeighbor& neighbor : response.neighbors) {
+    Fill(std::move(neighbor), mask, *answer.add_neighbors());
+  }
+  Fill(response.work, *answer.mutable_work());
+}
+
+absl::Status ExportDocuments(DocumentReader& documents,
+                             const v1::ExportDocumentsRequest& message,
+                             const CallContext& call, ResponseWriter& writer) {
+  const DocumentMask mask = ToDocumentMask(message.document_mask());
+  v1::ExportDocumentsResponse response;
+  size_t size_bytes = 0;
+  const auto write = [&]() -> absl::Status {
+    COPSE_RETURN_IF_ERROR(writer.Write(response));
+    response.Clear();
+    size_bytes = 0;
+    return absl::OkStatus();
+  };
+  const absl::Status status = documents.ExportDocuments(
+      message.domain(), ToCommitSelector(message.at()), mask, call,
+      [&](const AnsweringCommit& answering) {
+        Fill(answering, *response.mutable_answered_by());
+        return write();
+      },
+      [&](const StoredDocument& document) {
+        size_bytes += WireSizeOf(document);
+        Fill(StoredDocument(document), mask, *response.add_documents());
+        return size_bytes >= kExportSizeBytesMax ||
+                       response.documents_size() >= kExportDocumentCountMax
+                   ? write()
+                   : absl::OkStatus();
+      });
+  COPSE_RETURN_IF_ERROR(status);
+  return response.documents_size() > 0 ? write() : absl::OkStatus();
+}
+
+class SearchRpcs final : public RawSearchService {
+ public:
+  explicit SearchRpcs(const RpcEnvironment& environment)
+      : environment_(environment), engine_(*environment.engine) {}
+
+  grpc::ServerUnaryReactor* Search(grpc::CallbackServerContext* context,
+                                   const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override {
+    // A search by text may wait for the embedding provider.
+    return StartUnaryCall<v1::SearchRequest, v1::SearchResponse>(
+        {environment_, *environment_.waiting_executor,
+         "copse.v1.SearchService/Search", context},
+        request, response,
+        [this](const v1::SearchRequest& message, const CallContext& call,
+               v1::SearchResponse& answer) -> absl::Status {
+          const SearchRequest search = ToSearchRequest(message);
+          COPSE_ASSIGN_OR_RETURN(SearchResponse result,
+                                 engine_.searcher().Search(search, call));
+          FillSearchResponse(std::move(result), search.settings.mask, answer);
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerUnaryReactor* FindSimilar(grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::FindSimilarRequest, v1::FindSimilarResponse>(
+        {environment_, *environment_.executor,
+         "copse.v1.SearchService/FindSimilar", context},
+        request, response,
+        [this](const v1::FindSimilarRequest& message, const CallContext& call,
+               v1::FindSimilarResponse& answer) -> absl::Status {
+          const SearchRequest search = ToSearchRequest(message);
+          COPSE_ASSIGN_OR_RETURN(SearchResponse result,
+                                 engine_.searcher().Search(search, call));
+          if (result.source.has_value()) {
+            Fill(*result.source, *answer.mutable_source());
+          }
+          FillSearchResponse(std::move(result), search.settings.mask, answer);
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerUnaryReactor* CompareTexts(grpc::CallbackServerContext* context,
+                                         const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::CompareTextsRequest, v1::CompareTextsResponse>(
+        {environment_, *environment_.waiting_executor,
+         "copse.v1.SearchService/CompareTexts", context},
+        request, response,
+        [this](const v1::CompareTextsRequest& message, const CallContext& call,
+               v1::CompareTextsResponse& answer) -> absl::Status {
+          COPSE_ASSIGN_OR_RETURN(CompareResult result,
+                                 engine_.documents().CompareTexts(
+                                     message.domain(), message.base_text(),
+                                     message.target_text(), call));
+          answer.set_distance(double{result.distance});
+          if (result.similarity.has_value()) {
+            answer.set_similarity(*result.similarity);
+          }
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerUnaryReactor* CompareDocuments(
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::CompareDocumentsRequest,
+                          v1::CompareDocumentsResponse>(
+        {environment_, *environment_.executor,
+         "copse.v1.SearchService/CompareDocuments", context},
+        request, response,
+        [this](const v1::CompareDocumentsRequest& message,
+               const CallContext& call,
+               v1::CompareDocumentsResponse& answer) -> absl::Status {
+          std::optional<CommitSelector> target_at;
+          if (message.has_target_at()) {
+            target_at = ToCommitSelector(message.target_at());
+          }
+          COPSE_ASSIGN_OR_RETURN(
+              CompareResult result,
+              engine_.documents().CompareDocuments(
+                  message.domain(), ToCommitSelector(message.at()),
+                  message.base_document_id(), message.target_document_id(),
+                  target_at, call));
+          Fill(result.answered_by, *answer.mutable_answered_by());
+          Fill(result.target_answered_by, *answer.mutable_target_answered_by());
+          answer.set_distance(double{result.distance});
+          if (result.similarity.has_value()) {
+            answer.set_similarity(*result.similarity);
+          }
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerUnaryReactor* GetDocuments(grpc::CallbackServerContext* context,
+                                         const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::GetDocumentsRequest, v1::GetDocumentsResponse>(
+        {environment_, *environment_.executor,
+         "copse.v1.SearchService/GetDocuments", context},
+        request, response,
+        [this](const v1::GetDocumentsRequest& message, const CallContext& call,
+               v1::GetDocumentsResponse& answer) -> absl::Status {
+          const DocumentMask mask = ToDocumentMask(message.document_mask());
+          COPSE_ASSIGN_OR_RETURN(
+              GetDocumentsResult result,
+              engine_.documents().GetDocuments(message.domain(),
+                                               ToCommitSelector(message.at()),
+                                               {message.document_ids().begin(),
+                                                message.document_ids().end()},
+                                               mask, call));
+          Fill(result.answered_by, *answer.mutable_answered_by());
+          for (StoredDocument& document : result.documents) {
+            Fill(std::move(document), mask, *answer.add_documents());
+          }
+          for (std::string& document_id : result.missing_document_ids) {
+            answer.add_missing_document_ids(std::move(document_id));
+          }
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* ExportDocuments(
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* request) override {
+    return StartStreamCall<v1::ExportDocumentsRequest>(
+        {environment_, *environment_.stream_executor,
+         "copse.v1.SearchService/ExportDocuments", context},
+        request,
+        [this](const v1::ExportDocumentsRequest& message,
+               const CallContext& call, ResponseWriter& writer) {
+          return copse::ExportDocuments(engine_.documents(), message, call,
+                                        writer);
+        });
+  }
+
+ private:
+  const RpcEnvironment& environment_;
+  Engine& engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeSearchService(
+    const RpcEnvironment& environment) {
+  return std::make_unique<SearchRpcs>(environment);
+}
+
+}  // namespace copse

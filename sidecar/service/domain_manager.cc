@@ -1,0 +1,206 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/service/domain_manager.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+
+#include "index/metric.h"
+#include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
+#include "sidecar/embedding/embedder.h"
+#include "sidecar/embedding/embedding_probe.h"
+#include "sidecar/service/call_context.h"
+#include "sidecar/service/domain_embedders.h"
+#include "sidecar/service/request_errors.h"
+#include "versioning/commit.h"
+#include "versioning/document.h"
+#include "versioning/store.h"
+
+namespace copse {
+namespace {
+
+absl::string_view MetricName(Metric metric) {
+  switch (metric) {
+    case Metric::kCosine:
+      return "cosine";
+    case Metric::kEuclidean:
+      return "Euclidean";
+    case Metric::kDotProduct:
+      return "dot product";
+    case Metric::kManhattan:
+      return "Manhattan";
+    case Metric::kHamming:
+      return "Hamming";
+  }
+  return "unknown";
+}
+
+absl::Status CheckDescription(absl::string_view description) {
+  if (description.size() > kDescriptionSizeBytesMax) {
+    return FieldInvalidError(
+        "description", absl::StrCat(description.size(), " bytes long"),
+        absl::StrCat("at most ", kDescriptionSizeBytesMax, " bytes"));
+  }
+  return absl::OkStatus();
+}
+
+// Checks what can be checked without an embedder.
+absl::Status CheckSettings(const DomainSettings& settings) {
+  COPSE_RETURN_IF_ERROR(CheckDescription(settings.description));
+  const int64_t dimension_min = settings.vectors_only ? 1 : 0;
+  if (settings.dimension < dimension_min ||
+      settings.dimension > int64_t{kDimensionMax}) {
+    return FieldInvalidError(
+        "dimension", absl::StrCat(settings.dimension),
+        absl::StrFormat("%d to %d%s", 1, kDimensionMax,
+                        settings.vectors_only
+                            ? " in a domain for vectors only"
+                            : ", or 0 for that of the profile"));
+  }
+  if (settings.vectors_only && !settings.embedding_profile.empty()) {
+    return FieldInvalidError("embedding_profile",
+                             absl::StrCat("'", settings.embedding_profile, "'"),
+                             "none in a domain for vectors only");
+  }
+  if (!settings.vectors_only && settings.metric == Metric::kHamming) {
+    return FieldInvalidError("vectors_only", "not set",
+                             "to be set with the metric Hamming, as embedding "
+                             "profiles do not make vectors of 0 and 1");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DiffersError(absl::string_view domain, absl::string_view field,
+                          absl::string_view found, absl::string_view wanted) {
+  return WithReason(absl::FailedPreconditionError(absl::StrFormat(
+                        "domain '%s' exists and its %s is %s, but "
+                        "create_domain wants %s",
+                        domain, field, found, wanted)),
+                    "DOMAIN_SETTINGS_DIFFER",
+                    {{"domain", std::string(domain)},
+                     {"field", std::string(field)},
+                     {"found", std::string(found)},
+                     {"wanted", std::string(wanted)}});
+}
+
+absl::Status CheckMatches(const DomainOptions& domain,
+                          const DomainSettings& settings) {
+  if (settings.metric.has_value() && *settings.metric != domain.metric) {
+    return DiffersError(domain.domain, "metric", MetricName(domain.metric),
+                        MetricName(*settings.metric));
+  }
+  if (settings.dimension != 0 &&
+      settings.dimension != int64_t{domain.dimension}) {
+    return DiffersError(domain.domain, "dimension",
+                        absl::StrCat(domain.dimension),
+                        absl::StrCat(settings.dimension));
+  }
+  if (settings.vectors_only && !domain.embedding_profile.empty()) {
+    return DiffersError(domain.domain, "embedding_profile",
+                        absl::StrCat("'", domain.embedding_profile, "'"),
+                        "none");
+  }
+  if (!settings.embedding_profile.empty() &&
+      settings.embedding_profile != domain.embedding_profile) {
+    return DiffersError(domain.domain, "embedding_profile",
+                        domain.embedding_profile.empty()
+                            ? "none"
+                            : absl::StrCat("'", domain.embedding_profile, "'"),
+                        absl::StrCat("'", settings.embedding_profile, "'"));
+  }
+  return absl::OkStatus();
+}
+
+// Sets what the embedding profile decides.
+absl::Status ApplyProfile(Embedder& embedder, const DomainSettings& settings,
+                          const CallContext& context, DomainOptions& options) {
+  if (settings.dimension != 0 &&
+      settings.dimension != int64_t{embedder.dimension()}) {
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrFormat(
+            "dimension is %d, but embedding profile '%s' makes vectors of %d "
+            "components",
+            settings.dimension, embedder.name(), embedder.dimension())),
+        "EMBEDDING_DIMENSION_MISMATCH",
+        {{"setting", "dimension"},
+         {"profile", std::string(embedder.name())},
+         {"found", absl::StrCat(settings.dimension)},
+         {"wanted", absl::StrCat(embedder.dimension())}});
+  }
+  absl::StatusOr<std::vector<float>> probe =
+      ProbeVector(embedder, ToEmbedContext(context));
+  if (!probe.ok()) {
+    return ToCallStatus(context, probe.status());
+  }
+  options.dimension = embedder.dimension();
+  options.embedding_profile = std::string(embedder.name());
+  options.profile_hash = embedder.profile_hash();
+  options.probe_vector = *std::move(probe);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<DomainInfo> DomainManager::Create(absl::string_view domain,
+                                                 const DomainSettings& settings,
+                                                 const CallContext& context) {
+  COPSE_RETURN_IF_ERROR(CheckName("domain", domain));
+  COPSE_RETURN_IF_ERROR(CheckSettings(settings));
+  // Asked before the probe, which may cost a request; the store asks again.
+  const absl::StatusOr<DomainInfo> existing = store_.GetDomain(domain);
+  if (existing.ok()) {
+    return WithReason(
+        absl::AlreadyExistsError(absl::StrFormat("domain '%s' exists", domain)),
+        "DOMAIN_EXISTS", {{"domain", std::string(domain)}});
+  }
+  if (!absl::IsNotFound(existing.status())) {
+    return existing.status();
+  }
+  DomainOptions options;
+  options.domain = std::string(domain);
+  options.metric = settings.metric.value_or(Metric::kCosine);
+  options.dimension = static_cast<uint32_t>(settings.dimension);
+  options.description = settings.description;
+  if (!settings.vectors_only) {
+    COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
+                           embedders_.Find(settings.embedding_profile));
+    COPSE_RETURN_IF_ERROR(ApplyProfile(*embedder, settings, context, options));
+  }
+  return store_.CreateDomain(options);
+}
+
+absl::StatusOr<DomainInfo> DomainManager::GetOrCreate(
+    absl::string_view domain, const DomainSettings& settings,
+    const CallContext& context) {
+  absl::StatusOr<DomainInfo> info = store_.GetDomain(domain);
+  if (absl::IsNotFound(info.status())) {
+    info = Create(domain, settings, context);
+    if (!absl::IsAlreadyExists(info.status())) {
+      return info;
+    }
+    // Another call was faster.
+    info = store_.GetDomain(domain);
+  }
+  COPSE_RETURN_IF_ERROR(info.status());
+  COPSE_RETURN_IF_ERROR(CheckMatches(info->options, settings));
+  return info;
+}
+
+absl::StatusOr<DomainInfo> DomainManager::UpdateDescription(
+    absl::string_view domain, absl::string_view description) {
+  COPSE_RETURN_IF_ERROR(CheckDescription(description));
+  return store_.UpdateDomain(domain, description);
+}
+
+}  // namespace copse

@@ -1,0 +1,72 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Creates domains: fills in what the caller leaves open, and stores the probe
+// that later tells a changed embedding model from a moved one.
+
+#ifndef COPSE_SIDECAR_SERVICE_DOMAIN_MANAGER_H_
+#define COPSE_SIDECAR_SERVICE_DOMAIN_MANAGER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "index/metric.h"
+#include "sidecar/service/call_context.h"
+#include "sidecar/service/domain_embedders.h"
+#include "versioning/commit.h"
+#include "versioning/store.h"
+
+namespace copse {
+
+inline constexpr size_t kDescriptionSizeBytesMax = 4096;
+
+// What a caller says about a new domain.
+struct DomainSettings {
+  std::optional<Metric> metric = {};   // Unset means cosine.
+  int64_t dimension = 0;               // 0 means that of the profile.
+  std::string embedding_profile = {};  // Empty means the default profile.
+  bool vectors_only = false;           // Whether there is no profile.
+  std::string description = {};
+};
+
+// Thread safety: any number of threads may use one DomainManager.
+class DomainManager {
+ public:
+  // Both must outlive this.
+  DomainManager(Store& store, DomainEmbedders& embedders)
+      : store_(store), embedders_(embedders) {}
+
+  // Creates a domain. Fails with kInvalidArgument for a name or settings out
+  // of range, kAlreadyExists, DOMAIN_EXISTS, kFailedPrecondition,
+  // EMBEDDING_PROFILE_NOT_FOUND or EMBEDDING_DIMENSION_MISMATCH, and the errors
+  // of Embedder and Store.
+  absl::StatusOr<DomainInfo> Create(absl::string_view domain,
+                                    const DomainSettings& settings,
+                                    const CallContext& context);
+
+  // Returns the domain, which is created if it does not exist. Fails with
+  // kFailedPrecondition, DOMAIN_SETTINGS_DIFFER, if it exists and is not as
+  // `settings` wants it; the description is not compared.
+  absl::StatusOr<DomainInfo> GetOrCreate(absl::string_view domain,
+                                         const DomainSettings& settings,
+                                         const CallContext& context);
+
+  // Replaces the description. Fails with kInvalidArgument, FIELD_INVALID, if it
+  // is too long, and kNotFound, DOMAIN_NOT_FOUND.
+  absl::StatusOr<DomainInfo> UpdateDescription(absl::string_view domain,
+                                               absl::string_view description);
+
+ private:
+  Store& store_;
+  DomainEmbedders& embedders_;
+};
+
+}  // namespace copse
+
+#endif  // COPSE_SIDECAR_SERVICE_DOMAIN_MANAGER_H_

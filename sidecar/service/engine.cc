@@ -1,0 +1,78 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/service/engine.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+#include "index/util/status_macros.h"
+#include "sidecar/embedding/embedder.h"
+#include "sidecar/embedding/embedding_profile.h"
+#include "sidecar/service/call_context.h"
+#include "sidecar/service/push_operation.h"
+#include "sidecar/service/push_session.h"
+#include "versioning/store.h"
+
+namespace copse {
+namespace {
+
+EmbeddingProfileInfo DescribeProfile(const Embedder& embedder) {
+  const EmbeddingProfileOptions& profile = embedder.profile();
+  EmbeddingProfileInfo info;
+  info.name = profile.name;
+  info.model = profile.model;
+  info.dimension = profile.dimension;
+  info.description =
+      profile.dialect == EmbeddingDialect::kBuiltin
+          ? "lexical hash embedder inside copse: it finds shared words, not "
+            "meaning, and needs no model server"
+          : absl::StrCat("a model behind an API of the dialect '",
+                         EmbeddingDialectName(profile.dialect), "'");
+  return info;
+}
+
+}  // namespace
+
+Engine::Engine(Store& store, EngineOptions options)
+    : store_(store),
+      options_(std::move(options)),
+      start_time_(absl::Now()),
+      embedders_(options_.find_embedder),
+      domains_(store_, embedders_),
+      searcher_(store_, embedders_),
+      documents_(store_, embedders_) {}
+
+absl::StatusOr<std::unique_ptr<PushSession>> Engine::BeginPush(
+    const PushOptions& options, const CallContext& context,
+    PushSession::ProgressCallback on_progress) {
+  return PushSession::Begin({&store_, &domains_, &embedders_}, options, context,
+                            std::move(on_progress));
+}
+
+absl::StatusOr<EngineStatistics> Engine::GetStatistics() {
+  EngineStatistics statistics;
+  statistics.version = options_.version;
+  statistics.start_time = start_time_;
+  const absl::Status write_status = store_.write_status();
+  if (!write_status.ok()) {
+    statistics.write_error = std::string(write_status.message());
+  }
+  COPSE_ASSIGN_OR_RETURN(statistics.store, store_.GetStatistics());
+  for (const std::string& name : options_.embedding_profiles) {
+    COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
+                           embedders_.Find(name));
+    EmbeddingProfileInfo info = DescribeProfile(*embedder);
+    info.is_default = name == options_.default_embedding_profile;
+    statistics.embedding_profiles.push_back(std::move(info));
+  }
+  return statistics;
+}
+
+}  // namespace copse

@@ -1,0 +1,94 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything a door of the daemon needs, made once: gRPC uses it now.
+//
+//   Engine engine(*store, {.find_embedder = ..., .version = "0.1.0"});
+//   COPSE_ASSIGN_OR_RETURN(SearchResponse response,
+//                          engine.searcher().Search(request, context));
+
+#ifndef COPSE_SIDECAR_SERVICE_ENGINE_H_
+#define COPSE_SIDECAR_SERVICE_ENGINE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "sidecar/service/call_context.h"
+#include "sidecar/service/document_reader.h"
+#include "sidecar/service/domain_embedders.h"
+#include "sidecar/service/domain_manager.h"
+#include "sidecar/service/push_operation.h"
+#include "sidecar/service/push_session.h"
+#include "sidecar/service/searcher.h"
+#include "versioning/store.h"
+
+namespace copse {
+
+struct EngineOptions {
+  EmbedderFinder find_embedder;
+
+  // The profiles that find_embedder knows, ascending, and the one that it
+  // returns for "".
+  std::vector<std::string> embedding_profiles = {};
+  std::string default_embedding_profile = {};
+
+  // Of the server, such as "0.1.0".
+  std::string version = {};
+};
+
+// What may be told of an embedding profile: no URL and no key.
+struct EmbeddingProfileInfo {
+  std::string name;
+  std::string model;
+  uint32_t dimension = 0;
+  std::string description;
+  bool is_default = false;
+};
+
+struct EngineStatistics {
+  std::string version;
+  absl::Time start_time;
+  std::string write_error;  // Empty while pushes are possible.
+  StoreStatistics store;
+  std::vector<EmbeddingProfileInfo> embedding_profiles;
+};
+
+// Thread safety: any number of threads may use one Engine.
+class Engine {
+ public:
+  // `store` must outlive this.
+  Engine(Store& store, EngineOptions options);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // What needs nothing but the store: commits, branches, diffs, verification.
+  Store& store() { return store_; }
+  DomainManager& domains() { return domains_; }
+  Searcher& searcher() { return searcher_; }
+  DocumentReader& documents() { return documents_; }
+
+  // See PushSession::Begin().
+  absl::StatusOr<std::unique_ptr<PushSession>> BeginPush(
+      const PushOptions& options, const CallContext& context,
+      PushSession::ProgressCallback on_progress = nullptr);
+
+  absl::StatusOr<EngineStatistics> GetStatistics();
+
+ private:
+  Store& store_;
+  const EngineOptions options_;
+  const absl::Time start_time_;
+  DomainEmbedders embedders_;
+  DomainManager domains_;
+  Searcher searcher_;
+  DocumentReader documents_;
+};
+
+}  // namespace copse
+
+#endif  // COPSE_SIDECAR_SERVICE_ENGINE_H_

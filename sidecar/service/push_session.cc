@@ -1,0 +1,474 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/service/push_session.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/check.h"
+#include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
+#include "sidecar/embedding/embedder.h"
+#include "sidecar/service/call_context.h"
+#include "sidecar/service/push_operation.h"
+#include "sidecar/service/request_errors.h"
+#include "sidecar/util/utf8.h"
+#include "versioning/commit.h"
+#include "versioning/commit_builder.h"
+#include "versioning/document.h"
+#include "versioning/store.h"
+
+namespace copse {
+namespace {
+
+// Failures that the message of DOCUMENTS_FAILED names; all are in failures().
+constexpr size_t kNamedFailureCountMax = 3;
+
+// What the database says of a commit is kept as given, up to this.
+constexpr size_t kCommitTextSizeBytesMax = size_t{64} << 10;
+
+absl::Status CheckLength(absl::string_view field, absl::string_view text) {
+  if (text.size() <= kCommitTextSizeBytesMax) {
+    return absl::OkStatus();
+  }
+  return FieldInvalidError(
+      field, absl::StrCat(text.size(), " bytes long"),
+      absl::StrCat("at most ", kCommitTextSizeBytesMax, " bytes"));
+}
+
+// Returns about the memory of `document`.
+size_t SizeOf(const Document& document) {
+  size_t size_bytes =
+      sizeof(Document) + document.id.size() + document.type.size();
+  if (document.text.has_value()) {
+    size_bytes += document.text->size();
+  }
+  if (document.vector.has_value()) {
+    size_bytes += document.vector->size() * sizeof(float);
+  }
+  for (const auto& [name, value] : document.attributes) {
+    size_bytes += sizeof(AttributeValue) + name.size();
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      size_bytes += text->size();
+    }
+  }
+  return size_bytes;
+}
+
+// Returns whether there is nothing that a vector could be made of.
+bool IsEmptyDocument(const Document& document) {
+  return !document.vector.has_value() &&
+         (!document.text.has_value() || document.text->empty());
+}
+
+// Names a document in an error, however long or strange its ID is.
+std::string Quoted(absl::string_view document_id) {
+  constexpr size_t kSizeBytesMax = 200;
+  const absl::string_view cut = CutUtf8(document_id, kSizeBytesMax);
+  return absl::StrCat("'", cut, cut.size() < document_id.size() ? "..." : "",
+                      "'");
+}
+
+std::optional<PushPhase> ToPushPhase(CommitPhase phase) {
+  switch (phase) {
+    case CommitPhase::kAppending:
+      return PushPhase::kAppending;
+    case CommitPhase::kSyncing:
+      return PushPhase::kSyncing;
+    case CommitPhase::kFolding:
+      return PushPhase::kIndexing;
+    case CommitPhase::kPublishing:
+      return PushPhase::kPublishing;
+    case CommitPhase::kDone:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PushSession>> PushSession::Begin(
+    const PushServices& services, const PushOptions& options,
+    const CallContext& context, ProgressCallback on_progress) {
+  COPSE_RETURN_IF_ERROR(context.Check());
+  const CommitOptions& commit = options.commit;
+  if (commit.expected_branch_commit.has_value() && commit.branch.empty()) {
+    return FieldInvalidError("expected_branch_commit", "set",
+                             "to be unset without branch");
+  }
+  COPSE_RETURN_IF_ERROR(CheckLength("author", commit.author));
+  COPSE_RETURN_IF_ERROR(CheckLength("message", commit.message));
+  if (options.create_domain.has_value()) {
+    // First what could fail without the domain, so that none is left behind.
+    COPSE_RETURN_IF_ERROR(CheckName("commit", commit.commit));
+    if (!commit.branch.empty()) {
+      COPSE_RETURN_IF_ERROR(CheckName("branch", commit.branch));
+    }
+    COPSE_RETURN_IF_ERROR(
+        services.domains
+            ->GetOrCreate(commit.domain, *options.create_domain, context)
+            .status());
+  }
+  COPSE_ASSIGN_OR_RETURN(std::unique_ptr<CommitBuilder> builder,
+                         services.store->BeginCommit(commit));
+  return std::unique_ptr<PushSession>(new PushSession(
+      services, options, context, std::move(on_progress), std::move(builder)));
+}
+
+PushSession::PushSession(const PushServices& services,
+                         const PushOptions& options, const CallContext& context,
+                         ProgressCallback on_progress,
+                         std::unique_ptr<CommitBuilder> builder)
+    : services_(services),
+      options_(options),
+      context_(context),
+      on_progress_(std::move(on_progress)),
+      builder_(std::move(builder)) {}
+
+PushSession::~PushSession() = default;
+
+absl::Status PushSession::Add(PushOperation operation) {
+  COPSE_RETURN_IF_ERROR(ended_);
+  COPSE_CHECK(builder_ != nullptr, "Add() after Finish()");
+  absl::Status status = context_.Check();
+  if (status.ok()) {
+    ++progress_.operation_count;
+    status = Apply(std::move(operation));
+  }
+  return status.ok() ? status : End(status);
+}
+
+absl::StatusOr<CommitInfo> PushSession::Finish(
+    std::optional<int64_t> operation_count) {
+  COPSE_RETURN_IF_ERROR(ended_);
+  COPSE_CHECK(builder_ != nullptr, "Finish() was called before");
+  if (operation_count.has_value() &&
+      *operation_count != progress_.operation_count) {
+    return End(WithReason(
+        absl::InvalidArgumentError(absl::StrFormat(
+            "finish.operation_count is %d, but %d operations arrived",
+            *operation_count, progress_.operation_count)),
+        "OPERATION_COUNT_DIFFERS",
+        {{"field", "finish.operation_count"},
+         {"found", absl::StrCat(*operation_count)},
+         {"wanted", absl::StrCat(progress_.operation_count)}}));
+  }
+  absl::Status status = EnterPhase(PushPhase::kEmbedding);
+  if (status.ok()) {
+    status = Flush();
+  }
+  if (status.ok() && !failures_.empty() && !options_.skip_failed_documents) {
+    status = FailuresError();
+  }
+  if (!status.ok()) {
+    return End(status);
+  }
+  absl::StatusOr<CommitInfo> info =
+      builder_->Commit(MakeSummary(), [this](CommitPhase phase) {
+        const std::optional<PushPhase> push_phase = ToPushPhase(phase);
+        return push_phase.has_value() ? EnterPhase(*push_phase)
+                                      : absl::OkStatus();
+      });
+  if (!info.ok()) {
+    return End(info.status());
+  }
+  builder_ = nullptr;
+  return info;
+}
+
+std::vector<DocumentFailure> PushSession::failures() const {
+  std::vector<DocumentFailure> failures;
+  failures.reserve(failures_.size());
+  for (const auto& [document_id, failure] : failures_) {
+    failures.push_back(
+        {document_id, failure.operation_number, failure.message});
+  }
+  std::ranges::sort(failures, {}, &DocumentFailure::operation_number);
+  return failures;
+}
+
+absl::Status PushSession::Apply(PushOperation operation) {
+  absl::Status status;
+  if (auto* upsert = std::get_if<UpsertOperation>(&operation)) {
+    status = ApplyUpsert(std::move(upsert->document));
+  } else if (auto* erase = std::get_if<DeleteOperation>(&operation)) {
+    status = ApplyDelete(erase->document_id);
+  } else if (auto* error = std::get_if<ErrorOperation>(&operation)) {
+    status = ApplyError(*error);
+  } else {
+    const absl::string_view message =
+        CutUtf8(std::get<AbortOperation>(operation).message,
+                kFailureMessageSizeBytesMax);
+    return WithReason(
+        absl::CancelledError(absl::StrCat(
+            "the push was aborted by operation ", progress_.operation_count,
+            message.empty() ? "" : ": ", message)),
+        "PUSH_ABORTED",
+        {{"operation", absl::StrCat(progress_.operation_count)},
+         {"message", std::string(message)}});
+  }
+  COPSE_RETURN_IF_ERROR(status);
+  if (batch_.size() >= kBatchDocumentCountMax ||
+      batch_size_bytes_ >= kBatchSizeBytesMax) {
+    return Flush();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PushSession::ApplyUpsert(Document document) {
+  const int64_t number = progress_.operation_count;
+  if (const absl::Status status = CheckDocumentId(document.id); !status.ok()) {
+    return WithOperationNumber(status, number);
+  }
+  ForgetFailure(document.id);
+  if (IsEmptyDocument(document)) {
+    Supersede(document.id);
+    return Fail(document.id, number, "the document has no text and no vector");
+  }
+  // Before CheckDocument(), which does not know what the domain wants.
+  if (document.vector.has_value()) {
+    const DomainOptions& domain = builder_->domain_options();
+    const absl::Status status =
+        CheckVectorOfDomain(domain.metric, domain.dimension, *document.vector);
+    if (!status.ok()) {
+      return WithOperationNumber(
+          AnnotateStatus(status,
+                         absl::StrCat("document ", Quoted(document.id))),
+          number);
+    }
+  }
+  if (const absl::Status status = CheckDocument(document); !status.ok()) {
+    return WithOperationNumber(status, number);
+  }
+  Supersede(document.id);
+  COPSE_ASSIGN_OR_RETURN(const bool unchanged,
+                         builder_->TryUpsertUnchanged(document));
+  if (unchanged) {
+    ++progress_.unchanged_document_count;
+    return absl::OkStatus();
+  }
+  batch_size_bytes_ += SizeOf(document);
+  positions_[document.id] = batch_.size();
+  batch_.push_back({std::move(document), number, false});
+  return absl::OkStatus();
+}
+
+absl::Status PushSession::ApplyDelete(const std::string& document_id) {
+  if (const absl::Status status = CheckDocumentId(document_id); !status.ok()) {
+    return WithOperationNumber(status, progress_.operation_count);
+  }
+  ForgetFailure(document_id);
+  if (Supersede(document_id)) {
+    // The ID was there, so the delete is not one of an unknown ID, even if the
+    // builder has never heard of it.
+    COPSE_ASSIGN_OR_RETURN(const bool contained,
+                           builder_->Contains(document_id));
+    if (!contained) {
+      return absl::OkStatus();
+    }
+  }
+  return builder_->Delete(document_id);
+}
+
+absl::Status PushSession::ApplyError(const ErrorOperation& operation) {
+  const int64_t number = progress_.operation_count;
+  if (const absl::Status status = CheckDocumentId(operation.document_id);
+      !status.ok()) {
+    return WithOperationNumber(status, number);
+  }
+  ForgetFailure(operation.document_id);
+  Supersede(operation.document_id);
+  return Fail(operation.document_id, number,
+              operation.message.empty() ? "the database reports an error"
+                                        : operation.message);
+}
+
+absl::Status PushSession::End(const absl::Status& status) {
+  ended_ = status;
+  builder_ = nullptr;
+  batch_.clear();
+  positions_.clear();
+  return ended_;
+}
+
+bool PushSession::Supersede(absl::string_view document_id) {
+  const auto found = positions_.find(document_id);
+  if (found == positions_.end()) {
+    return false;
+  }
+  Pending& pending = batch_[found->second];
+  // The place stays and still counts, so that a batch of one ID over and over
+  // ends, too; what it held goes.
+  pending.document = Document();
+  pending.superseded = true;
+  positions_.erase(found);
+  return true;
+}
+
+absl::Status PushSession::Fail(const std::string& document_id,
+                               int64_t operation_number,
+                               absl::string_view message) {
+  COPSE_RETURN_IF_ERROR(builder_->Keep(document_id));
+  Failure failure{operation_number,
+                  std::string(CutUtf8(message, kFailureMessageSizeBytesMax))};
+  failure_size_bytes_ +=
+      document_id.size() + failure.message.size() + sizeof(Failure);
+  failures_.insert_or_assign(document_id, std::move(failure));
+  progress_.failed_document_count = std::max(
+      progress_.failed_document_count, static_cast<int64_t>(failures_.size()));
+  if (failure_size_bytes_ > kFailureSizeBytesMax) {
+    return WithReason(
+        absl::ResourceExhaustedError(absl::StrFormat(
+            "%d documents failed, more than can be listed; the last is %s: %s",
+            failures_.size(), Quoted(document_id), message)),
+        "TOO_MANY_FAILURES",
+        {{"failed_document_count", absl::StrCat(failures_.size())}});
+  }
+  return absl::OkStatus();
+}
+
+void PushSession::ForgetFailure(absl::string_view document_id) {
+  const auto found = failures_.find(document_id);
+  if (found == failures_.end()) {
+    return;
+  }
+  failure_size_bytes_ -=
+      found->first.size() + found->second.message.size() + sizeof(Failure);
+  failures_.erase(found);
+}
+
+absl::Status PushSession::Flush() {
+  std::vector<absl::string_view> texts;
+  for (const Pending& pending : batch_) {
+    if (!pending.superseded && !pending.document.vector.has_value()) {
+      texts.push_back(*pending.document.text);
+    }
+  }
+  std::vector<EmbeddingOutcome> outcomes;
+  if (!texts.empty()) {
+    COPSE_ASSIGN_OR_RETURN(outcomes, EmbedTexts(texts));
+  }
+  std::vector<EmbeddedDocument> embedded;
+  embedded.reserve(batch_.size());
+  size_t text_index = 0;
+  for (const Pending& pending : batch_) {
+    if (pending.superseded) {
+      continue;
+    }
+    std::span<const float> vector;
+    if (pending.document.vector.has_value()) {
+      vector = *pending.document.vector;
+      ++progress_.embedded_document_count;
+    } else {
+      const EmbeddingOutcome& outcome = outcomes[text_index++];
+      if (!outcome.ok()) {
+        COPSE_RETURN_IF_ERROR(Fail(pending.document.id,
+                                   pending.operation_number,
+                                   outcome.status().message()));
+        continue;
+      }
+      vector = *outcome;
+    }
+    embedded.push_back({&pending.document, vector});
+  }
+  if (!embedded.empty()) {
+    COPSE_RETURN_IF_ERROR(builder_->Upsert(embedded));
+  }
+  batch_.clear();
+  positions_.clear();
+  batch_size_bytes_ = 0;
+  ReportProgress();
+  return context_.Check();
+}
+
+absl::StatusOr<std::vector<EmbeddingOutcome>> PushSession::EmbedTexts(
+    const std::vector<absl::string_view>& texts) {
+  if (embedder_ == nullptr) {
+    COPSE_ASSIGN_OR_RETURN(
+        embedder_,
+        services_.embedders->Get(builder_->domain_options(), context_));
+  }
+  const PushProgress before = progress_;
+  EmbedStatistics statistics;
+  EmbedContext embed_context = ToEmbedContext(context_);
+  embed_context.statistics = &statistics;
+  embed_context.progress = [&](int64_t done_count) {
+    progress_.embedded_document_count =
+        before.embedded_document_count + done_count;
+    ReportProgress();
+  };
+  absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes =
+      embedder_->Embed(texts, EmbeddingRole::kDocument, embed_context);
+  progress_.cache_hit_count += statistics.cache_hit_count;
+  progress_.token_count += statistics.token_count;
+  if (!outcomes.ok()) {
+    return ToCallStatus(context_, outcomes.status());
+  }
+  COPSE_CHECK(outcomes->size() == texts.size());
+  progress_.embedded_document_count =
+      std::max(progress_.embedded_document_count,
+               before.embedded_document_count +
+                   std::ranges::count_if(*outcomes, &EmbeddingOutcome::ok));
+  return outcomes;
+}
+
+absl::Status PushSession::FailuresError() const {
+  const std::vector<DocumentFailure> all = failures();
+  std::string message = absl::StrFormat(
+      "%d %s failed and skip_failed_documents is not set: ", all.size(),
+      all.size() == 1 ? "document" : "documents");
+  for (size_t i = 0; i < std::min(all.size(), kNamedFailureCountMax); ++i) {
+    absl::StrAppend(&message, i == 0 ? "" : "; ", "operation ",
+                    all[i].operation_number, ", document ",
+                    Quoted(all[i].document_id), ": ",
+                    CutUtf8(all[i].message, 200));
+  }
+  if (all.size() > kNamedFailureCountMax) {
+    absl::StrAppend(&message, "; and ", all.size() - kNamedFailureCountMax,
+                    " more");
+  }
+  return WithReason(absl::InvalidArgumentError(message), "DOCUMENTS_FAILED",
+                    {{"failed_document_count", absl::StrCat(all.size())},
+                     {"operation", absl::StrCat(all[0].operation_number)},
+                     {"document_id", all[0].document_id}});
+}
+
+CommitSummary PushSession::MakeSummary() const {
+  CommitSummary summary;
+  summary.token_count = progress_.token_count;
+  for (const auto& [document_id, failure] : failures_) {
+    summary.skipped_documents.push_back({document_id, failure.message});
+  }
+  std::ranges::sort(summary.skipped_documents, {},
+                    &SkippedDocument::document_id);
+  return summary;
+}
+
+absl::Status PushSession::EnterPhase(PushPhase phase) {
+  progress_.phase = phase;
+  ReportProgress();
+  return context_.Check();
+}
+
+void PushSession::ReportProgress() {
+  if (on_progress_ != nullptr) {
+    on_progress_(progress_);
+  }
+}
+
+}  // namespace copse

@@ -1,0 +1,339 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/service/searcher.h"
+
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "index/util/error_reason.h"
+#include "sidecar/embedding/embedding_profile.h"
+#include "sidecar/service/push_operation.h"
+#include "sidecar/service/testing/engine_fixture.h"
+#include "sidecar/service/testing/fake_embedder.h"
+#include "tests/support/status_matchers.h"
+#include "versioning/document.h"
+
+namespace copse {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::SizeIs;
+
+class SearcherTest : public EngineTest {
+ protected:
+  void SetUp() override {
+    EngineTest::SetUp();
+    PushOptions options = Options("c1");
+    options.commit.branch = "main";
+    ASSERT_THAT(Push(options, {Typed("a", "oak oak", "tree"),
+                               Typed("b", "oak beech", "tree"),
+                               Typed("c", "rose", "flower")}),
+                IsOk());
+    ASSERT_THAT(Push(Options("c2", "c1"),
+                     {Typed("a", "tulip", "flower"), DeleteOperation{"c"}}),
+                IsOk());
+    embedder_->Forget();
+  }
+
+  static UpsertOperation Typed(absl::string_view id, absl::string_view text,
+                               absl::string_view type) {
+    UpsertOperation operation = Upsert(id, text);
+    operation.document.type = std::string(type);
+    operation.document.attributes["year"] = int64_t{1990};
+    return operation;
+  }
+
+  static SearchRequest TextRequest(absl::string_view commit,
+                                   absl::string_view text) {
+    SearchRequest request;
+    request.domain = "admin/trees";
+    request.at.commit = std::string(commit);
+    request.query = TextQuery{std::string(text)};
+    return request;
+  }
+
+  absl::StatusOr<SearchResponse> Search(const SearchRequest& request) {
+    return engine_->searcher().Search(request, {});
+  }
+
+  static std::vector<std::string> IdsOf(
+      const absl::StatusOr<SearchResponse>& response) {
+    std::vector<std::string> ids;
+    EXPECT_THAT(response, IsOk());
+    if (response.ok()) {
+      for (const SearchNeighbor& neighbor : response->neighbors) {
+        ids.push_back(neighbor.document.id);
+      }
+    }
+    return ids;
+  }
+};
+
+TEST_F(SearcherTest, FindsByTextAsOfACommit) {
+  EXPECT_THAT(IdsOf(Search(TextRequest("c1", "oak"))),
+              ElementsAre("a", "b", "c"));
+  EXPECT_THAT(IdsOf(Search(TextRequest("c2", "oak"))), ElementsAre("b", "a"));
+  EXPECT_THAT(embedder_->roles(),
+              ElementsAre(EmbeddingRole::kQuery, EmbeddingRole::kQuery));
+}
+
+TEST_F(SearcherTest, SaysWhichCommitAnsweredAndHowNear) {
+  SearchRequest request = TextRequest("", "oak oak");
+  request.at.commit = std::nullopt;
+  request.at.branch = "main";
+  COPSE_ASSERT_OK_AND_ASSIGN(SearchResponse response, Search(request));
+  EXPECT_EQ(response.answered_by.commit, "c1");
+  EXPECT_EQ(response.answered_by.lag, 0);
+  EXPECT_NEAR(response.neighbors[0].distance, 0, 1e-6);
+  EXPECT_NEAR(*response.neighbors[0].similarity, 1, 1e-6);
+  EXPECT_GT(response.work.rows_scanned, 0);
+}
+
+TEST_F(SearcherTest, AnswersFromTheNearestIndexedAncestor) {
+  SearchRequest request = TextRequest("new", "oak");
+  request.at.ancestor_commits = {"newer", "c2", "c1"};
+  COPSE_ASSERT_OK_AND_ASSIGN(SearchResponse response, Search(request));
+  EXPECT_EQ(response.answered_by.commit, "c2");
+  EXPECT_EQ(response.answered_by.lag, 2);
+}
+
+TEST_F(SearcherTest, NamesTheNearestIndexedAncestorThatIsTooFarAway) {
+  SearchRequest request = TextRequest("new", "oak");
+  request.at.ancestor_commits = {"newer", "c2", "c1"};
+  request.at.max_lag = 1;
+  const absl::Status status = Search(request).status();
+  EXPECT_THAT(status,
+              FailsWith(absl::StatusCode::kNotFound, "COMMIT_NOT_FOUND"));
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("'new'"), HasSubstr("'c2'")));
+  EXPECT_THAT(ReasonOf(status)->metadata,
+              AllOf(Contains(Pair("commit", "new")),
+                    Contains(Pair("nearest_indexed_commit", "c2")),
+                    Contains(Pair("lag", "2"))));
+  request.at.max_lag = 2;
+  EXPECT_THAT(Search(request), IsOk());
+}
+
+TEST_F(SearcherTest, NamesWhatItDoesNotKnow) {
+  SearchRequest request = TextRequest("c9", "oak");
+  EXPECT_THAT(Search(request),
+              AllOf(FailsWith(absl::StatusCode::kNotFound, "COMMIT_NOT_FOUND"),
+                    StatusIs(absl::StatusCode::kNotFound, HasSubstr("c9"))));
+  request.at.ancestor_commits = {"c8", "c7"};
+  EXPECT_THAT(Search(request),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("2 ancestors")));
+  request = TextRequest("c1", "oak");
+  request.domain = "admin/stars";
+  EXPECT_THAT(
+      Search(request),
+      AllOf(FailsWith(absl::StatusCode::kNotFound, "DOMAIN_NOT_FOUND"),
+            StatusIs(absl::StatusCode::kNotFound, HasSubstr("admin/stars"))));
+  request = TextRequest("c1", "oak");
+  request.at.commit = std::nullopt;
+  request.at.branch = "dev";
+  EXPECT_THAT(Search(request),
+              AllOf(FailsWith(absl::StatusCode::kNotFound, "BRANCH_NOT_FOUND"),
+                    StatusIs(absl::StatusCode::kNotFound, HasSubstr("dev"))));
+}
+
+TEST_F(SearcherTest, LeavesOutTheDocumentThatItSearchesFor) {
+  SearchRequest request = TextRequest("c1", "");
+  request.query = DocumentQuery{"a", std::nullopt};
+  COPSE_ASSERT_OK_AND_ASSIGN(SearchResponse response, Search(request));
+  EXPECT_THAT(IdsOf(response), ElementsAre("b", "c"));
+  EXPECT_EQ(response.source->commit, "c1");
+  EXPECT_THAT(embedder_->texts(), IsEmpty());
+  request.query = DocumentQuery{"nobody", std::nullopt};
+  EXPECT_THAT(Search(request),
+              FailsWith(absl::StatusCode::kNotFound, "DOCUMENT_NOT_FOUND"));
+}
+
+TEST_F(SearcherTest, SearchesForADocumentAsOfAnotherCommit) {
+  SearchRequest request = TextRequest("c2", "");
+  DocumentQuery query{"c", CommitSelector()};
+  query.source->commit = "c1";
+  request.query = query;
+  COPSE_ASSERT_OK_AND_ASSIGN(SearchResponse response, Search(request));
+  EXPECT_EQ(response.answered_by.commit, "c2");
+  EXPECT_EQ(response.source->commit, "c1");
+  EXPECT_THAT(response.neighbors, SizeIs(2));
+}
+
+TEST_F(SearcherTest, SearchesByVector) {
+  SearchRequest request = TextRequest("c1", "");
+  request.query = VectorQuery{FakeEmbedder::VectorOf("rose")};
+  request.settings.neighbor_count = 1;
+  EXPECT_THAT(IdsOf(Search(request)), ElementsAre("c"));
+}
+
+TEST_F(SearcherTest, RefusesVectorsThatTheDomainCannotTake) {
+  SearchRequest request = TextRequest("c1", "");
+  request.query = VectorQuery{{1, 2, 3}};
+  EXPECT_THAT(
+      Search(request),
+      AllOf(FailsWith(absl::StatusCode::kInvalidArgument, "DIMENSION_MISMATCH"),
+            StatusIs(absl::StatusCode::kInvalidArgument,
+                     HasSubstr("3 components, expected 32"))));
+  request.query = VectorQuery{std::vector<float>(
+      FakeEmbedder::kDimension, std::numeric_limits<float>::infinity())};
+  EXPECT_THAT(Search(request), FailsWith(absl::StatusCode::kInvalidArgument,
+                                         "VECTOR_NOT_FINITE"));
+  request.query =
+      VectorQuery{std::vector<float>(FakeEmbedder::kDimension, 0.0F)};
+  EXPECT_THAT(Search(request),
+              FailsWith(absl::StatusCode::kInvalidArgument, "VECTOR_ZERO"));
+}
+
+TEST_F(SearcherTest, FindsOnlyTheTypesAskedFor) {
+  SearchRequest request = TextRequest("c1", "oak");
+  request.settings.types = {"flower", "shrub"};
+  EXPECT_THAT(IdsOf(Search(request)), ElementsAre("c"));
+}
+
+TEST_F(SearcherTest, FindsNothingBeyondTheMaximalDistance) {
+  SearchRequest request = TextRequest("c1", "oak oak");
+  request.settings.max_distance = 0.001;
+  EXPECT_THAT(IdsOf(Search(request)), ElementsAre("a"));
+  request.settings.max_distance = -1;
+  EXPECT_THAT(IdsOf(Search(request)), IsEmpty());
+}
+
+TEST_F(SearcherTest, ReturnsThePartsThatTheMaskAsksFor) {
+  SearchRequest request = TextRequest("c1", "oak");
+  request.settings.neighbor_count = 1;
+  COPSE_ASSERT_OK_AND_ASSIGN(SearchResponse bare, Search(request));
+  EXPECT_EQ(bare.neighbors[0].document.type, "tree");
+  EXPECT_EQ(bare.neighbors[0].document.text, std::nullopt);
+  request.settings.mask = {.text = true, .attributes = true, .vector = true};
+  COPSE_ASSERT_OK_AND_ASSIGN(SearchResponse full, Search(request));
+  const StoredDocument& document = full.neighbors[0].document;
+  EXPECT_EQ(document.text, "oak oak");
+  EXPECT_EQ(document.attributes.at("year"), AttributeValue(int64_t{1990}));
+  EXPECT_THAT(document.vector, SizeIs(FakeEmbedder::kDimension));
+  EXPECT_EQ(document.content_hash, bare.neighbors[0].document.content_hash);
+}
+
+TEST_F(SearcherTest, NamesTheFieldThatIsOutOfRange) {
+  const auto invalid = [&](const SearchRequest& request,
+                           absl::string_view field) {
+    const absl::Status status = Search(request).status();
+    EXPECT_THAT(status,
+                FailsWith(absl::StatusCode::kInvalidArgument, "FIELD_INVALID"));
+    EXPECT_THAT(ReasonOf(status)->metadata,
+                Contains(Pair("field", std::string(field))));
+  };
+  SearchRequest request = TextRequest("c1", "oak");
+  request.settings.neighbor_count = kNeighborCountMax + 1;
+  invalid(request, "settings.neighbor_count");
+  request.settings.neighbor_count = -1;
+  invalid(request, "settings.neighbor_count");
+  request = TextRequest("c1", "oak");
+  request.settings.scan_budget = -1;
+  invalid(request, "settings.scan_budget");
+  request = TextRequest("c1", "oak");
+  request.settings.max_distance = std::numeric_limits<double>::quiet_NaN();
+  invalid(request, "settings.max_distance");
+  request = TextRequest("c1", "oak");
+  request.settings.types.resize(kTypeCountMax + 1);
+  invalid(request, "settings.types");
+  request = TextRequest("c1", "oak");
+  request.at = {};
+  invalid(request, "at");
+  request.at.branch = "main";
+  request.at.ancestor_commits = {"c1"};
+  invalid(request, "at.ancestor_commits");
+  request = TextRequest("c1", "oak");
+  request.at.max_lag = -1;
+  invalid(request, "at.max_lag");
+  request = TextRequest("c1", std::string(kQueryTextSizeBytesMax + 1, 'x'));
+  invalid(request, "text");
+  request.query = std::monostate();
+  invalid(request, "query");
+}
+
+TEST_F(SearcherTest, RefusesATextOfWhiteSpace) {
+  EXPECT_THAT(
+      Search(TextRequest("c1", " \n\t")),
+      FailsWith(absl::StatusCode::kInvalidArgument, "EMBEDDING_TEXT_EMPTY"));
+}
+
+TEST_F(SearcherTest, FailsWithWhatTheProviderSaysAndGoesOnWithoutIt) {
+  embedder_->OnEmbed([](const EmbedContext& context) {
+    EXPECT_EQ(context.attempt_count_max, 2);
+    return WithReason(absl::UnavailableError("503"),
+                      "EMBEDDING_PROVIDER_UNAVAILABLE");
+  });
+  EXPECT_THAT(Search(TextRequest("c1", "oak")),
+              FailsWith(absl::StatusCode::kUnavailable,
+                        "EMBEDDING_PROVIDER_UNAVAILABLE"));
+  SearchRequest request = TextRequest("c1", "");
+  request.query = DocumentQuery{"a", std::nullopt};
+  EXPECT_THAT(Search(request), IsOk());
+}
+
+TEST_F(SearcherTest, EndsWhenTheCallerHasGone) {
+  CallContext context;
+  context.interruption = [] { return CallCancelledError(); };
+  EXPECT_THAT(engine_->searcher().Search(TextRequest("c1", "oak"), context),
+              FailsWith(absl::StatusCode::kCancelled, "CANCELLED"));
+}
+
+// ---- A profile that changes ------------------------------------------------
+
+TEST_F(SearcherTest, GoesOnWithAProfileThatKeepsItsSpace) {
+  const auto moved = std::make_shared<FakeEmbedder>("fake", 2);
+  Engine engine(*store_, {.find_embedder = FindOnly(moved)});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(engine.searcher().Search(TextRequest("c1", "oak"), {}), IsOk());
+  }
+  // One probe, and then no more.
+  EXPECT_THAT(moved->texts(), SizeIs(4));
+}
+
+TEST_F(SearcherTest, RefusesTextsForAProfileThatLeftItsSpace) {
+  class OtherEmbedder : public FakeEmbedder {
+   public:
+    OtherEmbedder() : FakeEmbedder("fake", 2) {}
+    absl::StatusOr<std::vector<EmbeddingOutcome>> Embed(
+        std::span<const absl::string_view> texts, EmbeddingRole,
+        const EmbedContext&) override {
+      std::vector<float> vector(kDimension, 0.0F);
+      vector[0] = -1;
+      return std::vector<EmbeddingOutcome>(texts.size(), vector);
+    }
+  };
+  Engine engine(*store_,
+                {.find_embedder = FindOnly(std::make_shared<OtherEmbedder>())});
+  EXPECT_THAT(engine.searcher().Search(TextRequest("c1", "oak"), {}),
+              FailsWith(absl::StatusCode::kFailedPrecondition,
+                        "EMBEDDING_PROFILE_CHANGED"));
+  SearchRequest request = TextRequest("c1", "");
+  request.query = DocumentQuery{"a", std::nullopt};
+  EXPECT_THAT(engine.searcher().Search(request, {}), IsOk());
+}
+
+TEST_F(SearcherTest, RefusesTextsForAProfileThatTheServerDoesNotHave) {
+  Engine engine(
+      *store_,
+      {.find_embedder = FindOnly(std::make_shared<FakeEmbedder>("other"))});
+  EXPECT_THAT(engine.searcher().Search(TextRequest("c1", "oak"), {}),
+              FailsWith(absl::StatusCode::kFailedPrecondition,
+                        "EMBEDDING_PROFILE_NOT_FOUND"));
+}
+
+}  // namespace
+}  // namespace copse

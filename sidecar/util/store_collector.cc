@@ -1,0 +1,77 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/util/store_collector.h"
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "prometheus/metric_family.h"
+#include "prometheus/metric_type.h"
+
+#include "sidecar/util/metric_families.h"
+#include "versioning/store.h"
+
+namespace copse {
+namespace {
+
+double Number(int64_t value) { return static_cast<double>(value); }
+
+void AppendPoolFamilies(const PoolStatistics& pool,
+                        std::vector<prometheus::MetricFamily>& families) {
+  families.push_back(CounterFamily("copse_pool_hits_total",
+                                   "Commits that were loaded when asked for.",
+                                   Number(pool.hit_count)));
+  families.push_back(CounterFamily("copse_pool_misses_total",
+                                   "Commits that had to be loaded.",
+                                   Number(pool.miss_count)));
+  families.push_back(CounterFamily("copse_pool_evictions_total",
+                                   "Commits unloaded to make room.",
+                                   Number(pool.eviction_count)));
+  families.push_back(GaugeFamily("copse_pool_commits", "Commits loaded now.",
+                                 Number(pool.loaded_commit_count)));
+  families.push_back(GaugeFamily("copse_pool_bytes",
+                                 "Memory of the commits loaded now.",
+                                 Number(pool.loaded_size_bytes)));
+  families.push_back(GaugeFamily("copse_pool_budget_bytes",
+                                 "The setting pool_size_bytes.",
+                                 Number(pool.budget_size_bytes)));
+}
+
+}  // namespace
+
+std::vector<prometheus::MetricFamily> StoreCollector::Collect() const {
+  std::vector<prometheus::MetricFamily> families;
+  families.push_back(GaugeFamily("copse_store_writable",
+                                 "1 unless the store refuses writes.",
+                                 store_.write_status().ok() ? 1 : 0));
+  const absl::StatusOr<StoreStatistics> statistics = store_.GetStatistics();
+  families.push_back(GaugeFamily("copse_store_up",
+                                 "1 if the store could say its figures.",
+                                 statistics.ok() ? 1 : 0));
+  if (!statistics.ok()) {
+    return families;
+  }
+  families.push_back(GaugeFamily("copse_domains", "Domains.",
+                                 Number(statistics->domain_count)));
+  families.push_back(GaugeFamily("copse_commits",
+                                 "Complete commits of all domains.",
+                                 Number(statistics->commit_count)));
+  families.push_back(GaugeFamily("copse_pushes_in_flight",
+                                 "Commits being built now.",
+                                 Number(statistics->in_flight_count)));
+  families.push_back(
+      MakeFamily(prometheus::MetricType::Gauge, "copse_disk_used_bytes",
+                 "Bytes on disk: metadata, pages and texts (meta), and vector "
+                 "segments (vectors).",
+                 {{"kind", "meta", Number(statistics->meta_size_bytes)},
+                  {"kind", "vectors", Number(statistics->vector_size_bytes)}}));
+  families.push_back(GaugeFamily("copse_disk_free_bytes",
+                                 "Free bytes of the disk of the data folder.",
+                                 Number(statistics->free_size_bytes)));
+  AppendPoolFamilies(statistics->pool, families);
+  return families;
+}
+
+}  // namespace copse
