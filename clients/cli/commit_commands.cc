@@ -1,0 +1,320 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// copse log, show, diff, assign, commit delete
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+
+#include "clients/cli/context.h"
+#include "clients/cli/json_writer.h"
+#include "clients/cli/message_json.h"
+#include "clients/cli/options.h"
+#include "clients/cli/text_table.h"
+#include "clients/cli/utf8.h"
+#include "clients/cpp/status_macros.h"
+#include "copse/v1/commit_service.pb.h"
+#include "copse/v1/types.pb.h"
+
+namespace copse {
+namespace {
+
+struct Flags {
+  std::string domain;
+  std::string commit;
+  std::string other_commit;
+  int64_t limit = 0;
+  bool if_exists = false;
+};
+
+std::string FirstLine(const std::string& message) {
+  return message.substr(0, message.find('\n'));
+}
+
+// Prints one page of a log as a table of its own, so that a log of any length
+// takes the memory of a page.
+absl::Status PrintLogPage(Context& context,
+                          const v1::ListCommitsResponse& page) {
+  TextTable table({{"COMMIT"},
+                   {"TIME"},
+                   {"DOCUMENTS", TextTable::Align::kRight},
+                   {"CHANGES"},
+                   {"MESSAGE"}});
+  for (const v1::Commit& commit : page.commits()) {
+    const auto& time =
+        commit.has_commit_time() ? commit.commit_time() : commit.create_time();
+    table.AddRow(
+        {commit.commit(), FormatTimestampShort(time),
+         FormatCount(commit.document_count()),
+         absl::StrFormat("+%d ~%d -%d", commit.inserted_count(),
+                         commit.replaced_count(), commit.deleted_count()),
+         FirstLine(commit.message())});
+  }
+  return table.empty()
+             ? absl::OkStatus()
+             : context.output().Write(table.Format(context.output().width()));
+}
+
+absl::StatusOr<ExitCode> Log(Context& context, const Flags& flags) {
+  v1::ListCommitsRequest request;
+  request.set_domain(flags.domain);
+  JsonWriter json;
+  json.BeginObject().Key("commits").BeginArray();
+  int64_t shown = 0;
+  while (true) {
+    const int64_t left = flags.limit > 0 ? flags.limit - shown : 1000;
+    request.set_page_size(static_cast<int32_t>(left < 1000 ? left : 1000));
+    COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::ListCommitsResponse page,
+                                  context.client().ListCommits(request));
+    shown += page.commits_size();
+    if (context.json()) {
+      for (const v1::Commit& commit : page.commits()) {
+        WriteMessage(commit, json);
+      }
+      // Piece by piece; the writer goes on where it is in the text.
+      COPSE_CLIENT_RETURN_IF_ERROR(context.output().Write(json.TakePart()));
+    } else {
+      COPSE_CLIENT_RETURN_IF_ERROR(PrintLogPage(context, page));
+    }
+    request.set_page_token(page.next_page_token());
+    if (request.page_token().empty() ||
+        (flags.limit > 0 && shown >= flags.limit)) {
+      break;
+    }
+  }
+  if (context.json()) {
+    json.EndArray().EndObject();
+    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.Take()));
+  } else if (shown == 0) {
+    context.Note(absl::StrCat("no commits in domain ", flags.domain));
+  }
+  return ExitCode::kDone;
+}
+
+absl::Status PrintCommit(Context& context, const v1::Commit& commit) {
+  if (context.json()) {
+    return context.PrintJson(commit);
+  }
+  TextTable table({{"commit"}, {commit.commit()}});
+  table.AddRow({"parents", commit.parent_commits().empty()
+                               ? "none"
+                               : absl::StrJoin(commit.parent_commits(), ", ")});
+  if (!commit.branch().empty()) {
+    table.AddRow({"branch", commit.branch()});
+  }
+  if (!commit.author().empty()) {
+    table.AddRow({"author", commit.author()});
+  }
+  if (commit.has_commit_time()) {
+    table.AddRow({"time", FormatTimestampShort(commit.commit_time())});
+  }
+  table.AddRow({"indexed", FormatTimestampShort(commit.create_time())});
+  table.AddRow({"documents", FormatCount(commit.document_count())});
+  table.AddRow({"vectors", FormatCount(commit.vector_count())});
+  table.AddRow(
+      {"changes",
+       absl::StrFormat("+%d ~%d -%d", commit.inserted_count(),
+                       commit.replaced_count(), commit.deleted_count())});
+  if (commit.unknown_delete_count() > 0) {
+    table.AddRow(
+        {"unknown deletes", FormatCount(commit.unknown_delete_count())});
+  }
+  table.AddRow({"written",
+                FormatSize(static_cast<double>(commit.written_size_bytes()))});
+  table.AddRow({"tokens", FormatCount(commit.token_count())});
+  table.AddRow({"fingerprint", absl::BytesToHexString(commit.fingerprint())});
+  if (commit.skipped_document_count() > 0) {
+    table.AddRow({"skipped", FormatCount(commit.skipped_document_count())});
+  }
+  COPSE_CLIENT_RETURN_IF_ERROR(context.output().Write(table.Format(0)));
+  for (const v1::DocumentFailure& failure : commit.skipped_documents()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(
+        absl::StrFormat("  skipped %s: %s", Printable(failure.document_id()),
+                        Printable(failure.message()))));
+  }
+  if (!commit.message().empty()) {
+    std::string message = commit.message();
+    message.erase(message.find_last_not_of('\n') + 1);
+    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(""));
+    size_t begin = 0;
+    while (begin <= message.size()) {
+      const size_t end = std::min(message.find('\n', begin), message.size());
+      COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(
+          absl::StrCat("    ", Printable(message.substr(begin, end - begin)))));
+      begin = end + 1;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ExitCode> Show(Context& context, const Flags& flags) {
+  v1::GetCommitRequest request;
+  request.set_domain(flags.domain);
+  request.set_commit(flags.commit);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Commit commit,
+                                context.client().GetCommit(request));
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintCommit(context, commit));
+  return ExitCode::kDone;
+}
+
+absl::string_view KindMark(v1::DocumentChange::Kind kind) {
+  switch (kind) {
+    case v1::DocumentChange::KIND_INSERTED:
+      return "+ ";
+    case v1::DocumentChange::KIND_REPLACED:
+      return "~ ";
+    case v1::DocumentChange::KIND_DELETED:
+      return "- ";
+    default:
+      return "? ";
+  }
+}
+
+absl::StatusOr<ExitCode> Diff(Context& context, const Flags& flags) {
+  v1::DiffCommitsRequest request;
+  request.set_domain(flags.domain);
+  request.set_base_commit(flags.commit);
+  request.set_target_commit(flags.other_commit);
+  JsonWriter json;
+  json.BeginObject();
+  json.Key("base_commit").String(flags.commit);
+  json.Key("target_commit").String(flags.other_commit);
+  json.Key("changes").BeginArray();
+  int64_t counts[v1::DocumentChange::Kind_ARRAYSIZE] = {};
+  COPSE_CLIENT_RETURN_IF_ERROR(context.client().DiffCommits(
+      request, [&](const v1::DiffCommitsResponse& response) -> absl::Status {
+        for (const v1::DocumentChange& change : response.changes()) {
+          if (v1::DocumentChange::Kind_IsValid(change.kind())) {
+            ++counts[change.kind()];
+          }
+          if (context.json()) {
+            WriteMessage(change, json);
+          } else {
+            COPSE_CLIENT_RETURN_IF_ERROR(
+                context.output().WriteLine(absl::StrCat(
+                    KindMark(change.kind()), Printable(change.document_id()))));
+          }
+        }
+        return context.json() ? context.output().Write(json.TakePart())
+                              : absl::OkStatus();
+      }));
+  if (context.json()) {
+    json.EndArray().EndObject();
+    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.Take()));
+  } else {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.output().Flush());
+    context.Note(absl::StrFormat("%d inserted, %d replaced, %d deleted",
+                                 counts[v1::DocumentChange::KIND_INSERTED],
+                                 counts[v1::DocumentChange::KIND_REPLACED],
+                                 counts[v1::DocumentChange::KIND_DELETED]));
+  }
+  return ExitCode::kDone;
+}
+
+absl::StatusOr<ExitCode> Assign(Context& context, const Flags& flags) {
+  v1::AssignCommitRequest request;
+  request.set_domain(flags.domain);
+  request.set_source_commit(flags.commit);
+  request.set_target_commit(flags.other_commit);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Commit commit,
+                                context.client().AssignCommit(request));
+  if (context.json()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.PrintJson(commit));
+  } else {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(
+        absl::StrFormat("commit %s has the index of %s: %s documents",
+                        Printable(flags.other_commit), Printable(flags.commit),
+                        FormatCount(commit.document_count()))));
+  }
+  return ExitCode::kDone;
+}
+
+absl::StatusOr<ExitCode> Delete(Context& context, const Flags& flags) {
+  v1::DeleteCommitRequest request;
+  request.set_domain(flags.domain);
+  request.set_commit(flags.commit);
+  request.set_allow_missing(flags.if_exists);
+  COPSE_CLIENT_RETURN_IF_ERROR(context.client().DeleteCommit(request));
+  if (context.json()) {
+    JsonWriter json;
+    json.BeginObject().Key("deleted_commit").String(flags.commit).EndObject();
+    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.text()));
+  } else {
+    context.Note(absl::StrCat("deleted commit ", flags.commit));
+  }
+  return ExitCode::kDone;
+}
+
+CLI::App& AddOne(CLI::App& group, const std::string& name,
+                 const std::string& help, Flags& flags) {
+  CLI::App& app = *group.add_subcommand(name, help);
+  app.add_option("DOMAIN", flags.domain, "The domain")->required();
+  return app;
+}
+
+}  // namespace
+
+void AddCommitCommands(CommandLine& line) {
+  const auto flags = std::make_shared<Flags>();
+
+  CLI::App& log =
+      AddOne(line.app, "log", "List the commits, newest first", *flags);
+  log.add_option("-n,--limit", flags->limit, "At most so many [all]")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  AddExamples(log, {"copse log admin/star_wars -n 20"});
+  line.OnChosen(log,
+                [flags](Context& context) { return Log(context, *flags); });
+
+  CLI::App& show = AddOne(line.app, "show", "Show one commit", *flags);
+  show.add_option("COMMIT", flags->commit, "The commit")->required();
+  AddExamples(show, {"copse show admin/star_wars 9f31c07a"});
+  line.OnChosen(show,
+                [flags](Context& context) { return Show(context, *flags); });
+
+  CLI::App& diff =
+      AddOne(line.app, "diff",
+             "List the documents that differ between two commits", *flags);
+  diff.add_option("A", flags->commit, "The commit to compare from")->required();
+  diff.add_option("B", flags->other_commit, "The commit to compare to")
+      ->required();
+  AddExamples(diff, {"copse diff admin/star_wars 77ab0012 9f31c07a"});
+  line.OnChosen(diff,
+                [flags](Context& context) { return Diff(context, *flags); });
+
+  CLI::App& assign = AddOne(
+      line.app, "assign",
+      "Give the index of a commit to another commit ID, at once", *flags);
+  assign.add_option("SRC", flags->commit, "A complete commit")->required();
+  assign.add_option("DST", flags->other_commit, "The commit to create")
+      ->required();
+  AddExamples(assign, {"copse assign admin/star_wars 9f31c07a 9f31c07b"});
+  line.OnChosen(assign,
+                [flags](Context& context) { return Assign(context, *flags); });
+
+  CLI::App& group = *line.app.add_subcommand("commit", "Delete commits");
+  group.require_subcommand(1);
+  CLI::App& del = AddOne(group, "delete",
+                         "Delete a commit; its descendants stay whole", *flags);
+  del.add_option("COMMIT", flags->commit, "The commit")->required();
+  del.add_flag("--if-exists", flags->if_exists,
+               "Succeed if there is no such commit");
+  AddExamples(del, {"copse commit delete admin/star_wars 9f31c07a"});
+  line.OnChosen(del,
+                [flags](Context& context) { return Delete(context, *flags); });
+}
+
+}  // namespace copse

@@ -1,0 +1,100 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// What every command has: the connection, the output, the global options.
+//
+// A command is a function of a Context. Commands are added to a CommandLine,
+// which knows them by their options and runs the one that was chosen.
+
+#ifndef COPSE_CLIENTS_CLI_CONTEXT_H_
+#define COPSE_CLIENTS_CLI_CONTEXT_H_
+
+#include <functional>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
+
+#include "clients/cli/output.h"
+#include "clients/cli/progress_line.h"
+#include "clients/cpp/client.h"
+
+namespace copse {
+
+// What a shell sees. The numbers are a promise.
+enum class ExitCode {
+  kDone = 0,
+  kFailed = 1,
+  kWrongUsage = 2,
+  kGateRefused = 3,  // The question was answered, and the answer is no.
+  kServerUnavailable = 4,
+};
+
+struct GlobalOptions {
+  std::string server = "127.0.0.1:7373";
+  bool json = false;
+  bool quiet = false;
+  double timeout_seconds = 0;  // 0 for none.
+};
+
+// Thread safety: one thread at a time, but `progress` is free.
+class Context {
+ public:
+  // `output` and `progress` are not owned.
+  Context(const GlobalOptions& options, Output& output, ProgressLine& progress);
+
+  const GlobalOptions& options() const { return options_; }
+  bool json() const { return options_.json; }
+  Client& client() { return client_; }
+  Output& output() { return output_; }
+  ProgressLine& progress() { return progress_; }
+
+  // Prints `message` as one line of JSON.
+  absl::Status PrintJson(const google::protobuf::Message& message);
+
+  // Prints `line` to standard error unless --quiet is given.
+  void Note(absl::string_view line);
+
+  // Prints `line` to standard error whatever is given.
+  void Warn(absl::string_view line);
+
+ private:
+  const GlobalOptions options_;
+  Client client_;
+  Output& output_;
+  ProgressLine& progress_;
+};
+
+using Command = std::function<absl::StatusOr<ExitCode>(Context&)>;
+
+// The parser of the command line and the command that it chose.
+struct CommandLine {
+  // Makes `command` what runs when `subcommand` is given.
+  void OnChosen(CLI::App& subcommand, Command command);
+
+  CLI::App app{
+      "A versioned vector index beside your database: searches any commit."};
+  GlobalOptions options;
+  Command chosen;
+};
+
+// Returns an error that exits with kWrongUsage.
+absl::Status UsageError(absl::string_view message);
+bool IsUsageError(const absl::Status& status);
+
+// Adds the commands of one kind each.
+void AddDomainCommands(CommandLine& line);
+void AddBranchCommands(CommandLine& line);
+void AddCommitCommands(CommandLine& line);
+void AddPushCommand(CommandLine& line);
+void AddSearchCommands(CommandLine& line);
+void AddDocumentCommands(CommandLine& line);
+void AddAdminCommands(CommandLine& line);
+void AddGitCommand(CommandLine& line);
+
+}  // namespace copse
+
+#endif  // COPSE_CLIENTS_CLI_CONTEXT_H_

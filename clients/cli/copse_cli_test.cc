@@ -1,0 +1,541 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs the program `copse` as a shell does, against a server made of maps.
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+
+#include "clients/cli/fake_server.h"
+#include "clients/cli/git_repository.h"
+#include "clients/cli/git_test_repository.h"
+
+extern char** environ;
+
+namespace copse {
+namespace {
+
+using nlohmann::json;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+struct Result {
+  int exit_code = -1;
+  std::string output;
+  std::string error;
+};
+
+class CopseCliTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "copse_cli_XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override {
+    std::error_code error;
+    std::filesystem::remove_all(folder_, error);
+  }
+
+  // Runs `copse ARGUMENTS` with `input` as its standard input.
+  Result Run(std::vector<std::string> arguments, const std::string& input = "",
+             const std::string& output_path = "") {
+    arguments.insert(arguments.begin(),
+                     {"copse", "--server", server_.address()});
+    std::ofstream(folder_ + "/in") << input;
+    const std::string output =
+        output_path.empty() ? folder_ + "/out" : output_path;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, (folder_ + "/in").c_str(),
+                                     O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, output.c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, (folder_ + "/err").c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    std::vector<char*> pointers;
+    for (std::string& argument : arguments) {
+      pointers.push_back(argument.data());
+    }
+    pointers.push_back(nullptr);
+    pid_t child = 0;
+    EXPECT_EQ(posix_spawn(&child, COPSE_PROGRAM, &actions, nullptr,
+                          pointers.data(), environ),
+              0);
+    posix_spawn_file_actions_destroy(&actions);
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    Result result;
+    result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    result.output = Read(folder_ + "/out");
+    result.error = Read(folder_ + "/err");
+    return result;
+  }
+
+  static std::string Read(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  }
+
+  // The IDs and texts of a commit.
+  std::map<std::string, std::string> Documents(const std::string& commit) {
+    const std::lock_guard<std::mutex> lock(server_.store().mutex);
+    std::map<std::string, std::string> texts;
+    for (const auto& [id, document] :
+         server_.store().commits["d"][commit].documents) {
+      texts[id] = document.text();
+    }
+    return texts;
+  }
+
+  // Makes commit c1 with documents a and b, and c2 with a changed and c.
+  void PushTwoCommits() {
+    ASSERT_EQ(Run({"push", "d", "--create", "--commit", "c1", "--branch",
+                   "main", "--message", "first"},
+                  "{\"op\":\"Inserted\",\"id\":\"a\",\"string\":\"one\"}\n"
+                  "{\"op\":\"Inserted\",\"id\":\"b\",\"string\":\"two\","
+                  "\"type\":\"T\",\"attributes\":{\"n\":3.0}}\n")
+                  .exit_code,
+              0);
+    ASSERT_EQ(Run({"push", "d", "--commit", "c2", "--parent", "c1", "--branch",
+                   "main"},
+                  "{\"op\":\"Changed\",\"id\":\"a\",\"string\":\"uno\"}\n"
+                  "{\"op\":\"Deleted\",\"id\":\"b\"}\n"
+                  "{\"op\":\"Inserted\",\"id\":\"c\",\"string\":\"tre\"}\n")
+                  .exit_code,
+              0);
+  }
+
+  FakeServer server_;
+  std::string folder_;
+};
+
+TEST_F(CopseCliTest, PushesLinesAsACommit) {
+  const Result first = Run(
+      {"push", "d", "--create", "--commit", "c1", "--branch", "main",
+       "--author", "Ada", "--message", "m", "--time", "2026-03-01T12:00:00Z"},
+      "{\"op\":\"Inserted\",\"id\":\"a\",\"string\":\"one\"}\r\n"
+      "\n"
+      "{\"op\":\"Insert\",\"id\":\"b\",\"string\":\"two\"}");
+  EXPECT_EQ(first.exit_code, 0) << first.error;
+  EXPECT_EQ(first.output, "indexed c1: 2 documents (+2 ~0 -0)\n");
+  EXPECT_EQ(first.error, "");
+  const v1::Commit& commit = server_.store().commits["d"]["c1"].info;
+  EXPECT_EQ(commit.author(), "Ada");
+  EXPECT_EQ(commit.commit_time().seconds(), 1772366400);
+  EXPECT_EQ(server_.store().branches["d"]["main"].head_commit(), "c1");
+
+  const Result again =
+      Run({"push", "d", "--commit", "c1"}, "{\"op\":\"Abort\"}");
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_EQ(again.output, "already indexed\n");
+  const Result as_json = Run({"push", "d", "--commit", "c1", "--json"});
+  EXPECT_EQ(json::parse(as_json.output)["status"], "already_indexed");
+}
+
+TEST_F(CopseCliTest, AMalformedLineMakesNoCommit) {
+  const Result result =
+      Run({"push", "d", "--create", "--commit", "c1"},
+          "{\"op\":\"Inserted\",\"id\":\"a\",\"string\":\"one\"}\n"
+          "\n"
+          "{\"op\":\"Inserted\",\"id\":\"b\"\n");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.error,
+              StartsWith("copse: line 3: malformed JSON at byte "));
+  EXPECT_THAT(server_.store().commits["d"], IsEmpty());
+}
+
+TEST_F(CopseCliTest, NamesTheLineThatTheServerRefuses) {
+  const Result result =
+      Run({"push", "d", "--create", "--commit", "c1"},
+          "\n"
+          "{\"op\":\"Inserted\",\"id\":\"a\",\"string\":\"one\"}\n"
+          "\n"
+          "{\"op\":\"Inserted\",\"id\":\"\",\"string\":\"one\"}\n");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.error,
+            "copse: line 4: document_id is empty, wanted 1 to 4096 bytes "
+            "(DOCUMENT_ID_INVALID)\n");
+}
+
+TEST_F(CopseCliTest, CountsErrorsAndHonoursAborts) {
+  const std::string lines =
+      "{\"op\":\"Inserted\",\"id\":\"a\",\"string\":\"one\",\"odd\":1}\n"
+      "{\"op\":\"Error\",\"id\":\"b\",\"message\":\"no text\"}\n";
+  const Result strict = Run({"push", "d", "--create", "--commit", "c1"}, lines);
+  EXPECT_EQ(strict.exit_code, 1);
+  EXPECT_THAT(strict.error, HasSubstr("line 1: field 'odd' is not known"));
+  EXPECT_THAT(strict.error, HasSubstr("document 'b' (operation 2): no text"));
+  EXPECT_THAT(strict.error,
+              EndsWith("copse: documents failed (DOCUMENTS_FAILED)\n"));
+  const Result lenient =
+      Run({"push", "d", "--commit", "c1", "--skip-failed", "--json"}, lines);
+  EXPECT_EQ(lenient.exit_code, 0) << lenient.error;
+  EXPECT_EQ(json::parse(lenient.output)["skipped_document_count"], 1);
+  const Result aborted =
+      Run({"push", "d", "--commit", "c2"}, "{\"op\":\"Abort\"}\n");
+  EXPECT_EQ(aborted.exit_code, 1);
+  EXPECT_THAT(aborted.error, HasSubstr("PUSH_ABORTED"));
+}
+
+TEST_F(CopseCliTest, PushesMoreThanMemoryBatchesHold) {
+  std::string lines;
+  for (int i = 0; i < 5000; ++i) {
+    absl::StrAppend(&lines, "{\"op\":\"Inserted\",\"id\":\"", i,
+                    "\",\"string\":\"", std::string(300, 'x'), "\"}\n");
+  }
+  const Result result =
+      Run({"push", "d", "--create", "--commit", "c1", "--json"}, lines);
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(json::parse(result.output)["document_count"], 5000);
+}
+
+TEST_F(CopseCliTest, ShowsCommitsAndTheirDifferences) {
+  PushTwoCommits();
+  const Result log = Run({"log", "d"});
+  EXPECT_THAT(log.output, HasSubstr("COMMIT"));
+  EXPECT_THAT(log.output, HasSubstr("first"));
+  EXPECT_EQ(json::parse(Run({"log", "d", "--json"}).output)["commits"].size(),
+            2u);
+  EXPECT_EQ(
+      json::parse(Run({"log", "d", "-n", "1", "--json"}).output)["commits"]
+          .size(),
+      1u);
+  EXPECT_THAT(Run({"show", "d", "c1"}).output, HasSubstr("\n    first\n"));
+  const Result diff = Run({"diff", "d", "c1", "c2"});
+  EXPECT_EQ(diff.output, "~ a\n- b\n+ c\n");
+  EXPECT_EQ(diff.error, "1 inserted, 1 replaced, 1 deleted\n");
+  const json changes =
+      json::parse(Run({"diff", "d", "c1", "c2", "--json"}).output);
+  EXPECT_EQ(changes["changes"][1]["document_id"], "b");
+  EXPECT_EQ(changes["changes"][1]["kind"], "deleted");
+  EXPECT_EQ(Run({"assign", "d", "c2", "c3"}).exit_code, 0);
+  EXPECT_EQ(Run({"diff", "d", "c2", "c3"}).output, "");
+  EXPECT_EQ(Run({"commit", "delete", "d", "c3"}).exit_code, 0);
+  EXPECT_EQ(Run({"commit", "delete", "d", "c3"}).exit_code, 1);
+  EXPECT_EQ(Run({"commit", "delete", "d", "c3", "--if-exists"}).exit_code, 0);
+}
+
+TEST_F(CopseCliTest, ReadsDocumentsAtACommitOrBranch) {
+  PushTwoCommits();
+  EXPECT_THAT(Run({"search", "d", "uno"}).output, HasSubstr("a"));
+  EXPECT_THAT(Run({"search", "d", "--commit", "c1", "two", "--text"}).output,
+              AllOf(HasSubstr("T     b"), HasSubstr("two")));
+  const json found = json::parse(
+      Run({"search", "d", "--commit", "c1", "--json", "--type", "T", "two"})
+          .output);
+  EXPECT_EQ(found["answered_by"]["commit"], "c1");
+  EXPECT_EQ(found["neighbors"][0]["document"]["document_id"], "b");
+  EXPECT_THAT(Run({"search", "d", "--vector", "[0.25]"}).output,
+              HasSubstr("0.2500"));
+  EXPECT_EQ(Run({"search", "d", "--commit", "x", "--ancestor", "y",
+                 "--ancestor", "c1", "one"})
+                .error,
+            "answered by commit c1, ancestor 2 of the one asked for\n");
+  EXPECT_THAT(Run({"similar", "d", "a"}).output, HasSubstr("c"));
+  const Result got = Run({"get", "d", "--commit", "c1", "b", "nope"});
+  EXPECT_EQ(got.exit_code, 1);
+  EXPECT_THAT(got.output, HasSubstr("attributes    {\"n\":3.0}"));
+  EXPECT_THAT(got.error, HasSubstr("does not hold document 'nope'"));
+  EXPECT_EQ(Run({"get", "d", "a"}).exit_code, 0);
+  EXPECT_EQ(Run({"compare", "d", "a", "c"}).output,
+            "distance 0.500000, similarity 0.750000\n");
+  EXPECT_EQ(Run({"compare", "d", "--text", "x", "x"}).output,
+            "distance 0.000000\n");
+}
+
+TEST_F(CopseCliTest, ExportsOneObjectALine) {
+  PushTwoCommits();
+  const Result result = Run({"export", "d", "--commit", "c1", "--text"});
+  const std::vector<std::string> lines = absl::StrSplit(result.output, '\n');
+  ASSERT_EQ(lines.size(), 3u);
+  std::string hash;
+  for (int i = 0; i < 32; ++i) {
+    hash += "5a";
+  }
+  EXPECT_EQ(lines[1], absl::StrCat("{\"id\":\"b\",\"type\":\"T\",\"chunk\":0,"
+                                   "\"content_hash\":\"",
+                                   hash,
+                                   "\",\"attributes\":{\"n\":3.0},"
+                                   "\"string\":\"two\"}"));
+  const Result vectors = Run({"export", "d", "--commit", "c1", "--vectors"});
+  EXPECT_TRUE(json::parse(vectors.output.substr(0, vectors.output.find('\n')))
+                  .contains("vector"));
+}
+
+TEST_F(CopseCliTest, ManagesDomainsAndBranches) {
+  EXPECT_EQ(Run({"domain", "create", "d", "--metric", "dot_product",
+                 "--dimension", "3", "--vectors-only"})
+                .exit_code,
+            0);
+  EXPECT_EQ(Run({"domain", "create", "d"}).exit_code, 1);
+  const json domains = json::parse(Run({"domain", "list", "--json"}).output);
+  EXPECT_EQ(domains["domains"][0]["settings"]["metric"], "dot_product");
+  EXPECT_EQ(Run({"domain", "update", "d", "--description", "x"}).exit_code, 0);
+  EXPECT_THAT(Run({"domain", "show", "d"}).output, HasSubstr("x"));
+  PushTwoCommits();
+  EXPECT_EQ(Run({"branch", "set", "d", "old", "c1"}).output, "old is at c1\n");
+  EXPECT_EQ(
+      Run({"branch", "set", "d", "old", "c2", "--expect", "c1"}).exit_code, 0);
+  const Result refused =
+      Run({"branch", "set", "d", "old", "c2", "--expect", "c1"});
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_THAT(refused.error, HasSubstr("--expect does not hold"));
+  EXPECT_EQ(Run({"branch", "set", "d", "old", "c2", "--expect", ""}).exit_code,
+            3);
+  EXPECT_THAT(Run({"branch", "list", "d"}).output, HasSubstr("main"));
+  EXPECT_EQ(Run({"branch", "delete", "d", "old"}).exit_code, 0);
+  EXPECT_EQ(Run({"branch", "show", "d", "old"}).exit_code, 1);
+  EXPECT_EQ(Run({"domain", "delete", "d"}).exit_code, 0);
+  EXPECT_EQ(Run({"domain", "delete", "d"}).exit_code, 1);
+}
+
+TEST_F(CopseCliTest, ChecksAndCounts) {
+  PushTwoCommits();
+  EXPECT_THAT(Run({"stats"}).output, HasSubstr("copse 9.9.9"));
+  EXPECT_EQ(json::parse(
+                Run({"stats", "d", "--json"}).output)["server"]["domain_count"],
+            1);
+  EXPECT_EQ(Run({"verify", "d"}).exit_code, 0);
+  server_.store().finding_count = 2;
+  const Result damaged = Run({"verify", "d"});
+  EXPECT_EQ(damaged.exit_code, 3);
+  EXPECT_THAT(damaged.output, StartsWith("page 17"));
+  EXPECT_EQ(
+      json::parse(Run({"verify", "d", "--json"}).output)["findings"].size(),
+      2u);
+}
+
+TEST_F(CopseCliTest, ErrorsAreOneLineAndOneObject) {
+  const Result result = Run({"show", "d", "c9", "--json"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.error,
+            "copse: commit 'c9' is not indexed (COMMIT_NOT_FOUND)\n");
+  const json error = json::parse(result.output)["error"];
+  EXPECT_EQ(error["code"], "NOT_FOUND");
+  EXPECT_EQ(error["reason"], "COMMIT_NOT_FOUND");
+  EXPECT_EQ(error["metadata"]["commit"], "c9");
+}
+
+TEST_F(CopseCliTest, WrongUsageExitsWithTwo) {
+  EXPECT_EQ(Run({}).exit_code, 2);
+  EXPECT_EQ(Run({"nonsense"}).exit_code, 2);
+  EXPECT_EQ(Run({"search", "d"}).exit_code, 2);
+  EXPECT_EQ(Run({"search", "d", "--vector", "[1", "--json"}).exit_code, 2);
+  EXPECT_EQ(
+      Run({"search", "d", "x", "--commit", "a", "--branch", "b"}).exit_code, 2);
+  EXPECT_EQ(Run({"push", "d"}).exit_code, 2);
+  EXPECT_EQ(Run({"push", "d", "--commit", "c", "--time", "noon"}).exit_code, 2);
+  EXPECT_EQ(Run({"push", "d", "--commit", "c", "--metric", "cosine"}).exit_code,
+            2);
+  EXPECT_EQ(Run({"git", ".", "--domain", "d", "--include", "["}).exit_code, 2);
+  EXPECT_EQ(
+      Run({"git", ".", "--domain", "d", "--max-file-size", "1TB"}).exit_code,
+      2);
+  EXPECT_THAT(Run({"domain", "create"}).error,
+              EndsWith("; see copse domain create --help\n"));
+}
+
+TEST_F(CopseCliTest, HelpAndVersionExitWithZero) {
+  EXPECT_THAT(Run({"--version"}).output, StartsWith("copse "));
+  EXPECT_EQ(Run({"--help"}).exit_code, 0);
+  for (const char* command :
+       {"git", "push", "search", "similar", "export", "get", "compare", "log",
+        "show", "diff", "assign", "stats", "verify"}) {
+    const Result result = Run({command, "--help"});
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_THAT(result.output, HasSubstr("Example")) << command;
+  }
+}
+
+TEST_F(CopseCliTest, NamesOfCommandsAreOrdinaryValues) {
+  PushTwoCommits();
+  EXPECT_EQ(Run({"search", "d", "log", "domain", "git"}).exit_code, 0);
+  EXPECT_EQ(Run({"domain", "create", "search"}).exit_code, 0);
+  EXPECT_EQ(Run({"log", "search"}).exit_code, 0);
+}
+
+TEST_F(CopseCliTest, AServerThatIsGoneExitsWithFour) {
+  server_.Stop();
+  const Result result = Run({"log", "d"});
+  EXPECT_EQ(result.exit_code, 4);
+  EXPECT_THAT(result.error, StartsWith("copse: cannot reach the server at "));
+}
+
+TEST_F(CopseCliTest, AFullDiskBelowTheOutputIsAFailure) {
+  PushTwoCommits();
+  const Result result = Run({"log", "d"}, "", "/dev/full");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.error, HasSubstr("No space left on device"));
+}
+
+class CopseGitTest : public CopseCliTest {
+ protected:
+  Result Git(std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"git", git_.path(), "--domain", "d"});
+    return Run(std::move(more));
+  }
+
+  static std::string Hex(const GitId& id) { return GitIdToHex(id); }
+
+  GitTestRepository git_;
+};
+
+TEST_F(CopseGitTest, IndexesEachCommitAndThenOnlyWhatIsNew) {
+  TestCommitText text;
+  text.message = "first\n";
+  const GitId a = git_.Commit({{"x.md", {"1"}}, {"y", {""}}}, {}, text);
+  const GitId b = git_.Commit({{"x.md", {"2"}}, {"z.txt", {"3"}}}, {a});
+  git_.SetBranch("main", b);
+  const Result first = Git({"--json"});
+  EXPECT_EQ(first.exit_code, 0) << first.error;
+  const json summary = json::parse(first.output);
+  EXPECT_EQ(summary["commits_pushed"], 2);
+  EXPECT_EQ(summary["branch"], "main");
+  EXPECT_EQ(summary["head_commit"], Hex(b));
+  EXPECT_EQ(summary["documents_inserted"], 2);
+  EXPECT_EQ(summary["documents_replaced"], 1);
+  EXPECT_EQ(summary["document_count"], 2);
+  EXPECT_EQ(summary["files_skipped"]["empty"], 1);
+  EXPECT_THAT(Documents(Hex(a)), ElementsAre(testing::Pair("x.md", "1")));
+  EXPECT_THAT(Documents(Hex(b)), ElementsAre(testing::Pair("x.md", "2"),
+                                             testing::Pair("z.txt", "3")));
+  const v1::Commit& info = server_.store().commits["d"][Hex(a)].info;
+  EXPECT_EQ(info.message(), "first\n");
+  EXPECT_EQ(info.author(), "Ada <a@example.org>");
+  EXPECT_EQ(info.commit_time().seconds(), 1700000000);
+
+  const int64_t pushes = server_.store().call_counts["PushCommit"];
+  EXPECT_THAT(Git().output, StartsWith("nothing new\n"));
+  EXPECT_EQ(server_.store().call_counts["PushCommit"], pushes);
+  EXPECT_EQ(server_.store().call_counts["ListCommits"], 0);
+
+  const GitId c = git_.Commit({{"x.md", {"3"}}}, {b});
+  git_.SetBranch("main", c);
+  EXPECT_EQ(json::parse(Git({"--json"}).output)["commits_pushed"], 1);
+  EXPECT_EQ(server_.store().branches["d"]["main"].head_commit(), Hex(c));
+}
+
+TEST_F(CopseGitTest, KeepsTheCommonPartOfRewrittenHistory) {
+  const GitId a = git_.Commit({{"x", {"1"}}}, {});
+  const GitId b = git_.Commit({{"x", {"2"}}}, {a});
+  git_.SetBranch("main", b);
+  ASSERT_EQ(Git().exit_code, 0);
+  const GitId other = git_.Commit({{"x", {"other"}}}, {a});
+  git_.SetBranch("main", other);
+  EXPECT_EQ(json::parse(Git({"--json"}).output)["commits_pushed"], 1);
+  EXPECT_THAT(server_.store().commits["d"][Hex(other)].info.parent_commits(),
+              ElementsAre(Hex(a)));
+  EXPECT_EQ(server_.store().branches["d"]["main"].head_commit(), Hex(other));
+  // And back: nothing is pushed, the branch moves.
+  git_.SetBranch("main", b);
+  EXPECT_EQ(json::parse(Git({"--json"}).output)["commits_pushed"], 0);
+  EXPECT_EQ(server_.store().branches["d"]["main"].head_commit(), Hex(b));
+}
+
+TEST_F(CopseGitTest, PassesOverCommitsThatAreIndexedMeanwhile) {
+  const GitId a = git_.Commit({{"x", {"1"}}}, {});
+  const GitId b = git_.Commit({{"x", {"2"}}}, {a});
+  const GitId c = git_.Commit({{"x", {"3"}}}, {b});
+  git_.SetBranch("main", a);
+  git_.SetBranch("topic", c);
+  ASSERT_EQ(Git().exit_code, 0);
+  ASSERT_EQ(Git({"--branch", "topic"}).exit_code, 0);
+  git_.SetBranch("main", c);
+  const json summary = json::parse(Git({"--json"}).output);
+  EXPECT_EQ(summary["commits_pushed"], 0);
+  EXPECT_EQ(summary["commits_skipped"], 2);
+  EXPECT_EQ(server_.store().branches["d"]["main"].head_commit(), Hex(c));
+}
+
+TEST_F(CopseGitTest, WaitsForACommitInFlight) {
+  const GitId a = git_.Commit({{"x", {"1"}}}, {});
+  const GitId b = git_.Commit({{"x", {"2"}}}, {a});
+  git_.SetBranch("main", b);
+  server_.store().in_flight_answers[Hex(b)] = 1;
+  EXPECT_EQ(json::parse(Git({"--json"}).output)["commits_pushed"], 2);
+}
+
+TEST_F(CopseGitTest, TakesTheNewestCommitsOfAnUnfinishedClone) {
+  std::vector<GitId> line;
+  for (int i = 0; i < 4; ++i) {
+    line.push_back(git_.Commit(
+        {{"x", {std::to_string(i)}}, {"same", {"s"}}},
+        line.empty() ? std::vector<GitId>{} : std::vector{line.back()}));
+  }
+  git_.SetBranch("main", line[3]);
+  git_.DeleteObject(line[0]);
+  EXPECT_EQ(json::parse(
+                Git({"--json", "--max-commits", "2"}).output)["commits_pushed"],
+            2);
+  EXPECT_EQ(Documents(Hex(line[2])).size(), 2u);
+  EXPECT_THAT(server_.store().commits["d"][Hex(line[2])].info.parent_commits(),
+              IsEmpty());
+  EXPECT_FALSE(server_.store().commits["d"].contains(Hex(line[1])));
+}
+
+TEST_F(CopseGitTest, SplitsMarkdownAndRefusesAnotherSelectionLater) {
+  git_.SetBranch("main", git_.Commit({{"x.md", {"# A\n1\n# B\n2\n"}}}, {}));
+  ASSERT_EQ(Git({"--split", "markdown", "--include", "*.md"}).exit_code, 0);
+  const GitId head = git_.Commit({{"x.md", {"# A\n"}}}, {});
+  git_.SetBranch("main", head);
+  const Result refused = Git();
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.error,
+              HasSubstr("domain 'd' was made with `copse git --split markdown "
+                        "--include *.md`, and this is `copse git`"));
+  EXPECT_EQ(Git({"--include", "*.md", "--split", "markdown"}).exit_code, 0);
+  EXPECT_THAT(Documents(Hex(head)),
+              ElementsAre(testing::Pair("x.md#a", "# A\n")));
+}
+
+TEST_F(CopseGitTest, NamesSkippedFilesAndTheBranchTaken) {
+  git_.SetBranch("trunk", git_.Commit({{"bin", {std::string("a\0b", 3)}},
+                                       {"link", {"x", GIT_FILEMODE_LINK}}},
+                                      {}));
+  git_.SetHead("refs/heads/trunk");
+  const Result result = Git({"--verbose"});
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("taking 'trunk', where HEAD is"));
+  EXPECT_THAT(result.error, HasSubstr("skipped bin at "));
+  EXPECT_THAT(result.error, HasSubstr(": symlink"));
+  EXPECT_THAT(result.output, HasSubstr("skipped files: 1 symlink, 1 binary"));
+  EXPECT_THAT(Git({"--verbose", "--quiet"}).error,
+              Not(HasSubstr("taking 'trunk'")));
+}
+
+TEST_F(CopseGitTest, SaysWhyThereIsNothingToIndex) {
+  const Result empty = Git();
+  EXPECT_EQ(empty.exit_code, 1);
+  EXPECT_THAT(empty.error, HasSubstr("the repository has no commits"));
+  const Result none = Run({"git", folder_ + "/nowhere", "--domain", "d"});
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_THAT(none.error, HasSubstr("no git repository at"));
+}
+
+}  // namespace
+}  // namespace copse

@@ -1,0 +1,256 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// copse get, export and compare
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "clients/cli/context.h"
+#include "clients/cli/json_writer.h"
+#include "clients/cli/message_json.h"
+#include "clients/cli/options.h"
+#include "clients/cli/utf8.h"
+#include "clients/cpp/status_macros.h"
+#include "copse/v1/search_service.pb.h"
+#include "copse/v1/types.pb.h"
+
+namespace copse {
+namespace {
+
+// What one GetDocuments call takes.
+constexpr size_t kIdCountMax = 1000;
+
+struct Flags {
+  std::string domain;
+  SelectorOptions at;
+  std::vector<std::string> ids;
+  bool text = false;
+  bool vectors = false;
+  bool texts_given = false;
+  std::string other_commit;
+  std::string base;
+  std::string target;
+};
+
+// Writes a document with the names that `push` reads and `export` promises.
+void WriteDocument(const v1::StoredDocument& document, bool has_vector,
+                   JsonWriter& json) {
+  json.BeginObject();
+  json.Key("id").String(document.document_id());
+  json.Key("type").String(document.type());
+  json.Key("chunk").Integer(document.chunk());
+  json.Key("content_hash")
+      .String(absl::BytesToHexString(document.content_hash()));
+  json.Key("attributes");
+  WriteAttributes(document.attributes(), json);
+  if (document.has_text()) {
+    json.Key("string").String(document.text());
+  }
+  if (has_vector) {
+    json.Key("vector");
+    WriteMessage(document.vector(), json);
+  }
+  json.EndObject();
+}
+
+absl::StatusOr<ExitCode> Export(Context& context, const Flags& flags) {
+  v1::ExportDocumentsRequest request;
+  request.set_domain(flags.domain);
+  *request.mutable_at() = ToSelector(flags.at);
+  request.mutable_document_mask()->set_attributes(true);
+  request.mutable_document_mask()->set_text(flags.text);
+  request.mutable_document_mask()->set_vector(flags.vectors);
+  JsonWriter json;
+  COPSE_CLIENT_RETURN_IF_ERROR(context.client().ExportDocuments(
+      request,
+      [&](const v1::ExportDocumentsResponse& response) -> absl::Status {
+        NoteAnsweringCommit(context, response.answered_by());
+        for (const v1::StoredDocument& document : response.documents()) {
+          WriteDocument(document, flags.vectors, json);
+          COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.Take()));
+        }
+        return absl::OkStatus();
+      }));
+  return ExitCode::kDone;
+}
+
+absl::Status PrintDocument(Context& context,
+                           const v1::StoredDocument& document) {
+  JsonWriter attributes;
+  WriteAttributes(document.attributes(), attributes);
+  std::string text = absl::StrFormat(
+      "id            %s\ntype          %s\ncontent hash  %s\n",
+      Printable(document.document_id()), Printable(document.type()),
+      absl::BytesToHexString(document.content_hash()));
+  if (!document.attributes().empty()) {
+    absl::StrAppend(&text, "attributes    ", attributes.text(), "\n");
+  }
+  if (document.has_vector()) {
+    absl::StrAppend(&text, "vector        ", MessageToJson(document.vector()),
+                    "\n");
+  }
+  if (document.has_text()) {
+    // On a terminal nothing but line feeds may have an effect.
+    std::string shown = document.text();
+    if (context.output().is_terminal()) {
+      shown.clear();
+      size_t begin = 0;
+      while (begin < document.text().size()) {
+        const size_t end =
+            std::min(document.text().find('\n', begin), document.text().size());
+        absl::StrAppend(&shown,
+                        Printable(document.text().substr(begin, end - begin)),
+                        "\n");
+        begin = end + 1;
+      }
+    }
+    absl::StrAppend(&text, "\n", shown,
+                    !shown.empty() && shown.back() == '\n' ? "\n" : "\n\n");
+  }
+  return context.output().Write(text);
+}
+
+absl::StatusOr<ExitCode> Get(Context& context, const Flags& flags) {
+  v1::GetDocumentsResponse all;
+  v1::GetDocumentsRequest request;
+  request.set_domain(flags.domain);
+  *request.mutable_at() = ToSelector(flags.at);
+  request.mutable_document_mask()->set_text(true);
+  request.mutable_document_mask()->set_attributes(true);
+  request.mutable_document_mask()->set_vector(flags.vectors);
+  for (size_t begin = 0; begin < flags.ids.size(); begin += kIdCountMax) {
+    request.clear_document_ids();
+    const size_t end = std::min(begin + kIdCountMax, flags.ids.size());
+    for (size_t i = begin; i < end; ++i) {
+      request.add_document_ids(flags.ids[i]);
+    }
+    COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::GetDocumentsResponse response,
+                                  context.client().GetDocuments(request));
+    *all.mutable_answered_by() = response.answered_by();
+    all.mutable_documents()->MergeFrom(response.documents());
+    all.mutable_missing_document_ids()->MergeFrom(
+        response.missing_document_ids());
+  }
+  if (context.json()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.PrintJson(all));
+  } else {
+    NoteAnsweringCommit(context, all.answered_by());
+    for (const v1::StoredDocument& document : all.documents()) {
+      COPSE_CLIENT_RETURN_IF_ERROR(PrintDocument(context, document));
+    }
+  }
+  COPSE_CLIENT_RETURN_IF_ERROR(context.output().Flush());
+  for (const std::string& id : all.missing_document_ids()) {
+    context.Warn(absl::StrFormat("copse: commit %s does not hold document '%s'",
+                                 all.answered_by().commit(), id));
+  }
+  return all.missing_document_ids().empty() ? ExitCode::kDone
+                                            : ExitCode::kFailed;
+}
+
+template <typename Response>
+absl::Status PrintDistance(Context& context, const Response& response) {
+  if (context.json()) {
+    return context.PrintJson(response);
+  }
+  std::string line = absl::StrFormat("distance %.6f", response.distance());
+  if (response.has_similarity()) {
+    absl::StrAppend(
+        &line, absl::StrFormat(", similarity %.6f", response.similarity()));
+  }
+  return context.output().WriteLine(line);
+}
+
+absl::StatusOr<ExitCode> Compare(Context& context, const Flags& flags) {
+  if (flags.texts_given) {
+    v1::CompareTextsRequest request;
+    request.set_domain(flags.domain);
+    request.set_base_text(flags.base);
+    request.set_target_text(flags.target);
+    COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::CompareTextsResponse response,
+                                  context.client().CompareTexts(request));
+    COPSE_CLIENT_RETURN_IF_ERROR(PrintDistance(context, response));
+    return ExitCode::kDone;
+  }
+  v1::CompareDocumentsRequest request;
+  request.set_domain(flags.domain);
+  *request.mutable_at() = ToSelector(flags.at);
+  request.set_base_document_id(flags.base);
+  request.set_target_document_id(flags.target);
+  if (!flags.other_commit.empty()) {
+    request.mutable_target_at()->set_commit(flags.other_commit);
+  }
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::CompareDocumentsResponse response,
+                                context.client().CompareDocuments(request));
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintDistance(context, response));
+  return ExitCode::kDone;
+}
+
+void AddExport(CommandLine& line, const std::shared_ptr<Flags>& flags) {
+  CLI::App& app = *line.app.add_subcommand(
+      "export", "Write all documents of a commit, one JSON object a line");
+  app.add_option("DOMAIN", flags->domain, "The domain")->required();
+  AddSelectorOptions(app, flags->at);
+  app.add_flag("--vectors", flags->vectors, "With `vector`");
+  app.add_flag("--text", flags->text, "With `string`, the text");
+  AddExamples(app, {"copse export docs --commit 9f31c07a | jq -r .id",
+                    "copse export docs --vectors > docs.ndjson"});
+  line.OnChosen(app,
+                [flags](Context& context) { return Export(context, *flags); });
+}
+
+void AddGet(CommandLine& line, const std::shared_ptr<Flags>& flags) {
+  CLI::App& app = *line.app.add_subcommand(
+      "get", "Show documents; exits with 1 if the commit lacks one");
+  app.add_option("DOMAIN", flags->domain, "The domain")->required();
+  app.add_option("ID", flags->ids, "The documents")->required();
+  AddSelectorOptions(app, flags->at);
+  app.add_flag("--vectors", flags->vectors, "The vectors, too");
+  AddExamples(app, {"copse get docs --commit 9f31c07a docs/install.md"});
+  line.OnChosen(app,
+                [flags](Context& context) { return Get(context, *flags); });
+}
+
+void AddCompare(CommandLine& line, const std::shared_ptr<Flags>& flags) {
+  CLI::App& app = *line.app.add_subcommand(
+      "compare", "Measure how far two documents, or two texts, are apart");
+  app.add_option("DOMAIN", flags->domain, "The domain")->required();
+  app.add_option("A", flags->base, "A document, or a text with --text")
+      ->required();
+  app.add_option("B", flags->target, "The other one; may be the same document")
+      ->required();
+  AddSelectorOptions(app, flags->at);
+  CLI::Option* other =
+      app.add_option("--other-commit", flags->other_commit,
+                     "The commit that holds B [the one that holds A]")
+          ->type_name("COMMIT");
+  app.add_flag("--text", flags->texts_given, "A and B are texts, not IDs")
+      ->excludes(other);
+  AddExamples(app, {"copse compare docs --commit 9f31c07a README.md INSTALL.md",
+                    "copse compare docs --text 'a red boat' 'a blue ship'"});
+  line.OnChosen(app,
+                [flags](Context& context) { return Compare(context, *flags); });
+}
+
+}  // namespace
+
+void AddDocumentCommands(CommandLine& line) {
+  const auto flags = std::make_shared<Flags>();
+  AddExport(line, flags);
+  AddGet(line, flags);
+  AddCompare(line, flags);
+}
+
+}  // namespace copse

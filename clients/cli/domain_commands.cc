@@ -1,0 +1,201 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// copse domain create|list|show|update|delete
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+
+#include "clients/cli/context.h"
+#include "clients/cli/json_writer.h"
+#include "clients/cli/message_json.h"
+#include "clients/cli/options.h"
+#include "clients/cli/text_table.h"
+#include "clients/cpp/status_macros.h"
+#include "copse/v1/domain_service.pb.h"
+
+namespace copse {
+namespace {
+
+struct Flags {
+  std::string domain;
+  DomainFlags settings;
+  std::string description;
+  bool if_exists = false;
+};
+
+std::string MetricName(const v1::Domain& domain) {
+  const auto* value =
+      v1::DomainSettings::Metric_descriptor()->FindValueByNumber(
+          domain.settings().metric());
+  return value == nullptr ? absl::StrCat(domain.settings().metric())
+                          : EnumValueName(*value);
+}
+
+absl::Status PrintDomain(Context& context, const v1::Domain& domain) {
+  if (context.json()) {
+    return context.PrintJson(domain);
+  }
+  const v1::DomainSettings& settings = domain.settings();
+  TextTable table({{"domain"}, {domain.domain()}});
+  table.AddRow({"metric", MetricName(domain)});
+  table.AddRow({"dimension", absl::StrCat(settings.dimension())});
+  table.AddRow({"profile", settings.vectors_only()
+                               ? "none, vectors only"
+                               : settings.embedding_profile()});
+  table.AddRow({"profile hash",
+                absl::BytesToHexString(domain.embedding_profile_hash())});
+  table.AddRow({"commits", FormatCount(domain.commit_count())});
+  table.AddRow({"created", FormatTimestampShort(domain.create_time())});
+  if (!settings.description().empty()) {
+    table.AddRow({"description", settings.description()});
+  }
+  return context.output().Write(table.Format(0));
+}
+
+absl::StatusOr<ExitCode> Create(Context& context, const Flags& flags) {
+  v1::CreateDomainRequest request;
+  request.set_domain(flags.domain);
+  *request.mutable_settings() = ToDomainSettings(flags.settings);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Domain domain,
+                                context.client().CreateDomain(request));
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintDomain(context, domain));
+  return ExitCode::kDone;
+}
+
+absl::StatusOr<ExitCode> List(Context& context) {
+  v1::ListDomainsRequest request;
+  request.set_page_size(1000);
+  TextTable table({{"DOMAIN"},
+                   {"METRIC"},
+                   {"DIMENSION", TextTable::Align::kRight},
+                   {"PROFILE"},
+                   {"COMMITS", TextTable::Align::kRight},
+                   {"CREATED"}});
+  JsonWriter json;
+  json.BeginObject().Key("domains").BeginArray();
+  COPSE_CLIENT_RETURN_IF_ERROR(
+      context.client().ForEachDomain(request, [&](const v1::Domain& domain) {
+        if (context.json()) {
+          WriteMessage(domain, json);
+        } else {
+          table.AddRow({domain.domain(), MetricName(domain),
+                        absl::StrCat(domain.settings().dimension()),
+                        domain.settings().vectors_only()
+                            ? "-"
+                            : domain.settings().embedding_profile(),
+                        FormatCount(domain.commit_count()),
+                        FormatTimestampShort(domain.create_time())});
+        }
+        return absl::OkStatus();
+      }));
+  json.EndArray().EndObject();
+  if (context.json()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.text()));
+  } else if (table.empty()) {
+    context.Note("no domains yet: copse domain create DOMAIN");
+  } else {
+    COPSE_CLIENT_RETURN_IF_ERROR(
+        context.output().Write(table.Format(context.output().width())));
+  }
+  return ExitCode::kDone;
+}
+
+absl::StatusOr<ExitCode> Show(Context& context, const Flags& flags) {
+  v1::GetDomainRequest request;
+  request.set_domain(flags.domain);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Domain domain,
+                                context.client().GetDomain(request));
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintDomain(context, domain));
+  return ExitCode::kDone;
+}
+
+absl::StatusOr<ExitCode> Update(Context& context, const Flags& flags) {
+  v1::UpdateDomainRequest request;
+  request.set_domain(flags.domain);
+  request.set_description(flags.description);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Domain domain,
+                                context.client().UpdateDomain(request));
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintDomain(context, domain));
+  return ExitCode::kDone;
+}
+
+absl::StatusOr<ExitCode> Delete(Context& context, const Flags& flags) {
+  v1::DeleteDomainRequest request;
+  request.set_domain(flags.domain);
+  request.set_allow_missing(flags.if_exists);
+  COPSE_CLIENT_RETURN_IF_ERROR(context.client().DeleteDomain(request));
+  if (context.json()) {
+    JsonWriter json;
+    json.BeginObject().Key("deleted_domain").String(flags.domain).EndObject();
+    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.text()));
+  } else {
+    context.Note(absl::StrCat("deleted domain ", flags.domain));
+  }
+  return ExitCode::kDone;
+}
+
+// Adds a subcommand that takes the name of a domain.
+CLI::App& AddOne(CLI::App& group, const std::string& name,
+                 const std::string& help, Flags& flags) {
+  CLI::App& app = *group.add_subcommand(name, help);
+  app.add_option("DOMAIN", flags.domain, "The name, such as admin/star_wars")
+      ->required();
+  return app;
+}
+
+}  // namespace
+
+void AddDomainCommands(CommandLine& line) {
+  CLI::App& group = *line.app.add_subcommand(
+      "domain", "Create, list, show, update and delete domains");
+  group.require_subcommand(1);
+  const auto flags = std::make_shared<Flags>();
+
+  CLI::App& create = AddOne(group, "create", "Create a domain", *flags);
+  AddDomainFlags(create, flags->settings);
+  AddExamples(create,
+              {"copse domain create admin/star_wars",
+               "copse domain create photos --vectors-only --dimension 512 "
+               "--metric euclidean"});
+  line.OnChosen(create,
+                [flags](Context& context) { return Create(context, *flags); });
+
+  CLI::App& list = *group.add_subcommand("list", "List the domains");
+  AddExamples(list, {"copse domain list --json | jq '.domains[].domain'"});
+  line.OnChosen(list, [](Context& context) { return List(context); });
+
+  CLI::App& show = AddOne(group, "show", "Show one domain", *flags);
+  AddExamples(show, {"copse domain show admin/star_wars"});
+  line.OnChosen(show,
+                [flags](Context& context) { return Show(context, *flags); });
+
+  CLI::App& update =
+      AddOne(group, "update", "Change the description of a domain", *flags);
+  update
+      .add_option("--description", flags->description,
+                  "The new description; \"\" for none")
+      ->type_name("TEXT")
+      ->required();
+  AddExamples(update,
+              {"copse domain update admin/star_wars --description 'Films'"});
+  line.OnChosen(update,
+                [flags](Context& context) { return Update(context, *flags); });
+
+  CLI::App& del = AddOne(
+      group, "delete", "Delete a domain with all its commits, at once", *flags);
+  del.add_flag("--if-exists", flags->if_exists,
+               "Succeed if there is no such domain");
+  AddExamples(del, {"copse domain delete admin/star_wars"});
+  line.OnChosen(del,
+                [flags](Context& context) { return Delete(context, *flags); });
+}
+
+}  // namespace copse

@@ -1,0 +1,696 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "clients/cli/fake_server.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "grpcpp/grpcpp.h"
+
+#include "copse/v1/admin_service.grpc.pb.h"
+#include "copse/v1/branch_service.grpc.pb.h"
+#include "copse/v1/commit_service.grpc.pb.h"
+#include "copse/v1/domain_service.grpc.pb.h"
+#include "copse/v1/search_service.grpc.pb.h"
+
+namespace copse {
+namespace {
+
+using grpc::ServerContext;
+using grpc::StatusCode;
+
+grpc::Status Error(StatusCode code, const std::string& message,
+                   const std::string& reason,
+                   const std::map<std::string, std::string>& metadata = {}) {
+  google::rpc::ErrorInfo info;
+  info.set_reason(reason);
+  info.set_domain("copse.dev");
+  info.mutable_metadata()->insert(metadata.begin(), metadata.end());
+  google::rpc::Status details;
+  details.set_code(code);
+  details.set_message(message);
+  details.add_details()->PackFrom(info);
+  return grpc::Status(code, message, details.SerializeAsString());
+}
+
+grpc::Status DomainNotFound(const std::string& domain) {
+  return Error(StatusCode::NOT_FOUND,
+               absl::StrCat("domain '", domain, "' does not exist"),
+               "DOMAIN_NOT_FOUND", {{"domain", domain}});
+}
+
+grpc::Status CommitNotFound(const std::string& commit) {
+  return Error(StatusCode::NOT_FOUND,
+               absl::StrCat("commit '", commit, "' is not indexed"),
+               "COMMIT_NOT_FOUND", {{"commit", commit}});
+}
+
+grpc::Status BranchNotFound(const std::string& branch) {
+  return Error(StatusCode::NOT_FOUND,
+               absl::StrCat("branch '", branch, "' does not exist"),
+               "BRANCH_NOT_FOUND", {{"branch", branch}});
+}
+
+void MoveTo(FakeStore& store, const std::string& domain,
+            const std::string& branch, const std::string& commit) {
+  v1::Branch& record = store.branches[domain][branch];
+  record.set_domain(domain);
+  record.set_branch(branch);
+  record.set_head_commit(commit);
+  record.set_version(record.version() + 1);
+}
+
+// Finds the commit that a read means.
+grpc::Status Select(FakeStore& store, const std::string& domain,
+                    const v1::CommitSelector& at, const FakeCommit** commit,
+                    v1::AnsweringCommit* answered_by) {
+  if (!store.domains.contains(domain)) {
+    return DomainNotFound(domain);
+  }
+  std::string name = at.commit();
+  if (at.has_branch()) {
+    const auto branch = store.branches[domain].find(at.branch());
+    if (branch == store.branches[domain].end()) {
+      return BranchNotFound(at.branch());
+    }
+    name = branch->second.head_commit();
+  }
+  const auto& commits = store.commits[domain];
+  auto found = commits.find(name);
+  int lag = 0;
+  while (found == commits.end() && lag < at.ancestor_commits_size()) {
+    found = commits.find(at.ancestor_commits(lag++));
+  }
+  if (found == commits.end()) {
+    return CommitNotFound(name);
+  }
+  *commit = &found->second;
+  answered_by->set_commit(found->first);
+  answered_by->set_lag(lag);
+  return grpc::Status::OK;
+}
+
+v1::StoredDocument ToStored(const v1::Document& document,
+                            const v1::DocumentMask& mask) {
+  v1::StoredDocument stored;
+  stored.set_document_id(document.document_id());
+  stored.set_type(document.type());
+  stored.set_content_hash(std::string(32, '\x5a'));
+  if (mask.attributes()) {
+    *stored.mutable_attributes() = document.attributes();
+  }
+  if (mask.text() && document.has_text()) {
+    stored.set_text(document.text());
+  }
+  if (mask.vector()) {
+    *stored.mutable_vector() = document.vector();
+  }
+  return stored;
+}
+
+class Domains : public v1::DomainService::Service {
+ public:
+  explicit Domains(FakeStore& store) : store_(store) {}
+
+  grpc::Status CreateDomain(ServerContext*,
+                            const v1::CreateDomainRequest* request,
+                            v1::Domain* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    if (store_.domains.contains(request->domain())) {
+      return Error(StatusCode::ALREADY_EXISTS, "domain exists",
+                   "DOMAIN_EXISTS");
+    }
+    v1::Domain& domain = store_.domains[request->domain()];
+    domain.set_domain(request->domain());
+    *domain.mutable_settings() = request->settings();
+    if (domain.settings().metric() == v1::DomainSettings::METRIC_UNSPECIFIED) {
+      domain.mutable_settings()->set_metric(v1::DomainSettings::METRIC_COSINE);
+    }
+    *response = domain;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetDomain(ServerContext*, const v1::GetDomainRequest* request,
+                         v1::Domain* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    if (!store_.domains.contains(request->domain())) {
+      return DomainNotFound(request->domain());
+    }
+    *response = store_.domains[request->domain()];
+    response->set_commit_count(
+        static_cast<int64_t>(store_.commits[request->domain()].size()));
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListDomains(ServerContext*, const v1::ListDomainsRequest*,
+                           v1::ListDomainsResponse* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    for (const auto& [name, domain] : store_.domains) {
+      *response->add_domains() = domain;
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status UpdateDomain(ServerContext*,
+                            const v1::UpdateDomainRequest* request,
+                            v1::Domain* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    if (!store_.domains.contains(request->domain())) {
+      return DomainNotFound(request->domain());
+    }
+    v1::Domain& domain = store_.domains[request->domain()];
+    domain.mutable_settings()->set_description(request->description());
+    *response = domain;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status DeleteDomain(ServerContext*,
+                            const v1::DeleteDomainRequest* request,
+                            v1::DeleteDomainResponse*) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    store_.commits.erase(request->domain());
+    store_.branches.erase(request->domain());
+    return store_.domains.erase(request->domain()) > 0 ||
+                   request->allow_missing()
+               ? grpc::Status::OK
+               : DomainNotFound(request->domain());
+  }
+
+ private:
+  FakeStore& store_;
+};
+
+class Commits : public v1::CommitService::Service {
+ public:
+  explicit Commits(FakeStore& store) : store_(store) {}
+
+  grpc::Status PushCommit(
+      ServerContext*,
+      grpc::ServerReaderWriter<v1::PushCommitResponse, v1::PushCommitRequest>*
+          stream) override {
+    v1::PushCommitRequest request;
+    if (!stream->Read(&request) || !request.has_header()) {
+      return Error(StatusCode::INVALID_ARGUMENT, "no header",
+                   "PUSH_MESSAGE_INVALID");
+    }
+    const v1::PushCommitRequest::Header header = request.header();
+    FakeCommit commit;
+    if (grpc::Status status = Begin(header, commit); !status.ok()) {
+      return status;
+    }
+    v1::PushCommitResponse response;
+    response.mutable_progress();
+    stream->Write(response);
+    int64_t number = 0;
+    bool is_finished = false;
+    while (!is_finished && stream->Read(&request)) {
+      is_finished = request.has_finish();
+      for (const v1::Operation& operation : request.operations().operations()) {
+        if (grpc::Status status = Apply(operation, ++number, commit);
+            !status.ok()) {
+          return status;
+        }
+      }
+    }
+    if (!is_finished) {
+      return Error(StatusCode::INVALID_ARGUMENT, "not finished",
+                   "PUSH_NOT_FINISHED");
+    }
+    return Publish(header, std::move(commit), *stream);
+  }
+
+  grpc::Status GetCommit(ServerContext*, const v1::GetCommitRequest* request,
+                         v1::Commit* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    const auto& commits = store_.commits[request->domain()];
+    const auto found = commits.find(request->commit());
+    if (found == commits.end()) {
+      return CommitNotFound(request->commit());
+    }
+    *response = found->second.info;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListCommits(ServerContext*,
+                           const v1::ListCommitsRequest* request,
+                           v1::ListCommitsResponse* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    ++store_.call_counts["ListCommits"];
+    if (!store_.domains.contains(request->domain())) {
+      return DomainNotFound(request->domain());
+    }
+    // Pages of two, so that every caller has to turn them.
+    const auto& commits = store_.commits[request->domain()];
+    auto next = commits.upper_bound(request->page_token());
+    for (int i = 0; i < std::min(2, request->page_size()); ++i) {
+      if (next != commits.end()) {
+        *response->add_commits() = next->second.info;
+        ++next;
+      }
+    }
+    if (next != commits.end()) {
+      response->set_next_page_token(
+          response->commits(response->commits_size() - 1).commit());
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status DeleteCommit(ServerContext*,
+                            const v1::DeleteCommitRequest* request,
+                            v1::DeleteCommitResponse*) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    return store_.commits[request->domain()].erase(request->commit()) > 0 ||
+                   request->allow_missing()
+               ? grpc::Status::OK
+               : CommitNotFound(request->commit());
+  }
+
+  grpc::Status AssignCommit(ServerContext*,
+                            const v1::AssignCommitRequest* request,
+                            v1::Commit* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    auto& commits = store_.commits[request->domain()];
+    if (!commits.contains(request->source_commit())) {
+      return CommitNotFound(request->source_commit());
+    }
+    FakeCommit copy = commits[request->source_commit()];
+    copy.info.set_commit(request->target_commit());
+    *response = copy.info;
+    commits[request->target_commit()] = std::move(copy);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status DiffCommits(
+      ServerContext*, const v1::DiffCommitsRequest* request,
+      grpc::ServerWriter<v1::DiffCommitsResponse>* writer) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    auto& commits = store_.commits[request->domain()];
+    for (const std::string& name :
+         {request->base_commit(), request->target_commit()}) {
+      if (!commits.contains(name)) {
+        return CommitNotFound(name);
+      }
+    }
+    const auto& base = commits[request->base_commit()].documents;
+    const auto& target = commits[request->target_commit()].documents;
+    std::map<std::string, v1::DocumentChange::Kind> kinds;
+    for (const auto& [id, document] : target) {
+      const auto before = base.find(id);
+      if (before == base.end()) {
+        kinds[id] = v1::DocumentChange::KIND_INSERTED;
+      } else if (before->second.text() != document.text()) {
+        kinds[id] = v1::DocumentChange::KIND_REPLACED;
+      }
+    }
+    for (const auto& [id, document] : base) {
+      if (!target.contains(id)) {
+        kinds[id] = v1::DocumentChange::KIND_DELETED;
+      }
+    }
+    for (const auto& [id, kind] : kinds) {
+      v1::DiffCommitsResponse response;
+      response.add_changes()->set_document_id(id);
+      response.mutable_changes(0)->set_kind(kind);
+      writer->Write(response);
+    }
+    return grpc::Status::OK;
+  }
+
+ private:
+  grpc::Status Begin(const v1::PushCommitRequest::Header& header,
+                     FakeCommit& commit) {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    ++store_.call_counts["PushCommit"];
+    if (!store_.domains.contains(header.domain())) {
+      if (!header.has_create_domain()) {
+        return DomainNotFound(header.domain());
+      }
+      store_.domains[header.domain()].set_domain(header.domain());
+      *store_.domains[header.domain()].mutable_settings() =
+          header.create_domain();
+    }
+    auto& commits = store_.commits[header.domain()];
+    if (commits.contains(header.commit())) {
+      return Error(StatusCode::ALREADY_EXISTS,
+                   absl::StrCat("commit '", header.commit(), "' is complete"),
+                   "COMMIT_EXISTS");
+    }
+    if (store_.in_flight_answers[header.commit()]-- > 0) {
+      return Error(StatusCode::ABORTED, "the commit is in flight",
+                   "COMMIT_IN_FLIGHT");
+    }
+    if (!header.parent_commit().empty()) {
+      if (!commits.contains(header.parent_commit())) {
+        return Error(StatusCode::FAILED_PRECONDITION,
+                     absl::StrCat("parent commit '", header.parent_commit(),
+                                  "' is not complete"),
+                     "PARENT_COMMIT_NOT_FOUND");
+      }
+      commit.documents = commits[header.parent_commit()].documents;
+      commit.info.add_parent_commits(header.parent_commit());
+    }
+    return grpc::Status::OK;
+  }
+
+  static grpc::Status Apply(const v1::Operation& operation, int64_t number,
+                            FakeCommit& commit) {
+    if (operation.has_delete_document_id()) {
+      const size_t count =
+          commit.documents.erase(operation.delete_document_id());
+      commit.info.set_deleted_count(commit.info.deleted_count() +
+                                    static_cast<int64_t>(count));
+      commit.info.set_unknown_delete_count(commit.info.unknown_delete_count() +
+                                           (count == 0 ? 1 : 0));
+      return grpc::Status::OK;
+    }
+    if (operation.has_abort()) {
+      return Error(StatusCode::CANCELLED, "the push was aborted",
+                   "PUSH_ABORTED");
+    }
+    if (operation.has_error()) {
+      auto& failure = *commit.info.add_skipped_documents();
+      failure.set_document_id(operation.error().document_id());
+      failure.set_operation_number(number);
+      failure.set_message(operation.error().message());
+      return grpc::Status::OK;
+    }
+    const v1::Document& document =
+        operation.has_insert() ? operation.insert() : operation.replace();
+    if (document.document_id().empty()) {
+      return Error(StatusCode::INVALID_ARGUMENT,
+                   "document_id is empty, wanted 1 to 4096 bytes",
+                   "DOCUMENT_ID_INVALID",
+                   {{"operation", absl::StrCat(number)}});
+    }
+    const bool is_new =
+        commit.documents.insert_or_assign(document.document_id(), document)
+            .second;
+    commit.info.set_inserted_count(commit.info.inserted_count() +
+                                   (is_new ? 1 : 0));
+    commit.info.set_replaced_count(commit.info.replaced_count() +
+                                   (is_new ? 0 : 1));
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Publish(
+      const v1::PushCommitRequest::Header& header, FakeCommit commit,
+      grpc::ServerReaderWriter<v1::PushCommitResponse, v1::PushCommitRequest>&
+          stream) {
+    v1::PushCommitResponse response;
+    if (commit.info.skipped_documents_size() > 0) {
+      *response.mutable_failures()->mutable_failures() =
+          commit.info.skipped_documents();
+      stream.Write(response);
+      if (!header.skip_failed_documents()) {
+        return Error(StatusCode::INVALID_ARGUMENT, "documents failed",
+                     "DOCUMENTS_FAILED");
+      }
+    }
+    commit.info.set_skipped_document_count(
+        commit.info.skipped_documents_size());
+    commit.info.set_domain(header.domain());
+    commit.info.set_commit(header.commit());
+    commit.info.set_branch(header.branch());
+    commit.info.set_author(header.author());
+    commit.info.set_message(header.message());
+    if (header.has_commit_time()) {
+      *commit.info.mutable_commit_time() = header.commit_time();
+    }
+    commit.info.set_document_count(
+        static_cast<int64_t>(commit.documents.size()));
+    *response.mutable_commit() = commit.info;
+    {
+      const std::lock_guard<std::mutex> lock(store_.mutex);
+      store_.commits[header.domain()][header.commit()] = std::move(commit);
+      if (!header.branch().empty()) {
+        MoveTo(store_, header.domain(), header.branch(), header.commit());
+      }
+    }
+    stream.Write(response);
+    return grpc::Status::OK;
+  }
+
+  FakeStore& store_;
+};
+
+class Branches : public v1::BranchService::Service {
+ public:
+  explicit Branches(FakeStore& store) : store_(store) {}
+
+  grpc::Status CreateBranch(ServerContext*,
+                            const v1::CreateBranchRequest* request,
+                            v1::Branch* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    if (store_.branches[request->domain()].contains(request->branch())) {
+      return Error(StatusCode::ALREADY_EXISTS, "branch exists",
+                   "BRANCH_EXISTS");
+    }
+    return Move(request->domain(), request->branch(), request->head_commit(),
+                response);
+  }
+
+  grpc::Status GetBranch(ServerContext*, const v1::GetBranchRequest* request,
+                         v1::Branch* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    const auto& branches = store_.branches[request->domain()];
+    const auto found = branches.find(request->branch());
+    if (found == branches.end()) {
+      return BranchNotFound(request->branch());
+    }
+    *response = found->second;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListBranches(ServerContext*,
+                            const v1::ListBranchesRequest* request,
+                            v1::ListBranchesResponse* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    for (const auto& [name, branch] : store_.branches[request->domain()]) {
+      *response->add_branches() = branch;
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status UpdateBranch(ServerContext*,
+                            const v1::UpdateBranchRequest* request,
+                            v1::Branch* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    const auto& branches = store_.branches[request->domain()];
+    const auto found = branches.find(request->branch());
+    if (found == branches.end()) {
+      return BranchNotFound(request->branch());
+    }
+    if (request->has_expected_commit() &&
+        request->expected_commit() != found->second.head_commit()) {
+      return Error(StatusCode::ABORTED, "the branch has moved", "BRANCH_MOVED");
+    }
+    return Move(request->domain(), request->branch(), request->head_commit(),
+                response);
+  }
+
+  grpc::Status DeleteBranch(ServerContext*,
+                            const v1::DeleteBranchRequest* request,
+                            v1::DeleteBranchResponse*) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    return store_.branches[request->domain()].erase(request->branch()) > 0 ||
+                   request->allow_missing()
+               ? grpc::Status::OK
+               : BranchNotFound(request->branch());
+  }
+
+ private:
+  grpc::Status Move(const std::string& domain, const std::string& branch,
+                    const std::string& commit, v1::Branch* response) {
+    if (!store_.commits[domain].contains(commit)) {
+      return CommitNotFound(commit);
+    }
+    MoveTo(store_, domain, branch, commit);
+    *response = store_.branches[domain][branch];
+    return grpc::Status::OK;
+  }
+
+  FakeStore& store_;
+};
+
+class Searches : public v1::SearchService::Service {
+ public:
+  explicit Searches(FakeStore& store) : store_(store) {}
+
+  // Finds documents that have the text in them; the earlier, the nearer.
+  grpc::Status Search(ServerContext*, const v1::SearchRequest* request,
+                      v1::SearchResponse* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    const FakeCommit* commit = nullptr;
+    if (grpc::Status status = Select(store_, request->domain(), request->at(),
+                                     &commit, response->mutable_answered_by());
+        !status.ok()) {
+      return status;
+    }
+    for (const auto& [id, document] : commit->documents) {
+      const size_t place = document.text().find(request->text());
+      if (place != std::string::npos || request->has_vector()) {
+        v1::Neighbor& neighbor = *response->add_neighbors();
+        *neighbor.mutable_document() =
+            ToStored(document, request->settings().document_mask());
+        neighbor.set_distance(request->has_vector()
+                                  ? request->vector().components(0)
+                                  : static_cast<double>(place) / 100);
+        neighbor.set_similarity(1 - neighbor.distance() / 2);
+      }
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status FindSimilar(ServerContext*,
+                           const v1::FindSimilarRequest* request,
+                           v1::FindSimilarResponse* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    const FakeCommit* commit = nullptr;
+    if (grpc::Status status = Select(store_, request->domain(), request->at(),
+                                     &commit, response->mutable_answered_by());
+        !status.ok()) {
+      return status;
+    }
+    for (const auto& [id, document] : commit->documents) {
+      if (id != request->document_id()) {
+        *response->add_neighbors()->mutable_document() =
+            ToStored(document, request->settings().document_mask());
+      }
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status CompareTexts(ServerContext*,
+                            const v1::CompareTextsRequest* request,
+                            v1::CompareTextsResponse* response) override {
+    response->set_distance(request->base_text() == request->target_text() ? 0
+                                                                          : 1);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status CompareDocuments(
+      ServerContext*, const v1::CompareDocumentsRequest* request,
+      v1::CompareDocumentsResponse* response) override {
+    response->set_distance(
+        request->base_document_id() == request->target_document_id() ? 0 : 0.5);
+    response->set_similarity(1 - response->distance() / 2);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetDocuments(ServerContext*,
+                            const v1::GetDocumentsRequest* request,
+                            v1::GetDocumentsResponse* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    const FakeCommit* commit = nullptr;
+    if (grpc::Status status = Select(store_, request->domain(), request->at(),
+                                     &commit, response->mutable_answered_by());
+        !status.ok()) {
+      return status;
+    }
+    for (const std::string& id : request->document_ids()) {
+      const auto found = commit->documents.find(id);
+      if (found == commit->documents.end()) {
+        response->add_missing_document_ids(id);
+      } else {
+        *response->add_documents() =
+            ToStored(found->second, request->document_mask());
+      }
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ExportDocuments(
+      ServerContext*, const v1::ExportDocumentsRequest* request,
+      grpc::ServerWriter<v1::ExportDocumentsResponse>* writer) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    const FakeCommit* commit = nullptr;
+    v1::ExportDocumentsResponse response;
+    if (grpc::Status status = Select(store_, request->domain(), request->at(),
+                                     &commit, response.mutable_answered_by());
+        !status.ok()) {
+      return status;
+    }
+    writer->Write(response);
+    for (const auto& [id, document] : commit->documents) {
+      response.Clear();
+      *response.add_documents() = ToStored(document, request->document_mask());
+      writer->Write(response);
+    }
+    return grpc::Status::OK;
+  }
+
+ private:
+  FakeStore& store_;
+};
+
+class Admin : public v1::AdminService::Service {
+ public:
+  explicit Admin(FakeStore& store) : store_(store) {}
+
+  grpc::Status GetStatistics(ServerContext*,
+                             const v1::GetStatisticsRequest* request,
+                             v1::GetStatisticsResponse* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    response->mutable_server()->set_version("9.9.9");
+    response->mutable_server()->set_domain_count(
+        static_cast<int64_t>(store_.domains.size()));
+    if (!request->domain().empty()) {
+      *response->mutable_domain()->mutable_domain() =
+          store_.domains[request->domain()];
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status VerifyDomain(
+      ServerContext*, const v1::VerifyDomainRequest*,
+      grpc::ServerWriter<v1::VerifyDomainResponse>* writer) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    v1::VerifyDomainResponse response;
+    for (int64_t i = 0; i < store_.finding_count; ++i) {
+      response.add_findings()->set_object("page 17");
+    }
+    writer->Write(response);
+    response.Clear();
+    response.mutable_summary()->set_finding_count(store_.finding_count);
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+
+ private:
+  FakeStore& store_;
+};
+
+}  // namespace
+
+FakeServer::FakeServer() {
+  services_.push_back(std::make_unique<Domains>(store_));
+  services_.push_back(std::make_unique<Commits>(store_));
+  services_.push_back(std::make_unique<Branches>(store_));
+  services_.push_back(std::make_unique<Searches>(store_));
+  services_.push_back(std::make_unique<Admin>(store_));
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                           &port);
+  builder.SetMaxReceiveMessageSize(64 << 20);
+  for (const auto& service : services_) {
+    builder.RegisterService(service.get());
+  }
+  server_ = builder.BuildAndStart();
+  address_ = absl::StrCat("127.0.0.1:", port);
+}
+
+FakeServer::~FakeServer() { Stop(); }
+
+void FakeServer::Stop() { server_->Shutdown(); }
+
+}  // namespace copse

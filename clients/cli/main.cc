@@ -1,0 +1,205 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// copse, the command line.
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstddef>
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "clients/cli/context.h"
+#include "clients/cli/json_writer.h"
+#include "clients/cli/options.h"
+#include "clients/cli/output.h"
+#include "clients/cli/progress_line.h"
+#include "clients/cli/utf8.h"
+#include "clients/cpp/error.h"
+
+namespace copse {
+namespace {
+
+// Help without what a reader does not need: types of names, and checks that
+// the error explains.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    std::string type = option->get_type_name();
+    const size_t check = type.find(':');
+    if (check != std::string::npos && type[check + 1] != '{') {
+      type.resize(check);
+    }
+    std::string text;
+    if (!option->get_positional() && !type.empty()) {
+      absl::StrAppend(&text, " ", type);
+    }
+    if (!option->get_positional() && option->get_required()) {
+      absl::StrAppend(&text, " (required)");
+    }
+    return text;
+  }
+};
+
+// Says in one line what is wrong with the command line.
+std::string DescribeUsage(const CLI::App& app, const CLI::ParseError& error) {
+  std::string command = app.get_name();
+  const CLI::App* chosen = &app;
+  while (!chosen->get_subcommands().empty()) {
+    chosen = chosen->get_subcommands().front();
+    absl::StrAppend(&command, " ", chosen->get_name());
+  }
+  return absl::StrFormat("copse: %s; see %s --help\n", Printable(error.what()),
+                         command);
+}
+
+void AddGlobalOptions(CommandLine& line) {
+  CLI::App& app = line.app;
+  app.name("copse");
+  app.set_version_flag("--version", "copse " COPSE_VERSION);
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.add_option("--server", line.options.server,
+                 "The address of copsed: host:port or unix:/path "
+                 "[COPSE_SERVER, or 127.0.0.1:7373]")
+      ->type_name("ADDRESS")
+      ->envname("COPSE_SERVER");
+  app.add_flag("--json", line.options.json,
+               "Write JSON to standard output, errors as well");
+  app.add_flag("--quiet,-q", line.options.quiet, "No progress and no notes");
+  app.add_option("--timeout", line.options.timeout_seconds,
+                 "Give up a request after so many seconds; not for push, git, "
+                 "export, diff and verify [never]")
+      ->type_name("SECONDS")
+      ->check(CLI::NonNegativeNumber);
+  // Commands take the global options behind their name as well.
+  app.fallthrough();
+  app.require_subcommand(1);
+}
+
+// After all commands, which would have the same examples otherwise.
+void AddGlobalExamples(CommandLine& line) {
+  AddExamples(line.app,
+              {"copse git . --domain my/project     # index a git repository",
+               "copse search my/project 'how do I install it?'",
+               "copse log my/project -n 5",
+               "copse COMMAND --help                # more of each command"},
+              "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check said no, "
+              "4 server unavailable");
+}
+
+ExitCode ToExitCode(const absl::Status& status) {
+  if (IsUsageError(status)) {
+    return ExitCode::kWrongUsage;
+  }
+  return IsServerUnavailable(status) ? ExitCode::kServerUnavailable
+                                     : ExitCode::kFailed;
+}
+
+// What a person reads: one line with the reason.
+std::string DescribeError(const Context& context, const absl::Status& status) {
+  if (IsServerUnavailable(status) && ErrorReasonOf(status).empty()) {
+    return absl::StrFormat(
+        "cannot reach the server at %s: %s; start copsed, or name another with "
+        "--server or COPSE_SERVER",
+        context.options().server, status.message());
+  }
+  std::string text(status.message());
+  if (text.empty()) {
+    text = absl::StatusCodeToString(status.code());
+  }
+  const std::string reason = ErrorReasonOf(status);
+  return reason.empty() ? text : absl::StrCat(text, " (", reason, ")");
+}
+
+std::string ErrorJson(const absl::Status& status, const std::string& message) {
+  JsonWriter json;
+  json.BeginObject().Key("error").BeginObject();
+  json.Key("code").String(absl::StatusCodeToString(status.code()));
+  json.Key("message").String(ToValidUtf8(message));
+  if (const auto info = ErrorInfoOf(status); info.has_value()) {
+    json.Key("reason").String(info->reason());
+    json.Key("metadata").BeginObject();
+    for (const auto& [name, value] : info->metadata()) {
+      json.Key(name).String(value);
+    }
+    json.EndObject();
+  }
+  json.EndObject().EndObject();
+  return json.Take();
+}
+
+ExitCode Run(const CommandLine& line) {
+  Output output(STDOUT_FILENO);
+  ProgressLineOptions progress_options;
+  progress_options.width = TerminalWidth(STDERR_FILENO);
+  progress_options.is_quiet = line.options.quiet;
+  ProgressLine progress(progress_options);
+  Context context(line.options, output, progress);
+  absl::StatusOr<ExitCode> code = line.chosen(context);
+  progress.Clear();
+  absl::Status status = code.status();
+  if (status.ok()) {
+    status = output.Flush();
+  }
+  if (output.reader_is_gone()) {
+    return ExitCode::kDone;  // It has seen enough.
+  }
+  if (status.ok()) {
+    return *code;
+  }
+  const std::string message = DescribeError(context, status);
+  if (line.options.json && output.is_untouched()) {
+    output.WriteLine(ErrorJson(status, message)).IgnoreError();
+  }
+  output.Flush().IgnoreError();
+  context.Warn(absl::StrCat("copse: ", message));
+  return ToExitCode(status);
+}
+
+int Main(int argc, char** argv) {
+  // A closed pipe is an error of write(), which Output knows.
+  std::signal(SIGPIPE, SIG_IGN);
+  CommandLine line;
+  AddGlobalOptions(line);
+  AddGitCommand(line);
+  AddPushCommand(line);
+  AddSearchCommands(line);
+  AddDocumentCommands(line);
+  AddCommitCommands(line);
+  AddBranchCommands(line);
+  AddDomainCommands(line);
+  AddAdminCommands(line);
+  AddGlobalExamples(line);
+  try {
+    line.app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      line.app.exit(error);  // Prints the help or the version.
+      return static_cast<int>(ExitCode::kDone);
+    }
+    WriteBestEffort(STDERR_FILENO, DescribeUsage(line.app, error));
+    return static_cast<int>(ExitCode::kWrongUsage);
+  }
+  return static_cast<int>(Run(line));
+}
+
+}  // namespace
+}  // namespace copse
+
+int main(int argc, char** argv) {
+  try {
+    return copse::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "copse: " << error.what() << std::endl;
+    return static_cast<int>(copse::ExitCode::kFailed);
+  }
+}

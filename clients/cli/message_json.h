@@ -1,0 +1,56 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Writes messages of copse.v1 as JSON that people and scripts read easily. It
+// is not the JSON of protocol buffers:
+//
+//   field names        as in the .proto: document_id
+//   64-bit integers    numbers
+//   bytes              hexadecimal digits
+//   enums              lower case without the prefix: "dot_product"
+//   timestamps         "2026-03-01T12:00:00Z"
+//   AttributeValue     the value itself; a double always has '.' or 'e'
+//   Vector             an array of numbers
+//   unset messages and optional fields are left out, all else is there
+
+#ifndef COPSE_CLIENTS_CLI_MESSAGE_JSON_H_
+#define COPSE_CLIENTS_CLI_MESSAGE_JSON_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
+#include "google/protobuf/timestamp.pb.h"
+
+#include "clients/cli/json_writer.h"
+#include "copse/v1/types.pb.h"
+
+namespace copse {
+
+// Writes `message` as one value.
+void WriteMessage(const google::protobuf::Message& message, JsonWriter& json);
+
+// Writes the fields of `message` into the object that is open.
+void WriteFields(const google::protobuf::Message& message, JsonWriter& json);
+
+// Writes the attributes of a document as an object, ascending by name.
+void WriteAttributes(
+    const google::protobuf::Map<std::string, v1::AttributeValue>& attributes,
+    JsonWriter& json);
+
+// Returns the message as a text of one line.
+std::string MessageToJson(const google::protobuf::Message& message);
+
+// Returns RFC 3339 text in UTC, with all digits that are not 0.
+std::string FormatTimestamp(const google::protobuf::Timestamp& timestamp);
+
+// Returns RFC 3339 text in UTC, in whole seconds.
+std::string FormatTimestampShort(const google::protobuf::Timestamp& timestamp);
+
+// Returns the name of an enum value as JSON has it, such as "dot_product" for
+// METRIC_DOT_PRODUCT of Metric.
+std::string EnumValueName(const google::protobuf::EnumValueDescriptor& value);
+
+}  // namespace copse
+
+#endif  // COPSE_CLIENTS_CLI_MESSAGE_JSON_H_

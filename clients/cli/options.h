@@ -1,0 +1,79 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Options that several commands share.
+
+#ifndef COPSE_CLIENTS_CLI_OPTIONS_H_
+#define COPSE_CLIENTS_CLI_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/timestamp.pb.h"
+
+#include "clients/cli/context.h"
+#include "copse/v1/domain_service.pb.h"
+#include "copse/v1/types.pb.h"
+
+namespace copse {
+
+// --commit, --branch, --ancestor and --max-lag: at which commit a read sees its
+// domain.
+struct SelectorOptions {
+  std::string commit;
+  std::string branch;
+  std::vector<std::string> ancestors;
+  int32_t max_lag = -1;  // Negative if not given.
+};
+
+void AddSelectorOptions(CLI::App& app, SelectorOptions& options);
+
+// Without --commit and --branch it is the branch `main`.
+v1::CommitSelector ToSelector(const SelectorOptions& options);
+
+// Says on standard error if another commit answered than was asked for.
+void NoteAnsweringCommit(Context& context,
+                         const v1::AnsweringCommit& answered_by);
+
+// --metric, --dimension, --profile, --vectors-only and --description.
+struct DomainFlags {
+  std::string metric;
+  int32_t dimension = 0;
+  std::string profile;
+  bool vectors_only = false;
+  std::string description;
+
+  bool any_given() const {
+    return !metric.empty() || dimension != 0 || !profile.empty() ||
+           vectors_only || !description.empty();
+  }
+};
+
+void AddDomainFlags(CLI::App& app, DomainFlags& options);
+
+v1::DomainSettings ToDomainSettings(const DomainFlags& options);
+
+// Adds an option that may be given several times with one value each.
+CLI::Option& AddRepeated(CLI::App& app, const std::string& names,
+                         std::vector<std::string>& values,
+                         const std::string& help);
+
+// Adds examples to the end of the help of `app`, below `notes` if there are
+// any.
+void AddExamples(CLI::App& app, const std::vector<std::string>& examples,
+                 const std::string& notes = "");
+
+// Reads "2026-03-01T12:00:00Z", "2026-03-01" or seconds since 1970.
+absl::StatusOr<google::protobuf::Timestamp> ParseTime(absl::string_view text);
+
+// Reads "1048576", "512K", "1MiB" or "1.5M" as bytes; units are of 1024.
+absl::StatusOr<uint64_t> ParseSize(absl::string_view text);
+
+}  // namespace copse
+
+#endif  // COPSE_CLIENTS_CLI_OPTIONS_H_

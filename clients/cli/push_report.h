@@ -1,0 +1,46 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// What `push` and `git` tell about a push besides its commit.
+
+#ifndef COPSE_CLIENTS_CLI_PUSH_REPORT_H_
+#define COPSE_CLIENTS_CLI_PUSH_REPORT_H_
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "clients/cli/context.h"
+#include "copse/v1/commit_service.pb.h"
+#include "copse/v1/types.pb.h"
+
+namespace copse {
+
+// Whether a push failed because the commit is complete already.
+bool IsCommitExistsError(const absl::Status& status);
+
+// Says in one line what the server does with a push.
+std::string DescribeProgress(const v1::PushCommitResponse::Progress& progress);
+
+// The documents that failed. Holds the first 10,000 and counts the others.
+// Thread safety: any number of threads may use one FailureList.
+class FailureList {
+ public:
+  void Add(const v1::PushCommitResponse::Failures& failures);
+
+  // Prints a line for each to standard error.
+  void Print(Context& context);
+
+ private:
+  std::mutex mutex_;
+  // Guarded by `mutex_`:
+  std::vector<v1::DocumentFailure> failures_;
+  int64_t count_ = 0;
+};
+
+}  // namespace copse
+
+#endif  // COPSE_CLIENTS_CLI_PUSH_REPORT_H_

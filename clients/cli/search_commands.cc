@@ -1,0 +1,278 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// copse search and copse similar
+
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+
+#include "clients/cli/context.h"
+#include "clients/cli/json_writer.h"
+#include "clients/cli/message_json.h"
+#include "clients/cli/operation_parser.h"
+#include "clients/cli/options.h"
+#include "clients/cli/text_table.h"
+#include "clients/cli/utf8.h"
+#include "clients/cpp/status_macros.h"
+#include "copse/v1/search_service.pb.h"
+#include "copse/v1/types.pb.h"
+
+namespace copse {
+namespace {
+
+// What a vector or a text from a file may be at most.
+constexpr size_t kInputSizeBytesMax = size_t{4} << 20;
+
+struct Flags {
+  std::string domain;
+  SelectorOptions at;
+  int32_t neighbor_count = 10;
+  std::vector<std::string> types;
+  bool exact = false;
+  int64_t scan_budget = 0;
+  std::optional<double> max_distance;
+  bool text = false;
+  bool attributes = false;
+  bool vectors = false;
+  std::string query_vector;
+  std::vector<std::string> words;
+  std::string document_id;
+  std::string from_commit;
+};
+
+v1::SearchSettings ToSettings(const Flags& flags) {
+  v1::SearchSettings settings;
+  settings.set_neighbor_count(flags.neighbor_count);
+  for (const std::string& type : flags.types) {
+    settings.add_types(type);
+  }
+  settings.set_exact(flags.exact);
+  settings.set_scan_budget(flags.scan_budget);
+  if (flags.max_distance.has_value()) {
+    settings.set_max_distance(*flags.max_distance);
+  }
+  settings.mutable_document_mask()->set_text(flags.text);
+  settings.mutable_document_mask()->set_attributes(flags.attributes);
+  settings.mutable_document_mask()->set_vector(flags.vectors);
+  return settings;
+}
+
+// Reads up to a bound from `stream`, all that is there.
+absl::StatusOr<std::string> ReadAll(std::istream& stream,
+                                    absl::string_view name) {
+  std::string text(kInputSizeBytesMax + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(stream.gcount()));
+  if (text.size() > kInputSizeBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s has more than %d bytes", name, kInputSizeBytesMax));
+  }
+  return text;
+}
+
+// Returns `value`, or what it means: "-" standard input, "@FILE" a file.
+absl::StatusOr<std::string> ReadArgument(const std::string& value) {
+  if (value == "-") {
+    return ReadAll(std::cin, "standard input");
+  }
+  if (value.empty() || value[0] != '@') {
+    return value;
+  }
+  std::ifstream file(value.substr(1), std::ios::binary);
+  if (!file) {
+    return absl::NotFoundError(
+        absl::StrFormat("cannot open '%s'", Printable(value.substr(1))));
+  }
+  return ReadAll(file, absl::StrFormat("'%s'", Printable(value.substr(1))));
+}
+
+std::string Snippet(absl::string_view text) {
+  constexpr size_t kSnippetSizeBytesMax = 2000;
+  std::string snippet(TruncateUtf8(text, kSnippetSizeBytesMax));
+  absl::RemoveExtraAsciiWhitespace(&snippet);
+  return snippet;
+}
+
+std::string FormatAttributes(const v1::StoredDocument& document) {
+  JsonWriter json;
+  WriteAttributes(document.attributes(), json);
+  return json.Take();
+}
+
+absl::Status PrintNeighbors(
+    Context& context, const Flags& flags,
+    const google::protobuf::RepeatedPtrField<v1::Neighbor>& neighbors) {
+  if (neighbors.empty()) {
+    context.Note("no documents found");
+    return absl::OkStatus();
+  }
+  const bool has_similarity = neighbors[0].has_similarity();
+  std::vector<TextTable::Column> columns = {
+      {"DISTANCE", TextTable::Align::kRight}};
+  if (has_similarity) {
+    columns.push_back({"SIMILARITY", TextTable::Align::kRight});
+  }
+  columns.push_back({"TYPE"});
+  columns.push_back({"ID"});
+  if (flags.attributes) {
+    columns.push_back({"ATTRIBUTES"});
+  }
+  if (flags.text) {
+    columns.push_back({"TEXT"});
+  }
+  TextTable table(columns);
+  for (const v1::Neighbor& neighbor : neighbors) {
+    std::vector<std::string> cells = {
+        absl::StrFormat("%.4f", neighbor.distance())};
+    if (has_similarity) {
+      cells.push_back(absl::StrFormat("%.4f", neighbor.similarity()));
+    }
+    cells.push_back(neighbor.document().type());
+    cells.push_back(neighbor.document().document_id());
+    if (flags.attributes) {
+      cells.push_back(FormatAttributes(neighbor.document()));
+    }
+    if (flags.text) {
+      cells.push_back(Snippet(neighbor.document().text()));
+    }
+    table.AddRow(cells);
+  }
+  return context.output().Write(table.Format(context.output().width()));
+}
+
+absl::StatusOr<ExitCode> Search(Context& context, const Flags& flags) {
+  v1::SearchRequest request;
+  request.set_domain(flags.domain);
+  *request.mutable_at() = ToSelector(flags.at);
+  *request.mutable_settings() = ToSettings(flags);
+  if (flags.words.empty() == flags.query_vector.empty()) {
+    return UsageError("wanted either TEXT or --vector");
+  }
+  if (!flags.query_vector.empty()) {
+    COPSE_CLIENT_ASSIGN_OR_RETURN(const std::string json,
+                                  ReadArgument(flags.query_vector));
+    absl::StatusOr<v1::Vector> vector = ParseVector(json);
+    if (!vector.ok()) {
+      return UsageError(absl::StrCat("--vector: ", vector.status().message()));
+    }
+    *request.mutable_vector() = *std::move(vector);
+  } else {
+    const std::string text = absl::StrJoin(flags.words, " ");
+    COPSE_CLIENT_ASSIGN_OR_RETURN(
+        const std::string query,
+        text == "-" ? ReadArgument(text) : absl::StatusOr<std::string>(text));
+    if (!IsValidUtf8(query)) {
+      return UsageError("TEXT is not valid UTF-8");
+    }
+    request.set_text(query);
+  }
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::SearchResponse response,
+                                context.client().Search(request));
+  if (context.json()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.PrintJson(response));
+  } else {
+    NoteAnsweringCommit(context, response.answered_by());
+    COPSE_CLIENT_RETURN_IF_ERROR(
+        PrintNeighbors(context, flags, response.neighbors()));
+  }
+  return ExitCode::kDone;
+}
+
+absl::StatusOr<ExitCode> Similar(Context& context, const Flags& flags) {
+  v1::FindSimilarRequest request;
+  request.set_domain(flags.domain);
+  *request.mutable_at() = ToSelector(flags.at);
+  *request.mutable_settings() = ToSettings(flags);
+  request.set_document_id(flags.document_id);
+  if (!flags.from_commit.empty()) {
+    request.mutable_source()->set_commit(flags.from_commit);
+  }
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::FindSimilarResponse response,
+                                context.client().FindSimilar(request));
+  if (context.json()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.PrintJson(response));
+  } else {
+    NoteAnsweringCommit(context, response.answered_by());
+    COPSE_CLIENT_RETURN_IF_ERROR(
+        PrintNeighbors(context, flags, response.neighbors()));
+  }
+  return ExitCode::kDone;
+}
+
+void AddSettings(CLI::App& app, Flags& flags) {
+  AddSelectorOptions(app, flags.at);
+  app.add_option("-k,--neighbors", flags.neighbor_count,
+                 "At most so many documents [10]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10000));
+  AddRepeated(app, "--type", flags.types,
+              "Only documents of this type; repeatable")
+      .type_name("TYPE");
+  app.add_option("--max-distance", flags.max_distance,
+                 "Only documents that are at most so far away")
+      ->type_name("D");
+  app.add_flag("--exact", flags.exact, "Compare with every document");
+  app.add_option("--scan-budget", flags.scan_budget,
+                 "Rows to look at: more find more and take longer [by size]")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--text", flags.text, "Show the texts, too");
+  app.add_flag("--attributes", flags.attributes, "Show the attributes, too");
+  app.add_flag("--vectors", flags.vectors,
+               "Return the vectors, too; only with --json");
+}
+
+}  // namespace
+
+void AddSearchCommands(CommandLine& line) {
+  const auto flags = std::make_shared<Flags>();
+  CLI::App& search = *line.app.add_subcommand(
+      "search", "Find the documents nearest to a text or a vector");
+  search.add_option("DOMAIN", flags->domain, "The domain")->required();
+  search.add_option("TEXT", flags->words,
+                    "What to search for; - reads standard input");
+  AddSettings(search, *flags);
+  search
+      .add_option("--vector", flags->query_vector,
+                  "Search for a vector instead: [0.1, ...], @FILE or -")
+      ->type_name("JSON");
+  AddExamples(search,
+              {"copse search admin/star_wars 'who flies the Falcon?'",
+               "copse search docs --commit 9f31c07a -k 3 --type md install"});
+  line.OnChosen(search,
+                [flags](Context& context) { return Search(context, *flags); });
+
+  CLI::App& similar = *line.app.add_subcommand(
+      "similar", "Find the documents nearest to a document");
+  similar.add_option("DOMAIN", flags->domain, "The domain")->required();
+  similar.add_option("ID", flags->document_id, "The document")->required();
+  AddSettings(similar, *flags);
+  similar
+      .add_option("--from-commit", flags->from_commit,
+                  "The commit to take the document from [the one searched]")
+      ->type_name("COMMIT");
+  AddExamples(similar, {"copse similar docs --branch main docs/install.md"});
+  line.OnChosen(similar,
+                [flags](Context& context) { return Similar(context, *flags); });
+}
+
+}  // namespace copse
