@@ -102,8 +102,22 @@ void DotFourRows(const int8_t* a, const int8_t* rows, size_t size,
 }  // namespace
 
 int32_t DotInt8Avx512Vnni(const int8_t* a, const int8_t* b, size_t size) {
-  return _mm512_reduce_add_epi32(
-      _mm512_sub_epi32(DotParts(a, b, size), ShiftOf(a, size)));
+  const __m512i zero = _mm512_setzero_si512();
+  __m512i sum = zero;
+  __m512i shift = zero;  // As ShiftOf() returns it, in the same pass.
+  size_t i = 0;
+  for (; i + kByteCount <= size; i += kByteCount) {
+    const __m512i x = _mm512_loadu_si512(a + i);
+    sum = AddProducts(sum, x, _mm512_loadu_si512(b + i));
+    shift = AddProducts(shift, x, zero);
+  }
+  if (i < size) {
+    const __mmask64 mask = FirstBytes(size - i);
+    const __m512i x = _mm512_maskz_loadu_epi8(mask, a + i);
+    sum = AddProducts(sum, x, _mm512_maskz_loadu_epi8(mask, b + i));
+    shift = AddProducts(shift, x, zero);
+  }
+  return _mm512_reduce_add_epi32(_mm512_sub_epi32(sum, shift));
 }
 
 void DotInt8RowsAvx512Vnni(const int8_t* a, const int8_t* rows, size_t size,

@@ -88,23 +88,22 @@ class ForestBuildTest : public ::testing::TestWithParam<Metric> {};
 
 INSTANTIATE_TEST_SUITE_P(Metrics, ForestBuildTest,
                          ::testing::ValuesIn(kAllMetrics),
-                         [](const auto& info) {
-                           return MetricName(info.param);
+                         [](const auto& test) {
+                           return MetricName(test.param);
                          });
 
 TEST_P(ForestBuildTest, SearchWithoutLimitsIsExact) {
   const MemoryVectors vectors = MakeClusters({.metric = GetParam()});
   const MemoryVectors queries =
-      MakeClusters({.metric = GetParam(), .row_count = 20, .seed = 2});
+      MakeClusters({.metric = GetParam(), .row_count = 20, .row_seed = 2});
   ExpectExactForest(SmallPages(GetParam()), vectors, queries);
 }
 
 TEST_P(ForestBuildTest, FindsMostNeighborsInATenthOfTheRows) {
   const MemoryVectors vectors =
       MakeClusters({.metric = GetParam(), .row_count = 8000, .dimension = 32});
-  // Queries from the same clusters: the rows of the other seed are moved in.
-  const MemoryVectors queries =
-      MakeClusters({.metric = GetParam(), .row_count = 100, .dimension = 32});
+  const MemoryVectors queries = MakeClusters(
+      {.metric = GetParam(), .row_count = 100, .dimension = 32, .row_seed = 2});
   MemoryPageStore pages;
   COPSE_ASSERT_OK_AND_ASSIGN(
       const PageId root,
@@ -120,7 +119,7 @@ TEST_P(ForestBuildTest, FindsMostNeighborsInATenthOfTheRows) {
 TEST_P(ForestBuildTest, SeveralTreesFindEachRowOnce) {
   const MemoryVectors vectors = MakeClusters({.metric = GetParam()});
   const MemoryVectors queries =
-      MakeClusters({.metric = GetParam(), .row_count = 10, .seed = 2});
+      MakeClusters({.metric = GetParam(), .row_count = 10, .row_seed = 2});
   ForestOptions options = SmallPages(GetParam());
   options.tree_count = 3;
   ExpectExactForest(options, vectors, queries);
@@ -174,8 +173,8 @@ class ForestBuildDegenerateTest : public ::testing::TestWithParam<Metric> {};
 
 INSTANTIATE_TEST_SUITE_P(Metrics, ForestBuildDegenerateTest,
                          ::testing::ValuesIn(kAllMetrics),
-                         [](const auto& info) {
-                           return MetricName(info.param);
+                         [](const auto& test) {
+                           return MetricName(test.param);
                          });
 
 TEST_P(ForestBuildDegenerateTest, EqualRows) {
@@ -208,7 +207,7 @@ TEST_P(ForestBuildDegenerateTest, OneDenseClusterAndOutliers) {
   MemoryVectors vectors = MakeClusters(
       {.metric = GetParam(), .row_count = 30, .dimension = 8, .seed = 5});
   const MemoryVectors queries = MakeClusters(
-      {.metric = GetParam(), .row_count = 10, .dimension = 8, .seed = 6});
+      {.metric = GetParam(), .row_count = 10, .dimension = 8, .row_seed = 6});
   std::mt19937_64 random(3);
   const std::vector<float> center(vectors.row(0).begin(), vectors.row(0).end());
   for (int i = 0; i < 1500; ++i) {
@@ -249,7 +248,7 @@ TEST(ForestBuildSmallTest, KeepsItsPagesLegalAtTheEndOfTheRangeOfFloats) {
 
 TEST(ForestBuildSmallTest, TheFewestChildrenMakeADeepTree) {
   const MemoryVectors vectors = MakeClusters({.row_count = 3000});
-  const MemoryVectors queries = MakeClusters({.row_count = 5, .seed = 2});
+  const MemoryVectors queries = MakeClusters({.row_count = 5, .row_seed = 2});
   ExpectExactForest({.fan_out = 4, .leaf_row_count = 8}, vectors, queries);
 }
 

@@ -42,6 +42,13 @@ float SquaredDistance(std::span<const float> a, std::span<const float> b) {
   return Ordered(squared_euclidean(a.data(), b.data(), a.size()));
 }
 
+// Components that are not finite count as 0, as in MeanSum.
+void CopyFinite(std::span<const float> source, std::span<float> target) {
+  std::ranges::transform(source, target.begin(), [](float component) {
+    return std::isfinite(component) ? component : 0;
+  });
+}
+
 struct Nearest {
   std::vector<uint32_t> indices;
   std::vector<float> distances;
@@ -95,7 +102,9 @@ Matrix ChooseSeeds(const Matrix& points, size_t seed_count, uint64_t seed,
   SplitMix random(seed);
   Matrix seeds(points.dimension());
   seeds.Reserve(seed_count);
-  seeds.Append(points.row(random.Below(points.row_count())));
+  std::vector<float> chosen_point(points.dimension());
+  CopyFinite(points.row(random.Below(points.row_count())), chosen_point);
+  seeds.Append(chosen_point);
   std::vector<float> distances(points.row_count(),
                                std::numeric_limits<float>::max());
   while (seeds.row_count() < seed_count) {
@@ -110,7 +119,8 @@ Matrix ChooseSeeds(const Matrix& points, size_t seed_count, uint64_t seed,
     if (chosen == points.row_count()) {
       break;  // Every point equals a seed.
     }
-    seeds.Append(points.row(chosen));
+    CopyFinite(points.row(chosen), chosen_point);
+    seeds.Append(chosen_point);
   }
   return seeds;
 }
@@ -132,8 +142,7 @@ void FillEmptyClusters(const Matrix& points, Nearest& nearest,
     counts[cluster] = 1;
     nearest.indices[point] = static_cast<uint32_t>(cluster);
     *farthest = 0;
-    std::ranges::copy(points.row(point),
-                      centroids.mutable_row(cluster).begin());
+    CopyFinite(points.row(point), centroids.mutable_row(cluster));
   }
 }
 

@@ -162,6 +162,11 @@ absl::Status Daemon::MakeEmbedders() {
                   {"dimension", profile.dimension},
                   {"default", name == embedders_->default_profile()}});
   }
+  if (config_.embedding_profiles.empty()) {
+    logger_.Info(
+        "texts are found by shared words, not by meaning, until the setting "
+        "'embedding' names a model");
+  }
   EngineOptions engine_options;
   engine_options.find_embedder = [this](absl::string_view name) {
     return embedders_->Get(name);

@@ -84,7 +84,9 @@ void RaiseFileLimit() {
 
 absl::Status PrepareProcess() {
   ::umask(077);  // What users index is theirs.
+  // A peer that has gone, and a file that may not grow, are errors of a write.
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
   RaiseFileLimit();
 #ifdef NDEBUG
   // Debian builds Abseil with its deadlock detector, which ends the process

@@ -268,9 +268,21 @@ class MetaDatabase::Listener final : public rocksdb::EventListener {
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
                          rocksdb::Status* error) override {
-    // A soft error is retried by RocksDB itself while writes go on.
-    if (error->severity() >= rocksdb::Status::Severity::kHardError) {
+    // Other soft errors are retried by RocksDB itself while writes go on.
+    if (error->IsNoSpace() ||
+        error->severity() >= rocksdb::Status::Severity::kHardError) {
       Report(FromRocksStatus(*error));
+    }
+  }
+
+  // On a full disk RocksDB would ask every five seconds whether there is space
+  // again, and refuse writes and Resume() meanwhile. Here the next write asks,
+  // and goes on at once.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/,
+                            rocksdb::Status error,
+                            bool* auto_recovery) override {
+    if (error.IsNoSpace()) {
+      *auto_recovery = false;
     }
   }
 

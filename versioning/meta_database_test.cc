@@ -316,8 +316,9 @@ TEST_F(MetaDatabaseTest, RefusesToStartWithoutAFile) {
   ASSERT_THAT(RemoveTree(paths.back()), IsOk());
   const absl::Status status =
       MetaDatabase::Open({.folder = folder_.path() + "/meta"}).status();
-  EXPECT_THAT(status,
-              StatusIs(absl::StatusCode::kDataLoss, HasSubstr(paths.back())));
+  // RocksDB also looks for the name that LevelDB gave such files.
+  const std::string stem = paths.back().substr(0, paths.back().size() - 3);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss, HasSubstr(stem)));
   EXPECT_EQ(ReasonOf(status)->reason, "DATA_DAMAGED");
 }
 

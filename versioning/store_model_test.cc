@@ -264,7 +264,7 @@ void StoreModelTest::CheckDiff(const std::string& base,
 
 TEST_P(StoreModelTest, BehavesAsTheModel) {
   SCOPED_TRACE(absl::StrCat("seed ", GetParam().seed));
-  for (int step = 0; step < 150 && !HasFatalFailure(); ++step) {
+  for (int step = 0; step < 100 && !HasFatalFailure(); ++step) {
     const uint32_t draw = random_() % 20;
     if (draw == 0) {
       test_.Reopen();
@@ -307,7 +307,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Parameters{4, Metric::kHamming, 10},
                       Parameters{5, Metric::kDotProduct, 8},
                       Parameters{6, Metric::kManhattan, 12}),
-    [](const auto& info) { return absl::StrCat("Seed", info.param.seed); });
+    [](const auto& test) { return absl::StrCat("Seed", test.param.seed); });
 
 }  // namespace
 }  // namespace copse

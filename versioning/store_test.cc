@@ -315,11 +315,12 @@ TEST_F(StoreTest, KeepsWhatThePushSaid) {
   options.commit_time = absl::FromUnixSeconds(1'700'000'000);
   options.author = "ada";
   options.message = "first\n\nlines";
-  COPSE_ASSERT_OK_AND_ASSIGN(const auto builder, test_->BeginCommit(options));
+  COPSE_ASSERT_OK_AND_ASSIGN(auto builder, test_->BeginCommit(options));
   ASSERT_THAT(TestStore::Apply(*builder, {{"a", 1}}), IsOk());
   ASSERT_THAT(builder->Commit({.skipped_documents = {{"bad", "too long"}},
                                .token_count = 12}),
               IsOk());
+  builder.reset();
   test_.Reopen();
   COPSE_ASSERT_OK_AND_ASSIGN(const CommitInfo info,
                              test_->GetCommit("d", "c1"));
@@ -478,7 +479,7 @@ TEST_F(StoreTest, ListsCommitsNewestFirst) {
 TEST_F(StoreTest, DeletesACommitAndLeavesItsChildren) {
   ASSERT_THAT(test_.Push(Options("c1"), {{"a", 1}}), IsOk());
   ASSERT_THAT(test_.Push(Options("c2", "c1", "main"), {{"b", 2}}), IsOk());
-  COPSE_ASSERT_OK_AND_ASSIGN(const auto reader, test_->OpenCommit("d", "c1"));
+  COPSE_ASSERT_OK_AND_ASSIGN(auto reader, test_->OpenCommit("d", "c1"));
   EXPECT_THAT(
       test_->DeleteCommit("d", "c2"),
       AllOf(FailsWith(absl::StatusCode::kFailedPrecondition, "COMMIT_IN_USE"),
@@ -490,6 +491,7 @@ TEST_F(StoreTest, DeletesACommitAndLeavesItsChildren) {
   EXPECT_THAT(test_->DeleteCommit("d", "c1"),
               FailsWith(absl::StatusCode::kNotFound, "COMMIT_NOT_FOUND"));
   EXPECT_THAT(reader->GetDocument("a", {}), IsOk());
+  reader.reset();
   test_.Reopen();
   EXPECT_THAT(test_.ReadAll("d", "c2"),
               IsOkAndHolds(ElementsAre(Pair("a", 1), Pair("b", 2))));
@@ -666,11 +668,11 @@ TEST_F(StoreTest, GivesBackWhatWasStored) {
                                             {"read", true}},
                              .text = "some text",
                              .vector = std::vector<float>{3, 0, 0, 4}};
-  COPSE_ASSERT_OK_AND_ASSIGN(const auto builder,
-                             test_->BeginCommit(Options("c1")));
+  COPSE_ASSERT_OK_AND_ASSIGN(auto builder, test_->BeginCommit(Options("c1")));
   const EmbeddedDocument embedded = {&document, *document.vector};
   ASSERT_THAT(builder->Upsert({&embedded, 1}), IsOk());
   ASSERT_THAT(builder->Commit({}), IsOk());
+  builder.reset();
   test_.Reopen();
   COPSE_ASSERT_OK_AND_ASSIGN(const auto reader, test_->OpenCommit("d", "c1"));
   COPSE_ASSERT_OK_AND_ASSIGN(

@@ -161,6 +161,7 @@ absl::Status DomainVerifier::ReadManifests() {
         }
         return absl::OkStatus();
       });
+  COPSE_RETURN_IF_ERROR(status);
   std::sort(
       commits_.begin(), commits_.end(),
       [](const CommitSummaryRecord& left, const CommitSummaryRecord& right) {

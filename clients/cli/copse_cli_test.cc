@@ -231,7 +231,7 @@ TEST_F(CopseCliTest, ShowsCommitsAndTheirDifferences) {
   EXPECT_EQ(diff.error, "1 inserted, 1 replaced, 1 deleted\n");
   const json changes =
       json::parse(Run({"diff", "d", "c1", "c2", "--json"}).output);
-  EXPECT_EQ(changes["changes"][1]["document_id"], "b");
+  EXPECT_EQ(changes["changes"][1]["id"], "b");
   EXPECT_EQ(changes["changes"][1]["kind"], "deleted");
   EXPECT_EQ(Run({"assign", "d", "c2", "c3"}).exit_code, 0);
   EXPECT_EQ(Run({"diff", "d", "c2", "c3"}).output, "");
@@ -249,7 +249,7 @@ TEST_F(CopseCliTest, ReadsDocumentsAtACommitOrBranch) {
       Run({"search", "d", "--commit", "c1", "--json", "--type", "T", "two"})
           .output);
   EXPECT_EQ(found["answered_by"]["commit"], "c1");
-  EXPECT_EQ(found["neighbors"][0]["document"]["document_id"], "b");
+  EXPECT_EQ(found["neighbors"][0]["id"], "b");
   EXPECT_THAT(Run({"search", "d", "--vector", "[0.25]"}).output,
               HasSubstr("0.2500"));
   EXPECT_EQ(Run({"search", "d", "--commit", "x", "--ancestor", "y",
@@ -281,7 +281,7 @@ TEST_F(CopseCliTest, ExportsOneObjectALine) {
                                    "\"content_hash\":\"",
                                    hash,
                                    "\",\"attributes\":{\"n\":3.0},"
-                                   "\"string\":\"two\"}"));
+                                   "\"text\":\"two\"}"));
   const Result vectors = Run({"export", "d", "--commit", "c1", "--vectors"});
   EXPECT_TRUE(json::parse(vectors.output.substr(0, vectors.output.find('\n')))
                   .contains("vector"));

@@ -44,27 +44,6 @@ struct Flags {
   std::string target;
 };
 
-// Writes a document with the names that `push` reads and `export` promises.
-void WriteDocument(const v1::StoredDocument& document, bool has_vector,
-                   JsonWriter& json) {
-  json.BeginObject();
-  json.Key("id").String(document.document_id());
-  json.Key("type").String(document.type());
-  json.Key("chunk").Integer(document.chunk());
-  json.Key("content_hash")
-      .String(absl::BytesToHexString(document.content_hash()));
-  json.Key("attributes");
-  WriteAttributes(document.attributes(), json);
-  if (document.has_text()) {
-    json.Key("string").String(document.text());
-  }
-  if (has_vector) {
-    json.Key("vector");
-    WriteMessage(document.vector(), json);
-  }
-  json.EndObject();
-}
-
 absl::StatusOr<ExitCode> Export(Context& context, const Flags& flags) {
   v1::ExportDocumentsRequest request;
   request.set_domain(flags.domain);
@@ -78,7 +57,7 @@ absl::StatusOr<ExitCode> Export(Context& context, const Flags& flags) {
       [&](const v1::ExportDocumentsResponse& response) -> absl::Status {
         NoteAnsweringCommit(context, response.answered_by());
         for (const v1::StoredDocument& document : response.documents()) {
-          WriteDocument(document, flags.vectors, json);
+          WriteDocument(document, json);
           COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.Take()));
         }
         return absl::OkStatus();
@@ -204,7 +183,7 @@ void AddExport(CommandLine& line, const std::shared_ptr<Flags>& flags) {
   app.add_option("DOMAIN", flags->domain, "The domain")->required();
   AddSelectorOptions(app, flags->at);
   app.add_flag("--vectors", flags->vectors, "With `vector`");
-  app.add_flag("--text", flags->text, "With `string`, the text");
+  app.add_flag("--text", flags->text, "With `text`");
   AddExamples(app, {"copse export docs --commit 9f31c07a | jq -r .id",
                     "copse export docs --vectors > docs.ndjson"});
   line.OnChosen(app,

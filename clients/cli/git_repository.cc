@@ -351,44 +351,53 @@ std::string GitRepository::BranchNames() const {
   return names.empty() ? "none" : absl::StrJoin(names, ", ");
 }
 
+absl::StatusOr<GitBranch> GitRepository::FindHead(
+    const std::string& detached_name) const {
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const std::optional<GitId> head,
+                                FindReference("HEAD"));
+  if (!head.has_value()) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "the repository has no commits at HEAD; it has the branches: %s",
+        BranchNames()));
+  }
+  git_reference* reference = nullptr;
+  COPSE_CLIENT_RETURN_IF_ERROR(
+      GitStatus(git_repository_head(&reference, repository_), "HEAD"));
+  const OwnedReference owned(reference);
+  const bool is_branch = git_reference_is_branch(reference) == 1;
+  return GitBranch{is_branch ? ToValidUtf8(git_reference_shorthand(reference))
+                             : detached_name,
+                   *head, ""};
+}
+
 absl::StatusOr<GitBranch> GitRepository::FindBranch(
     const std::optional<std::string>& name) const {
   const std::string wanted = name.value_or("main");
   for (const char* prefix : {"refs/heads/", "refs/remotes/origin/"}) {
     COPSE_CLIENT_ASSIGN_OR_RETURN(const std::optional<GitId> head,
                                   FindReference(absl::StrCat(prefix, wanted)));
-    // Without a name the branch of HEAD is nearer than one of a remote.
-    if (head.has_value() && (name.has_value() || prefix[5] == 'h')) {
+    if (head.has_value()) {
       return GitBranch{wanted, *head, ""};
     }
+    if (!name.has_value()) {
+      break;  // The branch of HEAD is nearer than one of a remote.
+    }
   }
-  COPSE_CLIENT_ASSIGN_OR_RETURN(const std::optional<GitId> head,
-                                FindReference("HEAD"));
+  if (wanted == "HEAD") {
+    return FindHead("HEAD");
+  }
   if (name.has_value()) {
-    return absl::NotFoundError(
-        absl::StrFormat("no branch '%s' in the repository; there is: %s",
-                        wanted, BranchNames()));
+    return absl::NotFoundError(absl::StrFormat(
+        "no branch '%s' in the repository; it has: %s", wanted, BranchNames()));
   }
-  if (!head.has_value()) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("the repository has no commits at HEAD and no branch "
-                        "'main'; --branch takes one of: %s",
-                        BranchNames()));
-  }
-  git_reference* reference = nullptr;
-  COPSE_CLIENT_RETURN_IF_ERROR(
-      GitStatus(git_repository_head(&reference, repository_), "HEAD"));
-  const OwnedReference owned(reference);
-  const std::string note = "the repository has no branch 'main': taking ";
-  if (git_reference_is_branch(reference) == 1) {
-    const std::string shorthand =
-        ToValidUtf8(git_reference_shorthand(reference));
-    return GitBranch{shorthand, *head,
-                     absl::StrCat(note, "'", shorthand, "', where HEAD is")};
-  }
-  return GitBranch{
-      "main", *head,
-      absl::StrCat(note, "the commit where HEAD is, as branch 'main'")};
+  COPSE_CLIENT_ASSIGN_OR_RETURN(GitBranch branch, FindHead(wanted));
+  branch.note =
+      branch.name == wanted
+          ? "the repository has no branch 'main': taking the commit where HEAD "
+            "is, as branch 'main'"
+          : absl::StrCat("the repository has no branch 'main': taking '",
+                         branch.name, "', where HEAD is");
+  return branch;
 }
 
 absl::StatusOr<GitId> GitRepository::FindCommit(

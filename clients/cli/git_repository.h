@@ -98,8 +98,9 @@ class GitRepository {
 
   // Finds branch `name`, also among those of the remote `origin`. Without a
   // name: `main`, or else the branch that HEAD names, or else the commit that
-  // HEAD is at, as `main`; `note` then says so. Fails with kNotFound naming the
-  // branches that exist, and kFailedPrecondition for a repository without
+  // HEAD is at, as `main`; `note` then says so. `HEAD` is the branch that HEAD
+  // names, or the commit that it is at, as `HEAD`. Fails with kNotFound naming
+  // the branches that exist, and kFailedPrecondition for a repository without
   // commits.
   absl::StatusOr<GitBranch> FindBranch(
       const std::optional<std::string>& name) const;
@@ -133,6 +134,7 @@ class GitRepository {
   absl::Status ReadShallowCommits();
   absl::StatusOr<std::optional<GitId>> FindReference(
       const std::string& name) const;
+  absl::StatusOr<GitBranch> FindHead(const std::string& detached_name) const;
   std::string BranchNames() const;
 
   git_repository* repository_ = nullptr;

@@ -96,6 +96,18 @@ TEST_F(GitRepositoryTest, TakesADetachedHeadAsMain) {
   EXPECT_THAT(branch.note, HasSubstr("the commit where HEAD is"));
 }
 
+TEST_F(GitRepositoryTest, TakesHeadByItsName) {
+  const GitId a = git_.Commit({{"f", {"a"}}}, {});
+  git_.SetBranch("trunk", a);
+  git_.SetHead("refs/heads/trunk");
+  COPSE_ASSERT_OK_AND_ASSIGN(const GitBranch trunk, Open()->FindBranch("HEAD"));
+  EXPECT_EQ(trunk.name, "trunk");
+  std::ofstream(git_.path() + "/HEAD") << GitIdToHex(a) << "\n";
+  COPSE_ASSERT_OK_AND_ASSIGN(const GitBranch head, Open()->FindBranch("HEAD"));
+  EXPECT_EQ(head.name, "HEAD");
+  EXPECT_EQ(head.head, a);
+}
+
 TEST_F(GitRepositoryTest, FindsABranchOfTheRemoteByName) {
   const GitId a = git_.Commit({{"f", {"a"}}}, {});
   git_.SetReference("refs/remotes/origin/topic/x", a);
@@ -104,7 +116,7 @@ TEST_F(GitRepositoryTest, FindsABranchOfTheRemoteByName) {
   EXPECT_EQ(branch.head, a);
   EXPECT_THAT(Open()->FindBranch("missing"),
               StatusIs(absl::StatusCode::kNotFound,
-                       "no branch 'missing' in the repository; there is: "
+                       "no branch 'missing' in the repository; it has: "
                        "origin/topic/x"));
 }
 

@@ -20,6 +20,8 @@
 #include "google/protobuf/timestamp.pb.h"
 
 #include "clients/cli/json_writer.h"
+#include "copse/v1/commit_service.pb.h"
+#include "copse/v1/search_service.pb.h"
 #include "copse/v1/types.pb.h"
 
 namespace copse {
@@ -48,6 +50,73 @@ void WriteAttribute(const v1::AttributeValue& value, JsonWriter& json) {
       json.Null();
       break;
   }
+}
+
+void WriteVector(const v1::Vector& vector, JsonWriter& json) {
+  json.BeginArray();
+  for (const float component : vector.components()) {
+    json.Float(component);
+  }
+  json.EndArray();
+}
+
+void WriteDocumentFields(const v1::StoredDocument& document, JsonWriter& json) {
+  json.Key("id").String(document.document_id());
+  json.Key("type").String(document.type());
+  json.Key("chunk").Integer(document.chunk());
+  json.Key("content_hash")
+      .String(absl::BytesToHexString(document.content_hash()));
+  json.Key("attributes");
+  WriteAttributes(document.attributes(), json);
+  if (document.has_text()) {
+    json.Key("text").String(document.text());
+  }
+  if (document.has_vector()) {
+    json.Key("vector");
+    WriteVector(document.vector(), json);
+  }
+}
+
+void WriteNeighbor(const v1::Neighbor& neighbor, JsonWriter& json) {
+  json.BeginObject();
+  json.Key("distance").Double(neighbor.distance());
+  if (neighbor.has_similarity()) {
+    json.Key("similarity").Double(neighbor.similarity());
+  }
+  WriteDocumentFields(neighbor.document(), json);
+  json.EndObject();
+}
+
+void WriteChange(const v1::DocumentChange& change, JsonWriter& json) {
+  json.BeginObject();
+  const EnumValueDescriptor* kind =
+      v1::DocumentChange::Kind_descriptor()->FindValueByNumber(change.kind());
+  json.Key("kind").String(kind == nullptr ? "unknown" : EnumValueName(*kind));
+  json.Key("id").String(change.document_id());
+  json.Key("type").String(change.type());
+  json.EndObject();
+}
+
+// Writes `message` if it is of a type that has a form of its own.
+bool WriteSpecial(const Message& message, JsonWriter& json) {
+  const google::protobuf::Descriptor* type = message.GetDescriptor();
+  if (type == google::protobuf::Timestamp::descriptor()) {
+    json.String(FormatTimestamp(
+        static_cast<const google::protobuf::Timestamp&>(message)));
+  } else if (type == v1::AttributeValue::descriptor()) {
+    WriteAttribute(static_cast<const v1::AttributeValue&>(message), json);
+  } else if (type == v1::Vector::descriptor()) {
+    WriteVector(static_cast<const v1::Vector&>(message), json);
+  } else if (type == v1::StoredDocument::descriptor()) {
+    WriteDocument(static_cast<const v1::StoredDocument&>(message), json);
+  } else if (type == v1::Neighbor::descriptor()) {
+    WriteNeighbor(static_cast<const v1::Neighbor&>(message), json);
+  } else if (type == v1::DocumentChange::descriptor()) {
+    WriteChange(static_cast<const v1::DocumentChange&>(message), json);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 // Reads the values of one field, which is repeated or not.
@@ -128,21 +197,7 @@ class FieldReader {
 
 // NOLINTNEXTLINE(misc-no-recursion): as deep as the messages of copse.v1 are.
 void WriteMessage(const Message& message, JsonWriter& json) {
-  if (const auto* timestamp =
-          dynamic_cast<const google::protobuf::Timestamp*>(&message)) {
-    json.String(FormatTimestamp(*timestamp));
-    return;
-  }
-  if (const auto* value = dynamic_cast<const v1::AttributeValue*>(&message)) {
-    WriteAttribute(*value, json);
-    return;
-  }
-  if (const auto* vector = dynamic_cast<const v1::Vector*>(&message)) {
-    json.BeginArray();
-    for (const float component : vector->components()) {
-      json.Float(component);
-    }
-    json.EndArray();
+  if (WriteSpecial(message, json)) {
     return;
   }
   json.BeginObject();
@@ -200,6 +255,12 @@ void WriteAttributes(
     json.Key(name);
     WriteAttribute(*value, json);
   }
+  json.EndObject();
+}
+
+void WriteDocument(const v1::StoredDocument& document, JsonWriter& json) {
+  json.BeginObject();
+  WriteDocumentFields(document, json);
   json.EndObject();
 }
 

@@ -4,13 +4,17 @@
 // Writes messages of copse.v1 as JSON that people and scripts read easily. It
 // is not the JSON of protocol buffers:
 //
-//   field names        as in the .proto: document_id
+//   field names        as in the .proto
 //   64-bit integers    numbers
 //   bytes              hexadecimal digits
 //   enums              lower case without the prefix: "dot_product"
 //   timestamps         "2026-03-01T12:00:00Z"
 //   AttributeValue     the value itself; a double always has '.' or 'e'
 //   Vector             an array of numbers
+//   documents          with the names of `export`: id, type, chunk,
+//                      content_hash, attributes, text, vector
+//   Neighbor           distance and similarity, and then its document's fields
+//   DocumentChange     kind, id and type
 //   unset messages and optional fields are left out, all else is there
 
 #ifndef COPSE_CLIENTS_CLI_MESSAGE_JSON_H_
@@ -37,6 +41,10 @@ void WriteFields(const google::protobuf::Message& message, JsonWriter& json);
 void WriteAttributes(
     const google::protobuf::Map<std::string, v1::AttributeValue>& attributes,
     JsonWriter& json);
+
+// Writes a document as `export` promises: `text` and `vector` only if they are
+// set.
+void WriteDocument(const v1::StoredDocument& document, JsonWriter& json);
 
 // Returns the message as a text of one line.
 std::string MessageToJson(const google::protobuf::Message& message);

@@ -174,12 +174,12 @@ struct Fields {
   std::optional<element> attributes;
 
   std::optional<absl::string_view>* FindString(absl::string_view name) {
-    return name == "op"        ? &op
-           : name == "id"      ? &id
-           : name == "string"  ? &string
-           : name == "type"    ? &type
-           : name == "message" ? &message
-                               : nullptr;
+    return name == "op"                         ? &op
+           : name == "id"                       ? &id
+           : name == "string" || name == "text" ? &string
+           : name == "type"                     ? &type
+           : name == "message"                  ? &message
+                                                : nullptr;
   }
   std::optional<element>* FindOther(absl::string_view name) {
     return name == "vector"       ? &vector

@@ -11,9 +11,9 @@
 //   {"op":"Abort"}
 //
 // `Insert`, `Replace` and `Delete` mean the same as `Inserted`, `Changed` and
-// `Deleted`. A field that is null counts as absent. A whole number is an int64
-// attribute, one with a fraction or exponent a double. Fields of other names
-// are left aside and reported.
+// `Deleted`, and `text` the same as `string`. A field that is null counts as
+// absent. A whole number is an int64 attribute, one with a fraction or exponent
+// a double. Fields of other names are left aside and reported.
 
 #ifndef COPSE_CLIENTS_CLI_OPERATION_PARSER_H_
 #define COPSE_CLIENTS_CLI_OPERATION_PARSER_H_

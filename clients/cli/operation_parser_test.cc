@@ -67,6 +67,8 @@ TEST(OperationParserTest, KnowsBothNamesOfEachOperation) {
             v1::Operation::kDeleteDocumentId);
   EXPECT_EQ(kind(R"({"op":"Delete","id":"a","string":null})"),
             v1::Operation::kDeleteDocumentId);
+  EXPECT_EQ(kind(R"({"op":"Insert","id":"a","text":"x"})"),
+            v1::Operation::kInsert);
   EXPECT_EQ(kind(R"({"op":"Abort"})"), v1::Operation::kAbort);
   EXPECT_EQ(Parse(R"({"op":"Error","message":"why"})")->error().document_id(),
             "unknown");
@@ -83,6 +85,8 @@ TEST(OperationParserTest, SaysWhatIsWrongWithALine) {
       {R"({"op":"Insert","id":7})", "field 'id' is a number, wanted a string"},
       {R"({"op":"Insert","id":"a"})", "neither 'string' nor 'vector'"},
       {R"({"op":"Insert","id":"a","id":"b"})", "field 'id' is there twice"},
+      {R"({"op":"Insert","id":"a","string":"x","text":"y"})",
+       "field 'text' is there twice"},
       {R"({"op":"Insert","id":"a","vector":"x"})",
        "'vector' is a string, wanted an array of numbers"},
       {R"({"op":"Insert","id":"a","vector":[1,null]})",

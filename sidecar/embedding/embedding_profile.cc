@@ -443,6 +443,18 @@ absl::string_view PrefixOf(const EmbeddingProfileOptions& profile,
   return "";
 }
 
+std::string DescribeProfile(const EmbeddingProfileOptions& profile) {
+  if (profile.dialect == EmbeddingDialect::kBuiltin) {
+    return absl::StrFormat(
+        "builtin lexical embedder, %d dimensions: finds shared words, not "
+        "meaning",
+        profile.dimension);
+  }
+  return absl::StrFormat("%s at %s, %d dimensions", profile.model,
+                         OriginOf(profile.url).value_or("?"),
+                         profile.dimension);
+}
+
 absl::StatusOr<std::string> OriginOf(absl::string_view url) {
   COPSE_ASSIGN_OR_RETURN(const Url parsed, ParseUrl(url));
   return parsed.Origin();

@@ -182,6 +182,12 @@ ProfileHash HashProfile(const EmbeddingProfileOptions& profile);
 absl::string_view PrefixOf(const EmbeddingProfileOptions& profile,
                            EmbeddingRole role);
 
+// Returns what a person should know of `profile`, such as "builtin lexical
+// embedder, 384 dimensions: finds shared words, not meaning" or
+// "all-MiniLM-L6-v2 at https://api.example.com:443, 384 dimensions". REQUIRES:
+// ResolveProfile() returned `profile`.
+std::string DescribeProfile(const EmbeddingProfileOptions& profile);
+
 // Returns `scheme://host:port` of a URL, the port always written, in lower
 // case; what may be said of a URL in a log or an error.
 absl::StatusOr<std::string> OriginOf(absl::string_view url);

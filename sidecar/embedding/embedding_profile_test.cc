@@ -300,6 +300,15 @@ TEST(EmbeddingProfileTest, ParsesDialects) {
                           "'openai'")));
 }
 
+TEST(EmbeddingProfileTest, IsHonestAboutTheBuiltinEmbedder) {
+  EXPECT_EQ(DescribeProfile(ResolveProfile(Builtin()).value()),
+            "builtin lexical embedder, 384 dimensions: finds shared words, not "
+            "meaning");
+  EXPECT_EQ(DescribeProfile(ResolveProfile(MiniLm()).value()),
+            "all-MiniLM-L6-v2 at https://embed.example.com:443, 384 "
+            "dimensions");
+}
+
 TEST(EmbeddingProfileTest, NamesTheOriginOfAUrl) {
   EXPECT_THAT(OriginOf("https://API.example.com/v1?key=secret"),
               IsOkAndHolds("https://api.example.com:443"));

@@ -5,6 +5,7 @@
 // beside gRPC calls, and how it ends.
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cstdint>
@@ -133,14 +134,11 @@ class Push {
     stream_->Write(request);
   }
 
-  // Reads until the push has taken `count` operations.
-  void WaitForOperations(int64_t count) {
+  // Reads the first progress, which comes when the push has begun.
+  void WaitForProgress() {
     v1::PushCommitResponse response;
-    while (stream_->Read(&response)) {
-      if (response.progress().operation_count() >= count) {
-        return;
-      }
-    }
+    EXPECT_TRUE(stream_->Read(&response));
+    EXPECT_TRUE(response.has_progress());
   }
 
   void SendFinish() {
@@ -214,11 +212,14 @@ class DaemonTest : public ::testing::Test {
 TEST_F(DaemonTest, ServesAndEndsInOrder) {
   const auto daemon = Start();
   ASSERT_NE(daemon, nullptr);
-  const auto channel = ChannelTo(*daemon);
+  auto channel = ChannelTo(*daemon);
   EXPECT_EQ(HealthOf(channel, ""), 1);
   EXPECT_EQ(HealthOf(channel, "copse.v1.CommitService"), 1);
   EXPECT_EQ(HealthOf(channel, "copse.v1.SearchService"), 1);
   EXPECT_TRUE(PushOne(channel, "c1").ok());
+  // An idle channel of this library looks at its connection every 5 s only, and
+  // the server would wait for it to take notice.
+  channel = nullptr;
   EXPECT_EQ(daemon->Stop(SIGTERM), "exit code 0");
   EXPECT_THAT(daemon->log(),
               AllOf(HasSubstr(" INFO  starting version="),
@@ -264,7 +265,7 @@ TEST_F(DaemonTest, APushInFlightEndsWithUnavailable) {
   Push push(ChannelTo(*daemon));
   push.SendHeader("trees", "c1");
   push.SendDocument("oak", "the oak stands in the wood");
-  push.WaitForOperations(1);
+  push.WaitForProgress();
   daemon->Signal(SIGTERM);
   const grpc::Status status = push.End();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE)
@@ -373,6 +374,57 @@ TEST_F(DaemonTest, ItsFilesAreForItsUserAlone) {
   }
 }
 
+// Creates domains of 4 KiB until the store cannot write one; returns whether
+// that happened.
+bool CreateDomainsUntilRefused(const std::shared_ptr<grpc::Channel>& channel) {
+  for (int i = 0; i < 100; ++i) {
+    grpc::ClientContext context;
+    v1::CreateDomainRequest request;
+    request.set_domain(absl::StrCat("domain", i));
+    request.mutable_settings()->set_description(std::string(4000, 'd'));
+    v1::Domain response;
+    if (!v1::DomainService::NewStub(channel)
+             ->CreateDomain(&context, request, &response)
+             .ok()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+TEST_F(DaemonTest, ReadingGoesOnWhenTheStoreRefusesWrites) {
+  auto daemon = Start();
+  ASSERT_NE(daemon, nullptr);
+  auto channel = ChannelTo(*daemon);
+  ASSERT_TRUE(PushOne(channel, "c1").ok());
+  // From now on no file of the daemon may grow beyond 16 KiB, as on a disk that
+  // fails: the write-ahead log of the store cannot be written.
+  const rlimit limit = {.rlim_cur = 16384, .rlim_max = 16384};
+  ASSERT_EQ(::prlimit(daemon->pid(), RLIMIT_FSIZE, &limit, nullptr), 0);
+  ASSERT_TRUE(CreateDomainsUntilRefused(channel));
+  // The daemon looks once a second.
+  while (HealthOf(channel, "copse.v1.CommitService") == 1) {
+  }
+  EXPECT_EQ(HealthOf(channel, "copse.v1.CommitService"), 2);
+  EXPECT_EQ(HealthOf(channel, ""), 1);
+  EXPECT_EQ(HealthOf(channel, "copse.v1.SearchService"), 1);
+  const HttpAnswer ready = Get(daemon->metrics_address(), "/health/ready");
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_EQ(ready.body, "{\"ready\":false,\"search\":true,\"writes\":false}");
+  EXPECT_THAT(Get(daemon->metrics_address(), "/metrics").body,
+              HasSubstr("copse_store_writable 0\n"));
+  EXPECT_EQ(GetCommit(channel, "c1"), grpc::StatusCode::OK);
+  EXPECT_FALSE(PushOne(channel, "c2").ok());
+  EXPECT_THAT(daemon->log(), HasSubstr(" ERROR writes are refused until copsed "
+                                       "is restarted; reading goes on error="));
+  channel = nullptr;
+  EXPECT_EQ(daemon->Stop(SIGTERM), "exit code 0");
+  daemon = Start();
+  ASSERT_NE(daemon, nullptr);
+  EXPECT_EQ(GetCommit(ChannelTo(*daemon), "c1"), grpc::StatusCode::OK);
+  EXPECT_TRUE(PushOne(ChannelTo(*daemon), "c2").ok());
+}
+
 // ---- Failed starts ---------------------------------------------------------
 
 TEST_F(DaemonTest, RefusesAFolderThatAnotherDaemonHasOpen) {
@@ -479,7 +531,8 @@ TEST_F(DaemonTest, ExplainsItself) {
   EXPECT_THAT(outcome.output, HasSubstr("\ndata: /var/lib/copse\n"));
 }
 
-// Changes one byte in the middle of the largest segment of vectors.
+// Changes the last byte that is not zero of each segment of vectors: one of the
+// last row.
 void DamageVectors(const std::string& data) {
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(data)) {
@@ -491,7 +544,7 @@ void DamageVectors(const std::string& data) {
                       std::ios::in | std::ios::out | std::ios::binary);
     std::string bytes{std::istreambuf_iterator<char>(file),
                       std::istreambuf_iterator<char>()};
-    const size_t place = bytes.find_first_not_of('\0');
+    const size_t place = bytes.find_last_not_of('\0');
     ASSERT_NE(place, std::string::npos);
     file.clear();
     file.seekp(static_cast<std::streamoff>(place));

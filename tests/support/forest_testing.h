@@ -67,7 +67,8 @@ struct ClusterOptions {
   size_t row_count = 2000;
   size_t dimension = 16;
   size_t cluster_count = 40;
-  uint64_t seed = 1;
+  uint64_t seed = 1;      // Of the centres.
+  uint64_t row_seed = 1;  // Of the rows.
 };
 
 // Returns rows around random centres, as `metric` wants them: of unit length
@@ -86,6 +87,7 @@ inline MemoryVectors MakeClusters(const ClusterOptions& options) {
   const size_t dimension = options.dimension;
   std::vector<float> centers(options.cluster_count * dimension);
   std::ranges::generate(centers, [&] { return 2 * normal(); });
+  random.seed(options.row_seed);
   std::vector<float> components;
   components.reserve(options.row_count * dimension);
   for (size_t row = 0; row < options.row_count; ++row) {

@@ -1,0 +1,433 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// The records of the meta database: golden bytes of each, made by another
+// program from the layouts in the headers, and what is refused.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "xxhash.h"
+
+#include "tests/support/status_matchers.h"
+#include "versioning/branch_record.h"
+#include "versioning/commit.h"
+#include "versioning/document.h"
+#include "versioning/domain_record.h"
+#include "versioning/fingerprint.h"
+#include "versioning/forest_record.h"
+#include "versioning/live_set_store.h"
+#include "versioning/manifest.h"
+#include "versioning/record_codec.h"
+#include "versioning/rocks_embedding_cache.h"
+#include "versioning/row_record.h"
+#include "versioning/text_store.h"
+
+namespace copse {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Eq;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr absl::string_view kDomain =
+    "010101070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f1536500000000881300003744b00892dcbd64";
+
+constexpr absl::string_view kDomainName = "0c0107000000342f7960fa26b440";
+
+constexpr absl::string_view kManifest =
+    "02010102000000020000007031020000007032040000006d61696e00f1536500"
+    "00000078e0010001fbffffffffffffffffc99a3b15000000416461203c616461"
+    "406578616d706c652e6f72673e09000000416464206f616b730a110000000000"
+    "0000020000000000000064000000000000006500000000000000030000000000"
+    "0000020000000000000001000000000000000400000000000000881300000000"
+    "0000701700000000000007070707070707070707070707070707070707070707"
+    "0707070707070707070708080808080808080808080808080808080808080808"
+    "08080808080808080808010000000600000062616400696408000000746f6f20"
+    "6c6f6e679925129253aa7fff";
+
+constexpr absl::string_view kSkeleton =
+    "02010201000000020000007031040000006d61696e00f1536500000000000000"
+    "00c2acf79f88790dc2";
+
+constexpr absl::string_view kBranch =
+    "03010800000039663331633037610c0000000000000000f15365000000000000"
+    "000010aa6fff07c5147c";
+
+constexpr absl::string_view kRow =
+    "040105000000646f632f31020000000909090909090909090909090909090909"
+    "0909090909090909090909090909090400000054726565040000000300000061"
+    "676502d4feffffffffffff0900000065766572677265656e0401060000006865"
+    "69676874030000000000404440040000006e616d650107000000517565726375"
+    "730a000000140000000102ddd948d959529b";
+
+constexpr absl::string_view kDocument =
+    "0501020000000909090909090909090909090909090909090909090909090909"
+    "09090909090986b2a4fafab4ddf6";
+
+constexpr absl::string_view kText =
+    "06010003000000030000006f616b4f9176ceb5cf1262";
+
+constexpr absl::string_view kSnapshot =
+    "0701000000000000000000000000020000000000000000000000000000001400"
+    "000000000000140000003a300000010000000000010010000000010005000000"
+    "00000d49129102f6dedd";
+
+constexpr absl::string_view kDifference =
+    "070106000000290000000000000014000000000000002c01000000000000e803"
+    "000000000000140000003a300000010000000000010010000000010005001200"
+    "00003a3000000100000000000000100000000700e20457bba2ac3d15";
+
+constexpr absl::string_view kForest =
+    "080163000000000000001100000000000000b80b000000000000010000000000"
+    "00000c00000000000000000001000000000000f153650000000000000000a7f7"
+    "740b4d9b5217";
+
+constexpr absl::string_view kEmbedding =
+    "09010500000000000000020000000000803f000000bfe512d994421d2da7";
+
+constexpr absl::string_view kEmbeddingTotals =
+    "0a01090000000000000003000000000000000600000000000000600900000000"
+    "0000c31f50201e58773a";
+
+constexpr int64_t kSeconds = 1700000000;
+
+std::string Bytes(absl::string_view hex) { return absl::HexStringToBytes(hex); }
+
+std::array<std::byte, 32> HashOf(uint8_t seed) {
+  std::array<std::byte, 32> hash;
+  hash.fill(static_cast<std::byte>(seed));
+  return hash;
+}
+
+// Makes the checksum right again, as a newer or faulty writer would.
+std::string Sealed(std::string bytes) {
+  bytes.resize(bytes.size() - 8);
+  const uint64_t checksum = XXH3_64bits(bytes.data(), bytes.size());
+  bytes.append(reinterpret_cast<const char*>(&checksum), sizeof(checksum));
+  return bytes;
+}
+
+std::string Patched(absl::string_view hex, size_t offset, char value) {
+  std::string bytes = Bytes(hex);
+  bytes[offset] = value;
+  return Sealed(std::move(bytes));
+}
+
+// A kind of record: how to read it and write it again.
+struct Layout {
+  const char* name;
+  absl::string_view golden;  // In hexadecimal.
+  std::function<absl::StatusOr<std::string>(absl::string_view)> rewrite;
+};
+
+template <typename Record>
+absl::StatusOr<std::string> Rewrite(absl::string_view bytes) {
+  COPSE_ASSIGN_OR_RETURN(const Record record, Record::Parse(bytes));
+  return record.Encode();
+}
+
+std::vector<Layout> Layouts() {
+  return {
+      {"domain", kDomain, Rewrite<DomainRecord>},
+      {"domain name", kDomainName,
+       [](absl::string_view bytes) -> absl::StatusOr<std::string> {
+         COPSE_ASSIGN_OR_RETURN(const uint32_t number, ParseDomainName(bytes));
+         return EncodeDomainName(number);
+       }},
+      {"manifest", kManifest, Rewrite<Manifest>},
+      {"skeleton", kSkeleton, Rewrite<Manifest>},
+      {"branch", kBranch, Rewrite<BranchRecord>},
+      {"row", kRow, Rewrite<RowRecord>},
+      {"document", kDocument, Rewrite<DocumentRecord>},
+      {"text", kText,
+       [](absl::string_view bytes) -> absl::StatusOr<std::string> {
+         COPSE_ASSIGN_OR_RETURN(const std::string text, ParseText(bytes));
+         return EncodeText(text);
+       }},
+      {"snapshot", kSnapshot, Rewrite<LiveSetRecord>},
+      {"difference", kDifference, Rewrite<LiveSetRecord>},
+      {"forest", kForest, Rewrite<ForestRecord>},
+      {"embedding", kEmbedding, Rewrite<EmbeddingRecord>},
+      {"embedding totals", kEmbeddingTotals, Rewrite<EmbeddingTotals>},
+  };
+}
+
+TEST(RecordsTest, AreWrittenBackByteForByte) {
+  for (const Layout& layout : Layouts()) {
+    EXPECT_THAT(layout.rewrite(Bytes(layout.golden)),
+                IsOkAndHolds(Eq(Bytes(layout.golden))))
+        << layout.name;
+  }
+}
+
+TEST(RecordsTest, RefuseEveryTruncation) {
+  for (const Layout& layout : Layouts()) {
+    const std::string bytes = Bytes(layout.golden);
+    for (size_t size = 0; size < bytes.size(); ++size) {
+      EXPECT_THAT(layout.rewrite(bytes.substr(0, size)),
+                  StatusIs(absl::StatusCode::kDataLoss))
+          << layout.name << " cut to " << size;
+      // Whose checksum is right: the fields themselves are cut.
+      if (size >= 10 && size + 8 < bytes.size()) {
+        EXPECT_THAT(layout.rewrite(Sealed(bytes.substr(0, size + 8))),
+                    StatusIs(absl::StatusCode::kDataLoss))
+            << layout.name << " with fields to " << size;
+      }
+    }
+  }
+}
+
+TEST(RecordsTest, RefuseEveryFlippedBit) {
+  for (const Layout& layout : Layouts()) {
+    std::string bytes = Bytes(layout.golden);
+    for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+      bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+      EXPECT_THAT(layout.rewrite(bytes), StatusIs(absl::StatusCode::kDataLoss))
+          << layout.name << " bit " << bit;
+      bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+    }
+  }
+}
+
+TEST(RecordsTest, TellANewerVersionFromDamage) {
+  for (const Layout& layout : Layouts()) {
+    EXPECT_THAT(layout.rewrite(Patched(layout.golden, 1, 2)),
+                StatusIs(absl::StatusCode::kUnimplemented,
+                         HasSubstr("version 2, expected at most 1: upgrade "
+                                   "copse to read it")))
+        << layout.name;
+  }
+}
+
+TEST(RecordsTest, RefuseTheRecordOfAnotherKind) {
+  const std::vector<Layout> layouts = Layouts();
+  for (const Layout& layout : layouts) {
+    for (const Layout& other : layouts) {
+      const bool is_same = Bytes(layout.golden)[0] == Bytes(other.golden)[0];
+      EXPECT_EQ(layout.rewrite(Bytes(other.golden)).ok(), is_same)
+          << layout.name << " " << other.name;
+    }
+  }
+}
+
+TEST(DomainRecordTest, HasItsFields) {
+  COPSE_ASSERT_OK_AND_ASSIGN(const DomainRecord record,
+                             DomainRecord::Parse(Bytes(kDomain)));
+  EXPECT_EQ(record.state, DomainState::kLive);
+  EXPECT_EQ(record.domain_number, 7u);
+  EXPECT_EQ(record.options.domain, "admin/books");
+  EXPECT_EQ(record.options.metric, Metric::kEuclidean);
+  EXPECT_EQ(record.options.dimension, 3u);
+  EXPECT_EQ(record.options.embedding_profile, "minilm");
+  EXPECT_EQ(record.options.profile_hash, HashOf(5));
+  EXPECT_THAT(record.options.probe_vector, ElementsAre(1.0f, 0.0f, -1.0f));
+  EXPECT_EQ(record.options.description, "Our books");
+  EXPECT_EQ(record.create_time,
+            absl::FromUnixSeconds(kSeconds) + absl::Microseconds(5));
+  EXPECT_THAT(ParseDomainName(Bytes(kDomainName)), IsOkAndHolds(Eq(7u)));
+}
+
+TEST(DomainRecordTest, RefusesValuesThatNobodyWrites) {
+  EXPECT_THAT(DomainRecord::Parse(Patched(kDomain, 2, 3)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       Eq("state at offset 3 is 3, expected 1 or 2")));
+  constexpr size_t kMetricOffset = 2 + 1 + 4 + 4 + 11;
+  EXPECT_THAT(DomainRecord::Parse(Patched(kDomain, kMetricOffset, 0)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("metric at offset 23 is 0, expected 1 to "
+                                 "5")));
+  EXPECT_THAT(DomainRecord::Parse(Patched(kDomain, kMetricOffset + 1, 0)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("dimension at offset 27 is 0")));
+  EXPECT_THAT(DomainRecord::Parse(Patched(kDomain, kMetricOffset + 1, 4)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("has 3 components, expected 0 or 4")));
+}
+
+TEST(ManifestTest, HasItsFields) {
+  COPSE_ASSERT_OK_AND_ASSIGN(const Manifest manifest,
+                             Manifest::Parse(Bytes(kManifest)));
+  EXPECT_FALSE(manifest.is_skeleton);
+  const CommitInfo info = manifest.ToInfo("admin/books", "9f31c07a");
+  EXPECT_EQ(info.domain, "admin/books");
+  EXPECT_EQ(info.commit, "9f31c07a");
+  EXPECT_THAT(info.parent_commits, ElementsAre("p1", "p2"));
+  EXPECT_EQ(info.branch, "main");
+  EXPECT_EQ(info.create_time,
+            absl::FromUnixSeconds(kSeconds) + absl::Microseconds(123));
+  EXPECT_EQ(info.commit_time,
+            absl::FromUnixSeconds(-5) + absl::Nanoseconds(999999999));
+  EXPECT_EQ(info.author, "Ada <ada@example.org>");
+  EXPECT_EQ(info.message, "Add oaks\n");
+  EXPECT_EQ(manifest.live_set_number, 17u);
+  EXPECT_EQ(manifest.preferred_forest, 2u);
+  EXPECT_EQ(info.document_count, 100);
+  EXPECT_EQ(info.vector_count, 101);
+  EXPECT_EQ(info.inserted_count, 3);
+  EXPECT_EQ(info.replaced_count, 2);
+  EXPECT_EQ(info.deleted_count, 1);
+  EXPECT_EQ(info.unknown_delete_count, 4);
+  EXPECT_EQ(info.token_count, 5000);
+  EXPECT_EQ(info.written_size_bytes, 6000);
+  ASSERT_THAT(info.skipped_documents, SizeIs(1));
+  EXPECT_EQ(info.skipped_documents[0].document_id,
+            absl::string_view("bad\0id", 6));
+  EXPECT_EQ(info.skipped_documents[0].message, "too long");
+  EXPECT_EQ(manifest.fingerprint_sum, FingerprintSum(HashOf(7)));
+  EXPECT_EQ(info.fingerprint,
+            PublishFingerprint(FingerprintSum(HashOf(7)), 101, HashOf(8)));
+}
+
+TEST(ManifestTest, LeavesASkeleton) {
+  COPSE_ASSERT_OK_AND_ASSIGN(const Manifest manifest,
+                             Manifest::Parse(Bytes(kManifest)));
+  COPSE_ASSERT_OK_AND_ASSIGN(const std::string bytes,
+                             manifest.Skeleton().Encode());
+  COPSE_ASSERT_OK_AND_ASSIGN(const Manifest skeleton, Manifest::Parse(bytes));
+  EXPECT_TRUE(skeleton.is_skeleton);
+  EXPECT_EQ(skeleton.parent_commits, manifest.parent_commits);
+  EXPECT_EQ(skeleton.branch, "main");
+  EXPECT_EQ(skeleton.create_time, manifest.create_time);
+  EXPECT_EQ(skeleton.live_set_number, 0u);
+  EXPECT_THAT(skeleton.skipped_documents, IsEmpty());
+}
+
+TEST(ManifestTest, WritesNothingThatItWouldRefuse) {
+  Manifest manifest;
+  manifest.parent_commits = {"a", "b", "c"};
+  EXPECT_THAT(manifest.Encode(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       Eq("parents are 3, expected at most 2")));
+  manifest = Manifest();
+  manifest.message = std::string(65537, 'm');
+  EXPECT_THAT(manifest.Encode(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       Eq("message has 65537 bytes, expected at most 65536")));
+  manifest = Manifest();
+  manifest.skipped_documents.resize((size_t{1} << 20) + 1);
+  EXPECT_THAT(manifest.Encode(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       Eq("skipped documents are 1048577, expected at most "
+                          "1048576")));
+  manifest = Manifest();
+  manifest.skipped_documents.resize(
+      20000, {.document_id = std::string(4000, 'i'), .message = ""});
+  EXPECT_THAT(manifest.Encode(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("expected at most 67108864")));
+}
+
+TEST(RowRecordTest, HasItsFields) {
+  COPSE_ASSERT_OK_AND_ASSIGN(const RowRecord record,
+                             RowRecord::Parse(Bytes(kRow)));
+  EXPECT_EQ(record.document_id, "doc/1");
+  EXPECT_EQ(record.chunk, 2u);
+  EXPECT_EQ(record.content_hash, HashOf(9));
+  EXPECT_EQ(record.type, "Tree");
+  EXPECT_EQ(record.attributes, (Attributes{{"age", int64_t{-300}},
+                                           {"evergreen", true},
+                                           {"height", 40.5},
+                                           {"name", std::string("Quercus")}}));
+  EXPECT_EQ(record.first_token, 10u);
+  EXPECT_EQ(record.token_count, 20u);
+  EXPECT_TRUE(record.has_text);
+  EXPECT_EQ(DocumentRecord::Parse(Bytes(kDocument)).value(),
+            (DocumentRecord{.chunk = 2, .content_hash = HashOf(9)}));
+}
+
+TEST(RowRecordTest, RefusesAttributesOutOfOrderAndOfUnknownTypes) {
+  const auto record = [](absl::string_view first, absl::string_view second,
+                         uint8_t type) {
+    RecordWriter writer(RecordKind::kRow, 1);
+    writer.Text("id");
+    writer.U32(0);
+    writer.Fixed(HashOf(1));
+    writer.Text("");
+    writer.U32(2);
+    for (const absl::string_view name : {first, second}) {
+      writer.Text(name);
+      writer.U8(type);
+      writer.U8(1);
+    }
+    writer.U32(0);
+    writer.U32(0);
+    writer.U8(0);
+    return std::move(writer).Finish();
+  };
+  EXPECT_THAT(RowRecord::Parse(record("a", "b", 4)), IsOk());
+  for (const char* second : {"a", "A"}) {
+    EXPECT_THAT(RowRecord::Parse(record("a", second, 4)),
+                StatusIs(absl::StatusCode::kDataLoss,
+                         HasSubstr("is not greater than the one before it")));
+  }
+  EXPECT_THAT(RowRecord::Parse(record("a", "b", 5)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("is 5, expected 1 to 4")));
+}
+
+TEST(BranchRecordTest, HasItsFields) {
+  COPSE_ASSERT_OK_AND_ASSIGN(const BranchRecord record,
+                             BranchRecord::Parse(Bytes(kBranch)));
+  EXPECT_EQ(record.head_commit, "9f31c07a");
+  EXPECT_EQ(record.version, 12u);
+  EXPECT_EQ(record.update_time, absl::FromUnixSeconds(kSeconds));
+}
+
+TEST(LiveSetRecordTest, HasItsFields) {
+  COPSE_ASSERT_OK_AND_ASSIGN(const LiveSetRecord record,
+                             LiveSetRecord::Parse(Bytes(kDifference)));
+  EXPECT_EQ(record.depth, 6u);
+  EXPECT_EQ(record.base, 41u);
+  EXPECT_EQ(record.row_count, 20);
+  EXPECT_EQ(record.chain_size_bytes, 300);
+  EXPECT_EQ(record.snapshot_size_bytes, 1000);
+  EXPECT_THAT(record.added.ToVector(), ElementsAre(1, 5));
+  EXPECT_THAT(record.removed.ToVector(), ElementsAre(7));
+  // A snapshot has no base, and a difference has one.
+  EXPECT_THAT(LiveSetRecord::Parse(Patched(kSnapshot, 6, 1)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("base at offset 14 is 1 at depth 0")));
+  EXPECT_THAT(LiveSetRecord::Parse(Patched(kDifference, 6, 0)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("base at offset 14 is 0 at depth 6")));
+}
+
+TEST(ForestRecordTest, HasItsFields) {
+  COPSE_ASSERT_OK_AND_ASSIGN(const ForestRecord record,
+                             ForestRecord::Parse(Bytes(kForest)));
+  EXPECT_EQ(record,
+            (ForestRecord{.root_page = 99,
+                          .covered_live_set = 17,
+                          .row_count = 3000,
+                          .base_forest = 1,
+                          .written_page_count = 12,
+                          .written_size_bytes = 65536,
+                          .create_time = absl::FromUnixSeconds(kSeconds)}));
+  EXPECT_THAT(ForestRecord::Parse(Patched(kForest, 2, 0)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("root page at offset 10 is 0")));
+}
+
+TEST(TextRecordTest, HasItsFields) {
+  EXPECT_THAT(ParseText(Bytes(kText)), IsOkAndHolds(Eq("oak")));
+}
+
+}  // namespace
+}  // namespace copse
