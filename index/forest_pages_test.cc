@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
+#include <ostream>
 #include <span>
 #include <string>
 #include <vector>
@@ -111,28 +113,45 @@ struct Kind {
   std::string hex;  // As doc/format.md shows it.
 };
 
+// For GoogleTest, which would print the bytes of the struct.
+void PrintTo(const Kind& kind, std::ostream* stream) { *stream << kind.name; }
+
 std::vector<Kind> Kinds() {
   return {
       {"Forest", GoldenForest,
        [](std::span<const std::byte> bytes) {
          return ParseForestPage(bytes).status();
        },
-       "FOREST_HEX"},
+       "4350534501000100480000000000000001000501020000001000000008000000"
+       "0700000000000000120000000000000031000000000000000000000000000000"
+       "320000000000000003000000000000000100000000000000a545b4b684fd74cb"},
       {"Inner", GoldenInner,
        [](std::span<const std::byte> bytes) {
          return InnerPage::Parse(bytes).status();
        },
-       "INNER_HEX"},
+       "4350534501000200780000000000000001000100030000000200000000000000"
+       "0000000000000000000000000000000000000000000000000000000000000000"
+       "1100000000000000120000000000000021000000000000002200000000000000"
+       "2300000000000000020000000100000005000000060000000700000000000000"
+       "0000803f0000003fb2b82a303b2e1f12"},
       {"Leaf", GoldenLeaf,
        [](std::span<const std::byte> bytes) {
          return LeafPage::Parse(bytes).status();
        },
-       "LEAF_HEX"},
+       "4350534501000300b00000000000000001000000020000000200000000000000"
+       "0000000000000000000000000000000000000000000000000000000000000000"
+       "04000000090000000402813c0402013c000080320000803f0000000000000000"
+       "0000000000000000000000000000000000000000000000000000000000000000"
+       "8100000000000000000000000000000000000000000000000000000000000000"
+       "007f000000000000000000000000000000000000000000000000000000000000"
+       "9bead584b5292e2d"},
       {"Centroids", GoldenCentroids,
        [](std::span<const std::byte> bytes) {
          return CentroidPage::Parse(bytes).status();
        },
-       "CENTROIDS_HEX"},
+       "4350534501000400400000000000000001000000020000000200000000000000"
+       "0000000000000000000000000000000000000000000000000000000000000000"
+       "0000803f000000c00000003f00000000bff55f60cbde88d4"},
   };
 }
 

@@ -323,9 +323,11 @@ class Searcher {
       places.emplace_back(ordinals[i], i);
     }
     std::ranges::sort(places);
-    const auto repeated =
-        std::ranges::unique(places, {}, &std::pair<Ordinal, size_t>::first);
-    places.erase(repeated.begin(), repeated.end());
+    const auto is_same_row = [](const auto& left, const auto& right) {
+      return left.first == right.first;
+    };
+    places.erase(std::unique(places.begin(), places.end(), is_same_row),
+                 places.end());
     std::ranges::sort(places, {}, &std::pair<Ordinal, size_t>::second);
     ordinals.clear();
     for (const auto& place : places) {

@@ -32,7 +32,8 @@ const std::filesystem::path& SourceFolder() {
 }
 
 bool IsTest(absl::string_view path) {
-  return absl::EndsWith(path, "_test.cc") ||
+  return absl::StrContains(path, "/testing/") ||
+         absl::EndsWith(path, "_test.cc") ||
          absl::EndsWith(path, "_benchmark.cc") ||
          absl::EndsWith(path, "_fuzz.cc");
 }

@@ -17,8 +17,8 @@
 // everything is, durably, afterwards. Without Commit() what was written is
 // garbage that nothing refers to.
 //
-// Memory: about 40 bytes for each distinct document ID of the push, plus one
-// bounded batch of rows.
+// Memory: about 60 bytes for each distinct document ID of the push, plus one
+// batch of 1 MiB.
 
 #ifndef COPSE_VERSIONING_COMMIT_BUILDER_H_
 #define COPSE_VERSIONING_COMMIT_BUILDER_H_
@@ -90,8 +90,11 @@ class CommitBuilder {
 
   // Completes the commit: appends, syncs, folds the forest if it is due, and
   // publishes manifest, live set and branch in one synced write. `on_phase`,
-  // if set, is called at the start of each phase; a status that is not OK
-  // stops the commit. Fails with kAborted, BRANCH_MOVED, if the branch is not
+  // if set, is called at the start of each phase, with kFolding only if a fold
+  // is due; a status that is not OK stops the commit, but not at kDone, when
+  // the commit is complete. The builder is then used up, whatever the outcome.
+  // Of the skipped documents, messages are cut at 4096 bytes, and the list at
+  // 4 MiB. Fails with kAborted, BRANCH_MOVED, if the branch is not
   // where options().expected_branch_commit wants it, and kFailedPrecondition,
   // PARENT_COMMIT_NOT_FOUND, if the parent was deleted meanwhile.
   virtual absl::StatusOr<CommitInfo> Commit(

@@ -41,6 +41,9 @@ constexpr size_t kBatchDocumentCount = 256;
 // How large a batch of rows and texts grows before it is written.
 constexpr size_t kBatchSizeBytesMax = size_t{1} << 20;
 
+// What the list of skipped documents may take of a manifest.
+constexpr size_t kSkippedSizeBytesMax = size_t{4} << 20;
+
 // Returns `status` with the document named in message and reason.
 absl::Status AnnotateDocument(const absl::Status& status,
                               absl::string_view document_id) {
@@ -53,6 +56,31 @@ absl::Status AnnotateDocument(const absl::Status& status,
   }
   reason->metadata.emplace_back("document_id", shown);
   return WithReason(annotated, reason->reason, reason->metadata);
+}
+
+// Returns what the manifest can hold of `skipped`. A message that is cut still
+// says what is wrong; a list of megabytes is nobody's help, and the commit must
+// not fail for it at its very end.
+std::vector<SkippedDocument> BoundSkippedDocuments(
+    const std::vector<SkippedDocument>& skipped) {
+  std::vector<SkippedDocument> bounded;
+  size_t size_bytes = 0;
+  for (const SkippedDocument& document : skipped) {
+    SkippedDocument entry = {
+        .document_id = CutText(document.document_id, kDocumentIdSizeBytesMax),
+        .message = CutText(document.message, kSkippedMessageSizeBytesMax)};
+    size_bytes +=
+        entry.document_id.size() + entry.message.size() + 2 * sizeof(uint32_t);
+    if (size_bytes > kSkippedSizeBytesMax) {
+      SkippedDocument& last = bounded.back();
+      last.message = CutText(last.message, kSkippedMessageSizeBytesMax - 64);
+      absl::StrAppend(&last.message, " (", skipped.size() - bounded.size(),
+                      " more are not listed)");
+      break;
+    }
+    bounded.push_back(std::move(entry));
+  }
+  return bounded;
 }
 
 LiveSet ToLiveSet(const std::vector<Ordinal>& ordinals) {
@@ -354,8 +382,11 @@ absl::StatusOr<CommitInfo> CommitBuilderImpl::CommitClaimed(
       domain_, options_.commit, std::move(published), changes.live,
       std::move(forest));
   CommitInfo info = reader->info();
-  domain_->context().pool.Put({domain_->number(), options_.commit},
-                              std::move(reader));
+  const PoolKey key = {domain_->number(), options_.commit};
+  domain_->context().pool.Put(key, std::move(reader));
+  if (domain_->is_deleted()) {
+    domain_->context().pool.Erase(key);
+  }
   return info;
 }
 
@@ -395,7 +426,7 @@ absl::StatusOr<CommitBuilderImpl::Changes> CommitBuilderImpl::CollectChanges(
   manifest.vector_count = changes.live->row_count();
   manifest.token_count = summary.token_count;
   manifest.profile_hash = domain_options_->profile_hash;
-  manifest.skipped_documents = summary.skipped_documents;
+  manifest.skipped_documents = BoundSkippedDocuments(summary.skipped_documents);
   COPSE_RETURN_IF_ERROR(SumFingerprint(changes, manifest.fingerprint_sum));
   return changes;
 }

@@ -30,7 +30,7 @@
 namespace copse {
 
 struct DocumentSearchOptions {
-  // Of the domain's dimension.
+  // Of the domain's dimension; components 0 or 1 in Hamming domains.
   std::span<const float> query = {};
 
   // In [1, 10000].
@@ -89,8 +89,11 @@ class CommitReader {
   virtual const CommitInfo& info() const = 0;
   virtual const DomainOptions& domain_options() const = 0;
 
-  // Fails with kInvalidArgument for a query of another dimension or with
-  // components that are not finite, and kDataLoss naming what is damaged.
+  // Results are exact in small commits and with `exact`: then the first by
+  // (distance, bytes of the ID), also where distances are equal. Fails with
+  // kInvalidArgument for a query of another dimension or with components that
+  // are not finite, or a neighbor_count out of range, and kDataLoss naming what
+  // is damaged.
   virtual absl::StatusOr<DocumentSearchResult> Search(
       const DocumentSearchOptions& options) const = 0;
 

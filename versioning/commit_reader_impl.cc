@@ -33,14 +33,21 @@ namespace {
 // How many documents an export reads at once; what bounds its memory.
 constexpr size_t kBatchDocumentCount = 128;
 
-size_t InfoSizeBytes(const Manifest& manifest) {
-  size_t size = sizeof(CommitReaderImpl) + manifest.author.size() +
-                manifest.message.size();
-  for (const SkippedDocument& skipped : manifest.skipped_documents) {
+size_t InfoSizeBytes(const CommitInfo& info) {
+  size_t size =
+      sizeof(CommitReaderImpl) + info.author.size() + info.message.size();
+  for (const SkippedDocument& skipped : info.skipped_documents) {
     size += sizeof(SkippedDocument) + skipped.document_id.size() +
             skipped.message.size();
   }
-  return 2 * size;  // Manifest and info hold the same.
+  return size;
+}
+
+Manifest WithoutTexts(Manifest manifest) {
+  manifest.author = {};
+  manifest.message = {};
+  manifest.skipped_documents = {};
+  return manifest;
 }
 
 size_t TailSizeBytes(const std::vector<Ordinal>& tail,
@@ -62,16 +69,16 @@ CommitTail::CommitTail(MemoryCounter& memory, std::vector<Ordinal> tail_rows,
 }
 
 CommitReaderImpl::CommitReaderImpl(std::shared_ptr<Domain> domain,
-                                   std::string commit, Manifest manifest,
+                                   const std::string& commit, Manifest manifest,
                                    std::shared_ptr<const RowSet> live,
                                    std::shared_ptr<const DomainForest> forest)
     : domain_(std::move(domain)),
       options_(domain_->options()),
-      manifest_(std::move(manifest)),
-      info_(manifest_.ToInfo(domain_->name(), commit)),
+      info_(manifest.ToInfo(domain_->name(), commit)),
+      manifest_(WithoutTexts(std::move(manifest))),
       live_(std::move(live)),
       forest_(std::move(forest)),
-      charge_(&domain_->context().index_memory, InfoSizeBytes(manifest_)) {}
+      charge_(&domain_->context().index_memory, InfoSizeBytes(info_)) {}
 
 absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> CommitReaderImpl::Load(
     const std::shared_ptr<Domain>& domain, absl::string_view commit) {

@@ -49,7 +49,7 @@ class CommitReaderImpl final : public CommitReader {
  public:
   // `forest` is null for a commit that has none. REQUIRES: `live` and `forest`
   // are those of `manifest`.
-  CommitReaderImpl(std::shared_ptr<Domain> domain, std::string commit,
+  CommitReaderImpl(std::shared_ptr<Domain> domain, const std::string& commit,
                    Manifest manifest, std::shared_ptr<const RowSet> live,
                    std::shared_ptr<const DomainForest> forest);
 
@@ -58,6 +58,7 @@ class CommitReaderImpl final : public CommitReader {
   static absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> Load(
       const std::shared_ptr<Domain>& domain, absl::string_view commit);
 
+  // Without the texts, which are in info().
   const Manifest& manifest() const { return manifest_; }
   const RowSet& live() const { return *live_; }
   const std::shared_ptr<const DomainForest>& forest() const { return forest_; }
@@ -95,8 +96,8 @@ class CommitReaderImpl final : public CommitReader {
 
   const std::shared_ptr<Domain> domain_;
   const std::shared_ptr<const DomainOptions> options_;
-  const Manifest manifest_;
   const CommitInfo info_;
+  const Manifest manifest_;
   const std::shared_ptr<const RowSet> live_;
   const std::shared_ptr<const DomainForest> forest_;
   const MemoryCharge charge_;

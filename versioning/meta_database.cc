@@ -3,6 +3,9 @@
 
 #include "versioning/meta_database.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -31,8 +34,10 @@
 #include "rocksdb/options.h"
 #include "rocksdb/sst_file_reader.h"
 #include "rocksdb/status.h"
+#include "xxhash.h"
 
 #include "index/util/error_reason.h"
+#include "index/util/little_endian.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
 #include "versioning/files.h"
@@ -44,6 +49,7 @@ namespace copse {
 namespace {
 
 constexpr uint8_t kCounterVersion = 1;
+constexpr size_t kSyncedFileSizeBytes = 2 * sizeof(uint64_t);
 
 rocksdb::Slice ToSlice(absl::string_view text) {
   return {text.data(), text.size()};
@@ -253,6 +259,7 @@ struct MetaDatabase::State {
   std::array<rocksdb::ColumnFamilyHandle*, kMetaTableCount> handles = {};
   std::vector<rocksdb::ColumnFamilyHandle*> all_handles;  // To be destroyed.
   std::shared_ptr<Listener> listener;
+  FileDescriptor synced_file;
   std::atomic<int64_t> unsynced_write_count = 0;
   std::atomic<int64_t> synced_write_count = 0;
 };
@@ -339,7 +346,46 @@ absl::StatusOr<std::unique_ptr<MetaDatabase>> MetaDatabase::Open(
             state->handles.begin());
   std::unique_ptr<MetaDatabase> database(new MetaDatabase(std::move(state)));
   database->state_->listener->Attach(database.get());
+  COPSE_RETURN_IF_ERROR(database->CheckSyncedWrites());
   return database;
+}
+
+absl::Status MetaDatabase::CheckSyncedWrites() {
+  const std::string path = state_->folder + "/SYNCED";
+  COPSE_ASSIGN_OR_RETURN(state_->synced_file, OpenFile(path, O_RDWR | O_CREAT));
+  std::array<std::byte, kSyncedFileSizeBytes> bytes;
+  const ssize_t size =
+      ::pread(state_->synced_file.get(), bytes.data(), bytes.size(), 0);
+  // A torn or missing number proves nothing: it is not synced itself.
+  if (size != static_cast<ssize_t>(bytes.size()) ||
+      LoadLittleEndian<uint64_t>(bytes, sizeof(uint64_t)) !=
+          XXH3_64bits(bytes.data(), sizeof(uint64_t))) {
+    return absl::OkStatus();
+  }
+  const auto expected = LoadLittleEndian<uint64_t>(bytes, 0);
+  const uint64_t found = state_->db->GetLatestSequenceNumber();
+  if (found < expected) {
+    return DataDamagedError(
+        absl::StrFormat("database '%s'", state_->folder),
+        absl::StrFormat("its last write is number %d, expected at least %d: "
+                        "its log is damaged. Restore the data folder from a "
+                        "backup, or remove '%s' to go on without what is lost",
+                        found, expected, path));
+  }
+  return absl::OkStatus();
+}
+
+void MetaDatabase::RecordSyncedWrite(uint64_t sequence) {
+  std::array<std::byte, kSyncedFileSizeBytes> bytes;
+  StoreLittleEndian<uint64_t>(bytes, 0, sequence);
+  StoreLittleEndian<uint64_t>(bytes, sizeof(uint64_t),
+                              XXH3_64bits(bytes.data(), sizeof(uint64_t)));
+  MutexLock lock(mutex_);
+  if (sequence > synced_sequence_) {
+    synced_sequence_ = sequence;
+    // An old number only notices less, so a failure is no error of the write.
+    (void)!::pwrite(state_->synced_file.get(), bytes.data(), bytes.size(), 0);
+  }
 }
 
 MetaDatabase::~MetaDatabase() {
@@ -406,12 +452,19 @@ absl::Status MetaDatabase::Write(MetaBatch& batch, Durability durability) {
   }
   rocksdb::WriteOptions options;
   options.sync = durability == Durability::kSynced;
+  // Each change takes a number, so the last one of this batch is not below the
+  // sum; other threads only move it up.
+  const uint64_t sequence =
+      state_->db->GetLatestSequenceNumber() + batch.batch_.Count();
   const absl::Status status = Fenced([&]() -> absl::Status {
     return FromRocksStatus(state_->db->Write(options, &batch.batch_));
   });
   if (!status.ok()) {
     RecordWriteStatus(status);
     return write_status();
+  }
+  if (options.sync) {
+    RecordSyncedWrite(sequence);
   }
   (options.sync ? state_->synced_write_count : state_->unsynced_write_count)
       .fetch_add(1, std::memory_order_relaxed);

@@ -13,11 +13,25 @@
 //   COPSE_ASSIGN_OR_RETURN(auto reader, store->OpenCommit(domain, commit));
 //
 // Errors carry a reason (index/util/error_reason.h) with the values of the
-// message: DOMAIN_NOT_FOUND, DOMAIN_EXISTS, COMMIT_NOT_FOUND, COMMIT_EXISTS,
-// COMMIT_IN_FLIGHT, PARENT_COMMIT_NOT_FOUND, BRANCH_NOT_FOUND, BRANCH_EXISTS,
-// BRANCH_MOVED, NAME_INVALID, DOCUMENT_ID_INVALID, DIMENSION_MISMATCH,
-// VECTOR_NOT_FINITE, VECTOR_ZERO, DISK_FULL, DATA_DAMAGED, DATA_FOLDER_LOCKED,
-// DATA_FORMAT_NEWER, PAGE_TOKEN_INVALID.
+// message:
+//
+//   kNotFound            DOMAIN_NOT_FOUND, COMMIT_NOT_FOUND, BRANCH_NOT_FOUND
+//   kAlreadyExists       DOMAIN_EXISTS, COMMIT_EXISTS, BRANCH_EXISTS
+//   kAborted             COMMIT_IN_FLIGHT, BRANCH_MOVED
+//   kFailedPrecondition  PARENT_COMMIT_NOT_FOUND, COMMIT_IN_USE,
+//                        DATA_FOLDER_LOCKED, DATA_FOLDER_FOREIGN
+//   kInvalidArgument     NAME_INVALID, DOMAIN_OPTION_INVALID,
+//                        COMMIT_OPTION_INVALID, DOCUMENT_ID_INVALID,
+//                        DOCUMENT_INVALID, DIMENSION_MISMATCH,
+//                        VECTOR_NOT_FINITE, VECTOR_ZERO, VECTOR_NOT_BINARY,
+//                        NEIGHBOR_COUNT_INVALID, PAGE_SIZE_INVALID,
+//                        PAGE_TOKEN_INVALID
+//   kResourceExhausted   DISK_FULL, NUMBERS_EXHAUSTED
+//   kDataLoss            DATA_DAMAGED
+//   kUnimplemented       DATA_FORMAT_NEWER
+//
+// Readers and builders may outlive their store; the folder is closed when the
+// last of them is gone.
 
 #ifndef COPSE_VERSIONING_STORE_H_
 #define COPSE_VERSIONING_STORE_H_
@@ -153,8 +167,9 @@ class Store {
   // Replaces the description.
   virtual absl::StatusOr<DomainInfo> UpdateDomain(
       absl::string_view domain, absl::string_view description) = 0;
-  // Makes the domain unreachable at once and frees its space before it
-  // returns or, after a crash, at the next start. Pushes in flight fail.
+  // Makes the domain unreachable at once and removes what it holds before it
+  // returns or, after a crash, at the next start. Pushes in flight and readers
+  // that are open fail with DOMAIN_NOT_FOUND.
   virtual absl::Status DeleteDomain(absl::string_view domain) = 0;
 
   // ---- Commits ----
@@ -169,10 +184,15 @@ class Store {
   // Newest `create_time` first.
   virtual absl::StatusOr<Page<CommitInfo>> ListCommits(
       absl::string_view domain, const ListOptions& options) = 0;
+  // Forgets the commit but for its skeleton (ID and parents). Its children
+  // stay as they are, and the ID may be pushed again. Fails with
+  // kFailedPrecondition, COMMIT_IN_USE, if a branch is at it.
   virtual absl::Status DeleteCommit(absl::string_view domain,
                                     absl::string_view commit) = 0;
-  // Gives the snapshot of `source_commit` to `target_commit` in O(1). Succeeds
-  // without effect if the target has the same snapshot already.
+  // Gives the snapshot of `source_commit` to `target_commit`, as a child that
+  // changes nothing, in O(1). Succeeds without effect if the target has equal
+  // data already; fails with COMMIT_EXISTS if it has other data, and
+  // COMMIT_IN_FLIGHT if it is being pushed.
   virtual absl::StatusOr<CommitInfo> AssignCommit(
       absl::string_view domain, absl::string_view source_commit,
       absl::string_view target_commit) = 0;
@@ -184,6 +204,7 @@ class Store {
       const std::function<absl::Status(const DocumentChange&)>& visit) = 0;
 
   // ---- Branches ----
+  // A branch is at a commit that is complete.
   virtual absl::StatusOr<BranchInfo> CreateBranch(
       absl::string_view domain, absl::string_view branch,
       absl::string_view head_commit) = 0;
@@ -201,6 +222,8 @@ class Store {
                                     absl::string_view branch) = 0;
 
   // ---- Reading ----
+  // Opens a commit, or returns the reader that the pool has. Fails with
+  // kNotFound and kDataLoss.
   virtual absl::StatusOr<std::shared_ptr<const CommitReader>> OpenCommit(
       absl::string_view domain, absl::string_view commit) = 0;
 
@@ -210,8 +233,9 @@ class Store {
   virtual absl::StatusOr<DomainStatistics> GetDomainStatistics(
       absl::string_view domain) = 0;
   // Walks everything that the commits of `domain` reach and checks every
-  // checksum and count. Damage is a finding, not an error. `stop`, if set, is
-  // asked now and then.
+  // checksum, count and fingerprint. Damage is a finding, not an error; 1,000
+  // findings are listed at most. `stop`, if set, is asked now and then; when it
+  // returns true, this fails with kCancelled.
   virtual absl::StatusOr<VerifyReport> VerifyDomain(
       absl::string_view domain,
       const std::function<bool()>& stop = nullptr) = 0;

@@ -21,14 +21,8 @@ namespace {
 // Names are at most 512 bytes (document.h); what is longer is no name of ours.
 constexpr size_t kShownSizeBytesMax = 512;
 
-// Returns `name`, or the part of it before a character that would make it
-// longer than a name can be.
 std::string Cut(absl::string_view name) {
-  size_t size = std::min(name.size(), kShownSizeBytesMax);
-  while (size > 0 && size < name.size() && (name[size] & 0xc0) == 0x80) {
-    --size;
-  }
-  return std::string(name.substr(0, size));
+  return CutText(name, kShownSizeBytesMax);
 }
 
 // Where a branch is, or is expected.
@@ -38,6 +32,14 @@ std::string ShownHead(absl::string_view commit, absl::string_view absent) {
 }
 
 }  // namespace
+
+std::string CutText(absl::string_view text, size_t size_bytes_max) {
+  size_t size = std::min(text.size(), size_bytes_max);
+  while (size > 0 && size < text.size() && (text[size] & 0xc0) == 0x80) {
+    --size;
+  }
+  return std::string(text.substr(0, size));
+}
 
 std::string ShownName(absl::string_view name) {
   return absl::StrCat(absl::Utf8SafeCHexEscape(Cut(name)),

@@ -8,12 +8,17 @@
 #ifndef COPSE_VERSIONING_STORE_ERRORS_H_
 #define COPSE_VERSIONING_STORE_ERRORS_H_
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace copse {
+
+// Returns `text`, UTF-8, or as many whole characters of it as fit
+// `size_bytes_max`.
+std::string CutText(absl::string_view text, size_t size_bytes_max);
 
 // Returns `name` as messages show it.
 std::string ShownName(absl::string_view name);

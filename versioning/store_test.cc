@@ -336,6 +336,28 @@ TEST_F(StoreTest, KeepsWhatThePushSaid) {
   EXPECT_GT(info.written_size_bytes, 0);
 }
 
+TEST_F(StoreTest, BoundsTheListOfSkippedDocuments) {
+  CommitSummary summary;
+  for (int i = 0; i < 3000; ++i) {
+    summary.skipped_documents.push_back(
+        {absl::StrCat("bad", i), std::string(10'000, 'm')});
+  }
+  {
+    COPSE_ASSERT_OK_AND_ASSIGN(const auto builder,
+                               test_->BeginCommit(Options("c1")));
+    ASSERT_THAT(builder->Commit(summary), IsOk());
+  }
+  test_.Reopen();
+  COPSE_ASSERT_OK_AND_ASSIGN(const CommitInfo info,
+                             test_->GetCommit("d", "c1"));
+  ASSERT_GT(info.skipped_documents.size(), 1000);
+  ASSERT_LT(info.skipped_documents.size(), 1100);
+  EXPECT_EQ(info.skipped_documents[0].message, std::string(4096, 'm'));
+  EXPECT_THAT(info.skipped_documents.back().message,
+              HasSubstr(absl::StrCat(" (", 3000 - info.skipped_documents.size(),
+                                     " more are not listed)")));
+}
+
 TEST_F(StoreTest, RefusesTheSameCommitTwice) {
   ASSERT_THAT(test_.Push(Options("c1"), {{"a", 1}}), IsOk());
   EXPECT_THAT(

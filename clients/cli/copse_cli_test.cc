@@ -337,6 +337,7 @@ TEST_F(CopseCliTest, ErrorsAreOneLineAndOneObject) {
             "copse: commit 'c9' is not indexed (COMMIT_NOT_FOUND)\n");
   const json error = json::parse(result.output)["error"];
   EXPECT_EQ(error["code"], "NOT_FOUND");
+  EXPECT_EQ(error["message"], "commit 'c9' is not indexed");
   EXPECT_EQ(error["reason"], "COMMIT_NOT_FOUND");
   EXPECT_EQ(error["metadata"]["commit"], "c9");
 }
@@ -356,6 +357,9 @@ TEST_F(CopseCliTest, WrongUsageExitsWithTwo) {
   EXPECT_EQ(
       Run({"git", ".", "--domain", "d", "--max-file-size", "1TB"}).exit_code,
       2);
+  const Result invalid = Run({"log", "caf\xe9"});
+  EXPECT_EQ(invalid.exit_code, 2);
+  EXPECT_EQ(invalid.error, "copse: DOMAIN is not valid UTF-8\n");
   EXPECT_THAT(Run({"domain", "create"}).error,
               EndsWith("; see copse domain create --help\n"));
 }

@@ -14,7 +14,8 @@
 #include <variant>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
@@ -124,7 +125,11 @@ absl::StatusOr<GitDocuments::FileDocuments> GitDocuments::Read(
     return SkipReason::kInvalidUtf8;
   }
   if (IsSplit(path)) {
-    return Split(path, content);
+    std::vector<FileDocument> sections = Split(path, content);
+    if (sections.empty()) {
+      return SkipReason::kEmpty;  // Blank lines only.
+    }
+    return sections;
   }
   std::vector<FileDocument> documents(1);
   documents[0].id = std::string(path);
@@ -190,55 +195,56 @@ absl::Status GitDocuments::Convert(const GitChange& change,
   return PutAll(change.path, base, std::move(target), put);
 }
 
+v1::Operation GitDocuments::PutOperationOf(absl::string_view path,
+                                           FileDocument document,
+                                           bool is_known) {
+  v1::Operation operation;
+  v1::Document& result =
+      is_known ? *operation.mutable_replace() : *operation.mutable_insert();
+  result.set_document_id(std::move(document.id));
+  result.set_type(FileType(path));
+  result.set_text(std::move(document.text));
+  if (document.heading.has_value()) {
+    auto& attributes = *result.mutable_attributes();
+    attributes["path"].set_string_value(std::string(path));
+    attributes["heading"].set_string_value(*std::move(document.heading));
+  }
+  return operation;
+}
+
 absl::Status GitDocuments::PutAll(absl::string_view path,
                                   const std::optional<FileDocuments>& base,
                                   FileDocuments target,
                                   const PutOperation& put) const {
-  // The documents before; a heading is part of its text.
-  absl::flat_hash_map<absl::string_view, const FileDocument*> before;
+  // The texts before, by ID; a heading is part of its text. Those that are left
+  // in the end are gone.
+  absl::btree_map<absl::string_view, absl::string_view> before;
   if (base.has_value()) {
-    if (const auto* documents =
-            std::get_if<std::vector<FileDocument>>(&*base)) {
-      for (const FileDocument& document : *documents) {
-        before.emplace(document.id, &document);
+    if (const auto* old = std::get_if<std::vector<FileDocument>>(&*base)) {
+      for (const FileDocument& document : *old) {
+        before.emplace(document.id, document.text);
       }
     }
   }
   if (auto* documents = std::get_if<std::vector<FileDocument>>(&target)) {
-    absl::flat_hash_map<std::string, bool> seen;
+    absl::flat_hash_set<std::string> seen;
     for (FileDocument& document : *documents) {
-      if (!seen.emplace(document.id, true).second) {
+      if (!seen.insert(document.id).second) {
         continue;
       }
       const auto previous = before.find(document.id);
       const bool is_known = previous != before.end();
-      const bool is_equal = is_known && previous->second->text == document.text;
+      const bool is_equal = is_known && previous->second == document.text;
       if (is_known) {
         before.erase(previous);
       }
-      if (is_equal) {
-        continue;
+      if (!is_equal) {
+        COPSE_CLIENT_RETURN_IF_ERROR(
+            put(PutOperationOf(path, std::move(document), is_known)));
       }
-      v1::Operation operation;
-      v1::Document& put_document =
-          is_known ? *operation.mutable_replace() : *operation.mutable_insert();
-      put_document.set_document_id(document.id);
-      put_document.set_type(FileType(path));
-      put_document.set_text(std::move(document.text));
-      if (document.heading.has_value()) {
-        auto& attributes = *put_document.mutable_attributes();
-        attributes["path"].set_string_value(std::string(path));
-        attributes["heading"].set_string_value(*std::move(document.heading));
-      }
-      COPSE_CLIENT_RETURN_IF_ERROR(put(std::move(operation)));
     }
   }
-  std::vector<absl::string_view> gone;
-  for (const auto& [id, document] : before) {
-    gone.push_back(id);
-  }
-  std::sort(gone.begin(), gone.end());
-  for (const absl::string_view id : gone) {
+  for (const auto& [id, text] : before) {
     COPSE_CLIENT_RETURN_IF_ERROR(put(DeleteOperation(id)));
   }
   return absl::OkStatus();

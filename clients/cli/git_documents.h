@@ -93,6 +93,8 @@ class GitDocuments {
                                      const GitFile& file) const;
   std::vector<FileDocument> Split(absl::string_view path,
                                   const std::string& content) const;
+  static v1::Operation PutOperationOf(absl::string_view path,
+                                      FileDocument document, bool is_known);
   absl::Status PutAll(absl::string_view path,
                       const std::optional<FileDocuments>& base,
                       FileDocuments target, const PutOperation& put) const;

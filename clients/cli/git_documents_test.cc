@@ -201,6 +201,15 @@ TEST_F(GitDocumentsTest, SplitsMarkdownAndPushesChangedSectionsOnly) {
       UnorderedElementsAre("-a.md", "-a.md#one", "-a.md#two", "-a.md#gone"));
 }
 
+TEST_F(GitDocumentsTest, AMarkdownFileOfBlankLinesIsEmpty) {
+  GitDocumentOptions options;
+  options.split_markdown = true;
+  const Converted converted =
+      Convert(TestFiles{{"a.md", {"# A\n"}}}, {{"a.md", {"\n\n"}}}, options);
+  EXPECT_THAT(converted.operations, ElementsAre("-a.md#a"));
+  EXPECT_THAT(converted.skipped, ElementsAre(Pair("a.md", "empty")));
+}
+
 TEST_F(GitDocumentsTest, TheTypeIsTheExtension) {
   EXPECT_EQ(FileType("a/b.MD"), "md");
   EXPECT_EQ(FileType("a.tar.gz"), "gz");

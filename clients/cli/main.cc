@@ -50,6 +50,25 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
+// Returns the name of an option of the chosen command whose value is not valid
+// UTF-8, or "". Paths may be any bytes; all else goes over the wire as text.
+std::string FindInvalidValue(const CLI::App& app) {
+  for (const CLI::App* part = &app;; part = part->get_subcommands().front()) {
+    for (const CLI::Option* option : part->get_options()) {
+      const bool is_path =
+          option->get_name() == "REPO" || option->get_name() == "FILE";
+      for (const std::string& value : option->results()) {
+        if (!is_path && !IsValidUtf8(value)) {
+          return option->get_name();
+        }
+      }
+    }
+    if (part->get_subcommands().empty()) {
+      return "";
+    }
+  }
+}
+
 // Says in one line what is wrong with the command line.
 std::string DescribeUsage(const CLI::App& app, const CLI::ParseError& error) {
   std::string command = app.get_name();
@@ -104,7 +123,7 @@ ExitCode ToExitCode(const absl::Status& status) {
                                      : ExitCode::kFailed;
 }
 
-// What a person reads: one line with the reason.
+// What is wrong, in one line.
 std::string DescribeError(const Context& context, const absl::Status& status) {
   if (IsServerUnavailable(status) && ErrorReasonOf(status).empty()) {
     return absl::StrFormat(
@@ -112,12 +131,8 @@ std::string DescribeError(const Context& context, const absl::Status& status) {
         "--server or COPSE_SERVER",
         context.options().server, status.message());
   }
-  std::string text(status.message());
-  if (text.empty()) {
-    text = absl::StatusCodeToString(status.code());
-  }
-  const std::string reason = ErrorReasonOf(status);
-  return reason.empty() ? text : absl::StrCat(text, " (", reason, ")");
+  return status.message().empty() ? absl::StatusCodeToString(status.code())
+                                  : std::string(status.message());
 }
 
 std::string ErrorJson(const absl::Status& status, const std::string& message) {
@@ -161,7 +176,9 @@ ExitCode Run(const CommandLine& line) {
     output.WriteLine(ErrorJson(status, message)).IgnoreError();
   }
   output.Flush().IgnoreError();
-  context.Warn(absl::StrCat("copse: ", message));
+  const std::string reason = ErrorReasonOf(status);
+  context.Warn(absl::StrCat("copse: ", message, reason.empty() ? "" : " (",
+                            reason, reason.empty() ? "" : ")"));
   return ToExitCode(status);
 }
 
@@ -187,6 +204,11 @@ int Main(int argc, char** argv) {
       return static_cast<int>(ExitCode::kDone);
     }
     WriteBestEffort(STDERR_FILENO, DescribeUsage(line.app, error));
+    return static_cast<int>(ExitCode::kWrongUsage);
+  }
+  if (const std::string name = FindInvalidValue(line.app); !name.empty()) {
+    WriteBestEffort(STDERR_FILENO,
+                    absl::StrCat("copse: ", name, " is not valid UTF-8\n"));
     return static_cast<int>(ExitCode::kWrongUsage);
   }
   return static_cast<int>(Run(line));

@@ -204,7 +204,9 @@ class LinePush {
   // Names the line of an error that the server has with an operation.
   absl::Status ToLine(const absl::Status& status) const {
     int64_t number = 0;
-    if (!absl::SimpleAtoi(ErrorMetadataOf(status, "operation"), &number)) {
+    // All failed documents are told one by one, each with its number.
+    if (ErrorReasonOf(status) == "DOCUMENTS_FAILED" ||
+        !absl::SimpleAtoi(ErrorMetadataOf(status, "operation"), &number)) {
       return status;
     }
     for (const int64_t blank_line : blank_lines_) {

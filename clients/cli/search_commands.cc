@@ -19,10 +19,10 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 
 #include "clients/cli/context.h"
@@ -105,10 +105,15 @@ absl::StatusOr<std::string> ReadArgument(const std::string& value) {
   return ReadAll(file, absl::StrFormat("'%s'", Printable(value.substr(1))));
 }
 
+// Returns the beginning of a text as one line.
 std::string Snippet(absl::string_view text) {
-  constexpr size_t kSnippetSizeBytesMax = 2000;
-  std::string snippet(TruncateUtf8(text, kSnippetSizeBytesMax));
-  absl::RemoveExtraAsciiWhitespace(&snippet);
+  constexpr size_t kSnippetSizeBytesMax = 200;
+  std::string snippet;
+  for (const absl::string_view word :
+       absl::StrSplit(TruncateUtf8(text, kSnippetSizeBytesMax),
+                      absl::ByAnyChar(" \t\r\n\v\f"), absl::SkipEmpty())) {
+    absl::StrAppend(&snippet, snippet.empty() ? "" : " ", word);
+  }
   return snippet;
 }
 

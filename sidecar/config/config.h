@@ -119,7 +119,8 @@ absl::StatusOr<Config> LoadConfig(const ConfigSources& sources);
 absl::Status CheckServable(const Config& config);
 
 // Returns `config` as a YAML file that gives the same configuration, with the
-// source of each value in a comment.
+// source of each value in a comment. Only a secret in a URL, where it should
+// not be, is left out.
 std::string PrintConfig(const Config& config);
 
 // Returns a YAML file that explains every setting and sets none but `data`.

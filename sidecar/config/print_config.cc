@@ -136,7 +136,10 @@ class ConfigPrinter {
       }
       const std::string source =
           SourceOf(absl::StrCat(section, ".", row.setting.key));
-      const std::string text = FormatSettingValue(row.setting, *value);
+      std::string text = FormatSettingValue(row.setting, *value);
+      if (row.setting.kind == SettingKind::kUrl) {
+        text = RedactUrl(text);
+      }
       if (text.empty() && source == "default") {
         continue;
       }

@@ -20,6 +20,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 
 #include "sidecar/config/suggestion.h"
@@ -63,6 +64,18 @@ absl::Status Unexpected(const Setting& setting, absl::string_view text) {
                                      : "";
   return absl::InvalidArgumentError(absl::StrCat(
       "is ", Quote(text), ", expected ", DescribeWanted(setting), suggestion));
+}
+
+// Returns whether the parameter `name` of a query is likely to hold a secret.
+bool NamesASecret(absl::string_view name) {
+  const std::string lower = absl::AsciiStrToLower(name);
+  for (const absl::string_view word :
+       {"key", "token", "secret", "password", "signature", "sig", "auth"}) {
+    if (absl::StrContains(lower, word)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 bool IsInRange(const Setting& setting, double value) {
@@ -170,6 +183,7 @@ absl::StatusOr<SettingValue> ParseSettingValue(const Setting& setting,
   switch (setting.kind) {
     case SettingKind::kText:
     case SettingKind::kPath:
+    case SettingKind::kUrl:
     case SettingKind::kAddress:
     case SettingKind::kChoice:
       return ParseTextValue(setting, text);
@@ -207,6 +221,7 @@ std::string FormatSettingValue(const Setting& setting,
   switch (setting.kind) {
     case SettingKind::kText:
     case SettingKind::kPath:
+    case SettingKind::kUrl:
     case SettingKind::kAddress:
     case SettingKind::kChoice:
       return std::get<std::string>(value);
@@ -228,6 +243,8 @@ std::string DescribeWanted(const Setting& setting) {
       return "text";
     case SettingKind::kPath:
       return "a path";
+    case SettingKind::kUrl:
+      return "a URL";
     case SettingKind::kAddress:
       return setting.may_be_empty
                  ? "HOST:PORT, such as 127.0.0.1:0, or \"\" for none"
@@ -254,6 +271,8 @@ std::string PlaceholderOf(const Setting& setting) {
       return "TEXT";
     case SettingKind::kPath:
       return "PATH";
+    case SettingKind::kUrl:
+      return "URL";
     case SettingKind::kAddress:
       return "HOST:PORT";
     case SettingKind::kChoice:
@@ -268,6 +287,32 @@ std::string PlaceholderOf(const Setting& setting) {
       return "SECONDS";
   }
   return "";
+}
+
+std::string RedactUrl(absl::string_view url) {
+  const size_t query = std::min(url.find('?'), url.size());
+  absl::string_view address = url.substr(0, query);
+  std::string result;
+  const size_t scheme = address.find("://");
+  const size_t host = scheme == absl::string_view::npos ? 0 : scheme + 3;
+  const size_t path = std::min(address.find('/', host), address.size());
+  const size_t user = address.substr(0, path).rfind('@');
+  if (user != absl::string_view::npos && user >= host) {
+    absl::StrAppend(&result, address.substr(0, host), "***");
+    address.remove_prefix(user);
+  }
+  absl::StrAppend(&result, address);
+  absl::string_view separator = "?";
+  for (const absl::string_view pair : absl::StrSplit(
+           url.substr(query), absl::ByAnyChar("?&"), absl::SkipEmpty())) {
+    const size_t equals = std::min(pair.find('='), pair.size());
+    const bool is_secret = NamesASecret(pair.substr(0, equals));
+    absl::StrAppend(&result, separator,
+                    is_secret ? absl::StrCat(pair.substr(0, equals), "=***")
+                              : std::string(pair));
+    separator = "&";
+  }
+  return result;
 }
 
 std::string FormatSize(int64_t bytes) {

@@ -27,6 +27,7 @@ namespace copse {
 enum class SettingKind {
   kText,     // string
   kPath,     // string
+  kUrl,      // string; RedactUrl() before it is shown
   kAddress,  // string: HOST:PORT, as NetworkAddress writes it
   kChoice,   // string: one of Setting::choices
   kFlag,     // bool
@@ -79,6 +80,10 @@ std::string DescribeWanted(const Setting& setting);
 
 // Returns the placeholder of the value in usage texts, such as "SIZE".
 std::string PlaceholderOf(const Setting& setting);
+
+// Returns `url` with *** in place of a user name and password, and of values in
+// the query whose names speak of a secret, such as "?key=***".
+std::string RedactUrl(absl::string_view url);
 
 // Returns `bytes` with the greatest binary unit that divides it: "512MiB".
 std::string FormatSize(int64_t bytes);

@@ -293,7 +293,7 @@ void AppendModelRows(ProfileRows& rows) {
   rows.push_back(
       Bind(&Profile::url,
            {.key = "url",
-            .kind = SettingKind::kText,
+            .kind = SettingKind::kUrl,
             .help = "The provider: its origin, its base with the version, or "
                     "the whole address that ends in /embeddings.",
             .may_be_empty = true,
@@ -379,7 +379,7 @@ void AppendKeyRows(ProfileRows& rows) {
   rows.push_back(
       Bind(&Profile::proxy,
            {.key = "proxy",
-            .kind = SettingKind::kText,
+            .kind = SettingKind::kUrl,
             .help = "The URL of a proxy; empty for none. Proxies that the "
                     "environment names are not used.",
             .may_be_empty = true}));

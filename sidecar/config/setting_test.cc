@@ -162,6 +162,20 @@ TEST(SettingTest, BoundsTexts) {
   ExpectInvalid(text, std::string("a\0b", 3), "holds a NUL character");
 }
 
+TEST(SettingTest, LeavesSecretsOfUrlsOut) {
+  const auto expect_unchanged = [](const std::string& url) {
+    EXPECT_EQ(RedactUrl(url), url);
+  };
+  expect_unchanged("");
+  expect_unchanged("https://api.example.com/v1/embeddings");
+  expect_unchanged("https://e.example/v1?api-version=2024-10-21&a");
+  expect_unchanged("http://[::1]:8080/a@b");
+  EXPECT_EQ(RedactUrl("http://ada:pass@proxy:3128/"), "http://***@proxy:3128/");
+  EXPECT_EQ(RedactUrl("ada:pa@ss@proxy:3128"), "***@proxy:3128");
+  EXPECT_EQ(RedactUrl("https://e.example/v1?key=AIza1&b=2&API_KEY=c&sig=%2F"),
+            "https://e.example/v1?key=***&b=2&API_KEY=***&sig=***");
+}
+
 TEST(SettingTest, RepeatsNoMoreThanTheStartOfAWrongValue) {
   ExpectInvalid(
       CountSetting(), std::string(100'000, '9'),

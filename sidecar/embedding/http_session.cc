@@ -35,7 +35,7 @@ constexpr size_t kHeaderSizeMax = size_t{256} << 10;
 
 // Shorter than the minute or more after which servers and NAT drop idle
 // connections: a request on a dead one may be sent twice.
-constexpr long kConnectionAgeMaxSeconds = 50;  // NOLINT(google-runtime-int)
+constexpr long kConnectionAgeMaxSeconds = 50;
 
 // The headers that anyone reads; the others are not kept.
 constexpr absl::string_view kKeptHeaders[] = {
@@ -69,7 +69,7 @@ void Set(CURL* easy, CURLoption option, T value) {
                            curl_easy_strerror(code)));
 }
 
-long ToMilliseconds(absl::Duration duration) {  // NOLINT(google-runtime-int)
+long ToMilliseconds(absl::Duration duration) {
   return std::max<int64_t>(1, absl::ToInt64Milliseconds(duration));
 }
 
@@ -289,7 +289,7 @@ bool HttpSession::Transfer::AddHeader(absl::string_view line) {
 }
 
 bool HttpSession::Transfer::AddBody(absl::string_view bytes) {
-  long status = 0;  // NOLINT(google-runtime-int): libcurl's type.
+  long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   const size_t size_max =
       status >= 300 ? kErrorBodySizeMax : request_.reply_size_max;
@@ -300,8 +300,8 @@ bool HttpSession::Transfer::AddBody(absl::string_view bytes) {
 }
 
 HttpReply HttpSession::Transfer::Finish(CURLcode code) {
-  long status = 0;         // NOLINT(google-runtime-int): libcurl's type.
-  long verify_result = 0;  // NOLINT(google-runtime-int): libcurl's type.
+  long status = 0;
+  long verify_result = 0;
   curl_off_t pretransfer_us = 0;
   curl_off_t total_us = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);

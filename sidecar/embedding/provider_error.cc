@@ -172,10 +172,9 @@ void ReadErrorObject(const simdjson::dom::element& object, ErrorBody& error) {
 ErrorVerdict JudgeStatus(int status) {
   switch (status) {
     case 401:
+    case 402:  // Unpaid.
     case 403:
     case 498:  // Cohere: the token is blocked.
-      return {.action = ErrorAction::kRefused, .setting = "api_key_env"};
-    case 402:
       return {.action = ErrorAction::kRefused, .setting = "api_key_env"};
     case 404:
       return {.action = ErrorAction::kRefused, .setting = "url"};

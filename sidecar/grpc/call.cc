@@ -3,6 +3,7 @@
 
 #include "sidecar/grpc/call.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -88,6 +89,8 @@ class StreamCall : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   StreamCall(const CallStart& start, const grpc::ByteBuffer* request,
              StreamFunction function)
       : record_(start.environment, start.method),
+        write_timeout_(start.environment.write_timeout),
+        server_context_(*start.context),
         request_(*request),
         function_(std::move(function)) {
     context_.deadline = DeadlineOf(*start.context);
@@ -141,15 +144,31 @@ class StreamCall : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
  private:
   // Waits until no response is on its way; a cancelled call ends its write.
   absl::Status WaitForWrite() ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::Time give_up_time = absl::Now() + write_timeout_;
+    if (!WaitForWriteUntil(give_up_time)) {
+      server_context_.TryCancel();
+      WaitForWriteUntil(absl::InfiniteFuture());
+      return ClientStalledError(write_timeout_);
+    }
+    return context_.Check();
+  }
+
+  // Returns whether no response is on its way any more.
+  bool WaitForWriteUntil(absl::Time time) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
     while (writing_) {
-      changed_.Wait(mutex_);
+      if (!changed_.WaitFor(mutex_, TimeLeft(time)) && absl::Now() >= time) {
+        return !writing_;
+      }
     }
-    return cancelled_ ? CallCancelledError() : absl::OkStatus();
+    return true;
   }
 
   CallRecord record_;
-  const grpc::ByteBuffer& request_;  // Belongs to gRPC, until OnDone().
+  const absl::Duration write_timeout_;
+  // Both belong to gRPC, until OnDone().
+  grpc::CallbackServerContext& server_context_;
+  const grpc::ByteBuffer& request_;
   const StreamFunction function_;
   CallContext context_;
   grpc::ByteBuffer buffer_;  // The response that is on its way.
@@ -213,6 +232,19 @@ absl::Status RunGuarded(const std::function<absl::Status()>& function) {
   } catch (...) {
     return absl::InternalError("unexpected exception of an unknown type");
   }
+}
+
+absl::Status ClientStalledError(absl::Duration write_timeout) {
+  return WithReason(absl::DeadlineExceededError(
+                        absl::StrCat("the client took no response for ",
+                                     absl::FormatDuration(write_timeout))),
+                    "CLIENT_STALLED");
+}
+
+std::chrono::nanoseconds TimeLeft(absl::Time time) {
+  // An hour is a wait as good as any longer one: callers wait again.
+  return absl::ToChronoNanoseconds(
+      std::clamp(time - absl::Now(), absl::ZeroDuration(), absl::Hours(1)));
 }
 
 absl::Status OverloadedError() {

@@ -28,7 +28,7 @@
 #ifndef COPSE_SIDECAR_GRPC_CALL_H_
 #define COPSE_SIDECAR_GRPC_CALL_H_
 
-#include <atomic>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <utility>
@@ -72,6 +72,9 @@ struct RpcEnvironment {
   Executor* push_executor = nullptr;
   PushCallSet* pushes = nullptr;
 
+  // A client that takes no response for so long loses its call.
+  absl::Duration write_timeout = absl::InfiniteDuration();
+
   RequestMetrics* metrics = nullptr;  // May be null.
   Logger* logger = nullptr;           // May be null.
 };
@@ -103,6 +106,13 @@ absl::Status RunGuarded(const std::function<absl::Status()>& function);
 
 // The error of a call that finds no thread: kResourceExhausted, OVERLOADED.
 absl::Status OverloadedError();
+
+// The error of a call whose client took no response for too long:
+// kDeadlineExceeded, CLIENT_STALLED.
+absl::Status ClientStalledError(absl::Duration write_timeout);
+
+// Returns the time until `time`, from 0 to an hour, to wait for.
+std::chrono::nanoseconds TimeLeft(absl::Time time);
 
 // Returns when the caller of `context` loses interest.
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context);
@@ -153,7 +163,7 @@ class ResponseWriter {
   virtual ~ResponseWriter() = default;
 
   // Returns when the response before is sent. Fails with kCancelled if the
-  // client has gone.
+  // client has gone, and ClientStalledError() if it does not read.
   virtual absl::Status Write(const google::protobuf::MessageLite& response) = 0;
 };
 

@@ -103,6 +103,7 @@ GrpcServer::GrpcServer(const GrpcServerOptions& options)
   environment_.stream_executor = &stream_executor_;
   environment_.push_executor = &push_executor_;
   environment_.pushes = &pushes_;
+  environment_.write_timeout = options.write_timeout;
   environment_.metrics = options.metrics;
   environment_.logger = options.logger;
   services_.push_back(MakeDomainService(environment_));

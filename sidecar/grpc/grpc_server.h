@@ -62,6 +62,10 @@ struct GrpcServerOptions {
   // Pushes at the same time; others are refused.
   size_t push_count_max = 64;
 
+  // A client that takes no response of a stream or push for so long loses its
+  // call, and with it a thread.
+  absl::Duration write_timeout = absl::Minutes(5);
+
   // The memory that gRPC may take for messages.
   size_t buffer_size_bytes_max = size_t{1} << 30;
 };

@@ -715,6 +715,11 @@ TEST_F(GrpcServerTest, ReportsItsHealth) {
   EXPECT_EQ(RawCall(channel_, method, "").response(), kNotServing);
   server_->SetServing(true);
   EXPECT_EQ(RawCall(channel_, method, "").response(), kServing);
+  server_->SetWritable(false);
+  EXPECT_EQ(RawCall(channel_, method, "").response(), kServing);
+  EXPECT_EQ(RawCall(channel_, method, HealthRequest("copse.v1.CommitService"))
+                .response(),
+            kNotServing);
 }
 
 TEST_F(GrpcServerTest, RefusesBytesThatAreNoRequest) {
@@ -883,6 +888,46 @@ TEST_F(GrpcMetricsTest, CountsCallsByMethodAndCode) {
       prometheus::TextSerializer().Serialize(registry_.Collect());
   EXPECT_THAT(text, HasSubstr("copse.v1.SearchService/Search"));
   EXPECT_THAT(text, HasSubstr("copse.v1.CommitService/PushCommit"));
+}
+
+class StalledClientTest : public GrpcServerTest {
+ protected:
+  void Configure(GrpcServerOptions& options) override {
+    options.stream_count_max = 1;
+    options.write_timeout = absl::Milliseconds(100);
+  }
+};
+
+TEST_F(StalledClientTest, LosesItsStreamToOthersThatRead) {
+  // More than what waits in the buffers of a connection.
+  std::map<std::string, std::string> documents;
+  for (int i = 0; i < 24; ++i) {
+    documents[absl::StrCat(i)] = std::string(1 << 20, 'x');
+  }
+  ASSERT_THAT(PushDocuments("big", "", documents).status, RpcIsOk());
+  v1::ExportDocumentsRequest request;
+  request.set_domain("admin/trees");
+  request.mutable_at()->set_commit("big");
+  request.mutable_document_mask()->set_text(true);
+  grpc::ClientContext stalled_context;
+  const auto stalled = searches_->ExportDocuments(&stalled_context, request);
+  v1::ExportDocumentsResponse response;
+  ASSERT_TRUE(stalled->Read(&response));
+
+  // Waits for the only thread. From another connection, whose window is free.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const auto searches = v1::SearchService::NewStub(
+      grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server_->port()),
+                                grpc::InsecureChannelCredentials(), arguments));
+  request.mutable_at()->set_commit("c1");
+  grpc::ClientContext context;
+  std::vector<v1::ExportDocumentsResponse> responses;
+  EXPECT_THAT(ReadAll(searches->ExportDocuments(&context, request), responses),
+              RpcIsOk());
+  while (stalled->Read(&response)) {
+  }
+  EXPECT_FALSE(stalled->Finish().ok());
 }
 
 class OverloadTest : public GrpcServerTest {

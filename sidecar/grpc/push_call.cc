@@ -86,6 +86,7 @@ PushCall* PushCall::Start(const CallStart& start) {
 
 PushCall::PushCall(const CallStart& start)
     : environment_(start.environment),
+      server_context_(*start.context),
       record_(start.environment, start.method) {
   context_.deadline = DeadlineOf(*start.context);
   context_.interruption = [this] { return Interruption(); };
@@ -201,21 +202,23 @@ void PushCall::End(const absl::Status& status) {
 }
 
 absl::StatusOr<std::optional<v1::PushCommitRequest>> PushCall::Read() {
+  COPSE_RETURN_IF_ERROR(context_.Check());
   {
     MutexLock lock(mutex_);
-    COPSE_RETURN_IF_ERROR(InterruptionLocked());
     reading_ = true;
   }
   StartRead(&read_buffer_);
+  bool received = false;
   {
     MutexLock lock(mutex_);
-    while (reading_ && InterruptionLocked().ok()) {
+    while (reading_ && !cancelled_ && !shutting_down_) {
       changed_.Wait(mutex_);
     }
-    COPSE_RETURN_IF_ERROR(InterruptionLocked());
-    if (!read_ok_) {
-      return std::nullopt;
-    }
+    received = !reading_ && read_ok_;
+  }
+  COPSE_RETURN_IF_ERROR(context_.Check());
+  if (!received) {
+    return std::nullopt;
   }
   v1::PushCommitRequest request;
   const absl::Status parsed = ParseMessage(read_buffer_, request);
@@ -279,19 +282,28 @@ absl::Status PushCall::WriteFailures() {
 }
 
 absl::Status PushCall::WaitForWrite() {
+  const absl::Duration timeout = environment_.write_timeout;
+  if (!WaitForWriteUntil(absl::Now() + timeout)) {
+    server_context_.TryCancel();
+    WaitForWriteUntil(absl::InfiniteFuture());
+    return ClientStalledError(timeout);
+  }
+  MutexLock lock(mutex_);
+  return cancelled_ ? CallCancelledError() : absl::OkStatus();
+}
+
+bool PushCall::WaitForWriteUntil(absl::Time time) {
   MutexLock lock(mutex_);
   while (writing_) {
-    changed_.Wait(mutex_);
+    if (!changed_.WaitFor(mutex_, TimeLeft(time)) && absl::Now() >= time) {
+      return !writing_;
+    }
   }
-  return cancelled_ ? CallCancelledError() : absl::OkStatus();
+  return true;
 }
 
 absl::Status PushCall::Interruption() const {
   MutexLock lock(mutex_);
-  return InterruptionLocked();
-}
-
-absl::Status PushCall::InterruptionLocked() const {
   if (cancelled_) {
     return CallCancelledError();
   }

@@ -81,12 +81,14 @@ class PushCall final
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status WriteFailures();
   absl::Status WaitForWrite() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Returns whether nothing is on its way any more.
+  bool WaitForWriteUntil(absl::Time time) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // OK, or why the push must end.
   absl::Status Interruption() const ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status InterruptionLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const RpcEnvironment& environment_;
+  grpc::CallbackServerContext& server_context_;  // gRPC's, until OnDone().
   CallRecord record_;
   CallContext context_;
   std::unique_ptr<PushSession> session_;

@@ -15,15 +15,13 @@
 namespace copse {
 
 absl::Status CallContext::Check() const {
-  if (interruption != nullptr) {
-    COPSE_RETURN_IF_ERROR(interruption());
-  }
+  // First, because a door may hear of the deadline as of a cancellation.
   if (deadline != absl::InfiniteFuture() && absl::Now() >= deadline) {
     return WithReason(
         absl::DeadlineExceededError("the deadline of the call has passed"),
         "DEADLINE_EXCEEDED");
   }
-  return absl::OkStatus();
+  return interruption == nullptr ? absl::OkStatus() : interruption();
 }
 
 EmbedContext ToEmbedContext(const CallContext& context) {

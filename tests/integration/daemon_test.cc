@@ -418,7 +418,7 @@ TEST_F(DaemonTest, ReadingGoesOnWhenTheStoreRefusesWrites) {
   EXPECT_THAT(daemon->log(), HasSubstr(" ERROR writes are refused until copsed "
                                        "is restarted; reading goes on error="));
   channel = nullptr;
-  EXPECT_EQ(daemon->Stop(SIGTERM), "exit code 0");
+  EXPECT_EQ(daemon->Stop(SIGTERM), "exit code 0") << daemon->log();
   daemon = Start();
   ASSERT_NE(daemon, nullptr);
   EXPECT_EQ(GetCommit(ChannelTo(*daemon), "c1"), grpc::StatusCode::OK);
