@@ -42,18 +42,21 @@ namespace copse {
 struct ForestOptions {
   Metric metric = Metric::kCosine;
 
-  // Trees, in [1, 8]. More trees give more recall at equal budget for more
-  // space.
+  // Trees, in [1, 8]. Each has all rows and is built with a seed of its own; a
+  // search takes the best leaves of all. One is best for most data: smaller
+  // leaves give more recall for the same work and no more space.
   uint32_t tree_count = 1;
 
   // The most children of an inner page, in [4, 1024].
   uint32_t fan_out = 128;
 
   // The rows that a leaf aims to hold, in [8, 1024]; a leaf with more than
-  // twice as many splits, one with less than a quarter is merged away.
+  // twice as many splits, one with less than a quarter is merged away. Smaller
+  // leaves give more recall at equal budget, for more centroids to compare.
   uint32_t leaf_row_count = 64;
 
-  // Equal seeds, options and rows give equal pages, whatever the threads.
+  // Equal seeds, options and rows give equal pages, whatever the threads, on
+  // processors with the same instruction set.
   uint64_t seed = 0;
 
   // Threads that a build may use, in [1, 256]. Not stored.
@@ -65,11 +68,15 @@ struct SearchOptions {
   size_t neighbor_count = 10;
 
   // How many rows to estimate the distance of, those that pass the filters
-  // alone counted. 0 means a default that goes with the number of rows.
+  // alone counted; whole leaves are scanned, so it may be a leaf more. Less
+  // than `neighbor_count` is taken for that, and a forest's row_count() or more
+  // means all rows. 0 means 32 * sqrt(row_count) * (neighbor_count / 10)^0.2,
+  // but at least 2,048: about .97 recall on sentence embeddings.
   size_t row_budget = 0;
 
-  // How many of the best estimates to compute the exact distance of. 0 means a
-  // default that goes with `neighbor_count`.
+  // How many of the best estimates to compute the exact distance of; less than
+  // `neighbor_count` is taken for that. 0 means 2 * neighbor_count + 20, and
+  // for Manhattan, whose estimates are rough, 8 * neighbor_count + 200.
   size_t rerank_count = 0;
 
   // If set, only rows that it contains are returned. Not owned.
@@ -81,9 +88,9 @@ struct SearchOptions {
 
 // What one search did; adds up over searches.
 struct SearchWork {
-  int64_t pages_read = 0;
-  int64_t rows_scanned = 0;
-  int64_t rows_reranked = 0;
+  int64_t pages_read = 0;     // Inner nodes opened and leaves scanned.
+  int64_t rows_scanned = 0;   // Estimated; again for each tree they are met in.
+  int64_t rows_reranked = 0;  // Vectors read.
 };
 
 // Thread safety: immutable but for pages loaded on first use; any number of
@@ -106,13 +113,17 @@ class Forest {
   // Returns the number of rows of the covered set.
   virtual int64_t row_count() const = 0;
 
-  // Returns the bytes of memory that the pages loaded so far take.
+  // Returns the bytes of memory that the pages loaded so far take. Pages are
+  // kept until the forest is destroyed. A page that `pages` also hands to other
+  // forests is counted by each of them.
   virtual size_t memory_size_bytes() const = 0;
 
   // Returns rows near `query`, ascending by (distance, ordinal), with exact
   // distances from `vectors`. `work`, if not null, is added to. Fails with
   // kInvalidArgument for a query that CheckVector() refuses or a
-  // neighbor_count of 0, and with what `vectors` and the pages fail with.
+  // neighbor_count of 0, and with what `vectors` and the pages fail with. With
+  // `allowed` rows fewer than the budget it finds every one of them, wherever
+  // they are, which may mean reading all leaves.
   virtual absl::StatusOr<std::vector<Neighbor>> Search(
       const VectorSource& vectors, std::span<const float> query,
       const SearchOptions& options, SearchWork* work = nullptr) const = 0;
@@ -150,15 +161,25 @@ absl::StatusOr<PageId> BuildForest(const ForestOptions& options,
 // The result of an edit.
 struct ForestEdit {
   PageId root = kNoPage;
-  int64_t pages_written = 0;
+  int64_t pages_written = 0;  // With the root.
   int64_t bytes_written = 0;
   int64_t rows_moved = 0;  // Reassigned between leaves, LIRE step 3.
 };
 
 // Writes the pages in which the forest over (covered - deleted + inserted)
-// differs from `forest`. `inserted` are not covered yet and `deleted` are;
-// neither has duplicates. Fails with kInvalidArgument if that is not so, and
-// with what `vectors`, the pages and `sink` fail with.
+// differs from `forest`, which stays as it is and usable, and shares the others
+// with it. Options and seed are those of `forest`. An edit of nothing writes
+// nothing and returns the root of `forest`; if more rows are inserted than are
+// kept, the forest is built anew. Work and memory go with the pages written and
+// their neighbours.
+//
+// `inserted` are not covered yet and `deleted` are; neither has duplicates, and
+// no row is in both. Fails with kInvalidArgument, naming a row, if that is not
+// so; a row of `inserted` that is covered is looked for in the leaves near it,
+// where it would be, and not in all. Fails with what `vectors`, the pages and
+// `sink` fail with; then pages may have been written that nothing refers to.
+// The vectors of deleted rows need not be readable, but should be: without its
+// vector a row is looked for in all leaves.
 absl::StatusOr<ForestEdit> EditForest(const Forest& forest,
                                       const VectorSource& vectors,
                                       std::span<const Ordinal> inserted,

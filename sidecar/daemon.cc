@@ -266,7 +266,7 @@ void Daemon::CheckWrites() {
   } else {
     logger_.Error(
         "writes are refused until copsed is restarted; reading goes on",
-        {{"error", status.ToString()}});
+        {{"error", status.message()}});
   }
 }
 
@@ -289,10 +289,19 @@ void Daemon::ShutDown() {
   grpc_server_ = nullptr;
   engine_ = nullptr;
   embedders_ = nullptr;
-  if (store_ != nullptr) {
-    store_ = nullptr;
-    logger_.Info("store closed", {{"seconds", SecondsSince(start)}});
+  if (store_ == nullptr) {
+    return;
   }
+  if (!store_->write_status().ok()) {
+    // RocksDB as Debian builds it, with its asserts, aborts when a log is
+    // closed that could not be written. What is durable is so already, so the
+    // store is left to the end of the process.
+    [[maybe_unused]] static const Store* const abandoned = store_.release();
+    logger_.Info("store left as it is, because it refuses writes");
+    return;
+  }
+  store_ = nullptr;
+  logger_.Info("store closed", {{"seconds", SecondsSince(start)}});
 }
 
 }  // namespace copse

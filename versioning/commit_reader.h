@@ -81,7 +81,8 @@ struct ReadMask {
 };
 
 // Thread safety: any number of threads may use one CommitReader. It stays valid
-// and unchanged while it exists, even if the commit is deleted.
+// and unchanged while it exists, even if the commit is deleted. If the domain
+// is deleted, its functions fail with kNotFound, DOMAIN_NOT_FOUND.
 class CommitReader {
  public:
   virtual ~CommitReader() = default;

@@ -76,14 +76,20 @@ absl::StatusOr<std::shared_ptr<Domain>> Domain::Open(
   COPSE_ASSIGN_OR_RETURN(
       const uint64_t published_end,
       database.GetCounter(CounterKind::kPublishedOrdinalEnd, number));
-  COPSE_ASSIGN_OR_RETURN(
-      std::unique_ptr<VectorSegments> vectors,
+  absl::StatusOr<std::unique_ptr<VectorSegments>> vectors =
       VectorSegments::Open({.folder = context->folder->DomainPath(number),
                             .domain_number = number,
                             .dimension = record.options.dimension,
-                            .published_end = published_end}));
+                            .published_end = published_end});
+  if (absl::IsNotFound(vectors.status())) {
+    // Not the domain is unknown, its folder is lost.
+    return DataDamagedError(
+        absl::StrCat("domain '", ShownName(record.options.domain), "'"),
+        vectors.status().message());
+  }
+  COPSE_RETURN_IF_ERROR(vectors.status());
   return std::shared_ptr<Domain>(
-      new Domain(std::move(context), record, std::move(vectors),
+      new Domain(std::move(context), record, *std::move(vectors),
                  static_cast<int64_t>(commit_count), published_end));
 }
 

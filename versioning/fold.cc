@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "index/forest.h"
@@ -63,10 +64,25 @@ class CountingSink final : public PageSink {
   std::atomic<int64_t> size_bytes_ = 0;
 };
 
+// Writes what differs from `base`. Opens it anew: what an edit reads is not
+// what searches need, and goes when the edit is done.
+absl::StatusOr<PageId> EditBase(Domain& domain, const DomainForest& base,
+                                std::span<const Ordinal> inserted,
+                                std::span<const Ordinal> deleted,
+                                PageSink& sink) {
+  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<const Forest> forest,
+                         Forest::Open(base.root(), domain.pages()));
+  COPSE_ASSIGN_OR_RETURN(
+      const ForestEdit edit,
+      EditForest(*forest, domain.vectors(), inserted, deleted, sink));
+  return edit.root;
+}
+
+// Returns the root of a forest over `live`. `base_number` becomes that of
+// `base` if it was edited, and 0 if the forest was built anew.
 absl::StatusOr<PageId> WriteForest(Domain& domain, const DomainForest* base,
                                    const RowSet& live, PageSink& sink,
                                    uint64_t& base_number) {
-  base_number = 0;
   if (base != nullptr) {
     std::vector<Ordinal> inserted;
     std::vector<Ordinal> deleted;
@@ -74,15 +90,17 @@ absl::StatusOr<PageId> WriteForest(Domain& domain, const DomainForest* base,
     const auto change_count =
         static_cast<int64_t>(inserted.size() + deleted.size());
     if (change_count <= base->covered().row_count() / 2) {
-      base_number = base->number();
-      COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<const Forest> forest,
-                             base->Open());
-      COPSE_ASSIGN_OR_RETURN(
-          const ForestEdit edit,
-          EditForest(*forest, domain.vectors(), inserted, deleted, sink));
-      return edit.root;
+      absl::StatusOr<PageId> root =
+          EditBase(domain, *base, inserted, deleted, sink);
+      // A damaged page must not stop all further commits: a forest can be made
+      // again from the vectors. If these are damaged, the build says so.
+      if (!absl::IsDataLoss(root.status())) {
+        base_number = base->number();
+        return root;
+      }
     }
   }
+  base_number = 0;
   ForestOptions options = domain.context().options.forest;
   options.metric = domain.metric();
   options.seed = kForestSeed;

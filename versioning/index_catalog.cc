@@ -30,28 +30,62 @@
 
 namespace copse {
 
+std::shared_ptr<const RowSet> IndexCatalog::FindRows(uint64_t number) {
+  MutexLock lock(mutex_);
+  const auto known = rows_.find(number);
+  return known == rows_.end() ? nullptr : known->second.lock();
+}
+
 absl::StatusOr<std::shared_ptr<const RowSet>> IndexCatalog::LoadRows(
     uint64_t number, const RowSet* relative) {
-  {
-    MutexLock lock(mutex_);
-    const auto known = rows_.find(number);
-    if (known != rows_.end()) {
-      if (auto rows = known->second.lock(); rows != nullptr) {
-        return rows;
-      }
-    }
+  if (auto rows = FindRows(number); rows != nullptr) {
+    return rows;
   }
-  RowSet rows(&memory_);
-  if (number != 0) {
-    COPSE_ASSIGN_OR_RETURN(const LiveSet stored, live_sets_.Load(number));
-    rows = RowSet::FromSorted(stored.ToVector(), &memory_);
-  }
-  if (relative != nullptr) {
-    rows = rows.ShareWith(*relative);
-  }
+  COPSE_ASSIGN_OR_RETURN(RowSet rows, ReadRows(number, relative));
   auto shared = std::make_shared<const RowSet>(std::move(rows));
   AddRows(number, shared);
   return shared;
+}
+
+absl::StatusOr<RowSet> IndexCatalog::ReadRows(uint64_t number,
+                                              const RowSet* relative) {
+  // From `number` down to what is in memory, a snapshot, or the empty set.
+  std::vector<LiveSetRecord> chain;
+  std::shared_ptr<const RowSet> base;
+  for (uint64_t next = number; next != 0 && base == nullptr;) {
+    COPSE_ASSIGN_OR_RETURN(LiveSetRecord record, live_sets_.ReadRecord(next));
+    // Depths that fall bound the walk, whatever the records say.
+    if (!chain.empty() && record.depth >= chain.back().depth) {
+      return DataDamagedError(
+          absl::StrCat("live set ", next),
+          absl::StrCat("depth is ", record.depth, ", expected less than ",
+                       chain.back().depth));
+    }
+    next = record.base;
+    chain.push_back(std::move(record));
+    base = FindRows(next);
+  }
+  const int64_t row_count = chain.empty() ? 0 : chain.front().row_count;
+  RowSet rows(&memory_);
+  if (!chain.empty() && chain.back().base == 0) {
+    rows = RowSet::FromSorted(chain.back().added.ToVector(), &memory_);
+    if (relative != nullptr) {
+      rows = rows.ShareWith(*relative);
+    }
+    chain.pop_back();
+  } else if (base != nullptr) {
+    rows = *base;
+  }
+  for (; !chain.empty(); chain.pop_back()) {
+    rows = rows.Edit(chain.back().added.ToVector(),
+                     chain.back().removed.ToVector());
+  }
+  if (rows.row_count() != row_count) {
+    return DataDamagedError(absl::StrCat("live set ", number),
+                            absl::StrCat("it has ", rows.row_count(),
+                                         " rows, expected ", row_count));
+  }
+  return rows;
 }
 
 void IndexCatalog::AddRows(uint64_t number,

@@ -48,7 +48,8 @@ class IndexCatalog {
         pages_(pages),
         memory_(memory) {}
 
-  // Returns live set `number`. One that has to be read shares leaves with
+  // Returns live set `number`. If one that it builds on is in memory, this
+  // costs the difference; else all of it is read, and shares leaves with
   // `relative`, which may be null. Fails as LiveSetStore::Load().
   absl::StatusOr<std::shared_ptr<const RowSet>> LoadRows(uint64_t number,
                                                          const RowSet* relative)
@@ -74,6 +75,11 @@ class IndexCatalog {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  std::shared_ptr<const RowSet> FindRows(uint64_t number)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<RowSet> ReadRows(uint64_t number, const RowSet* relative)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
   const MetaDatabase& database_;
   const uint32_t domain_number_;
   const LiveSetStore& live_sets_;

@@ -99,6 +99,10 @@ class LiveSetStore {
   // live set, if it or one it builds on is missing or damaged.
   absl::StatusOr<LiveSet> Load(uint64_t number) const;
 
+  // Returns the record of live set `number`, not 0, for who has in memory what
+  // it is a difference to. Fails as Load().
+  absl::StatusOr<LiveSetRecord> ReadRecord(uint64_t number) const;
+
   // Returns the numbers that `number` builds on, itself first, the snapshot
   // last: what must be kept as long as it is kept.
   absl::StatusOr<std::vector<uint64_t>> ListChain(uint64_t number) const;
@@ -111,7 +115,6 @@ class LiveSetStore {
                                        MetaBatch& batch);
 
  private:
-  absl::StatusOr<LiveSetRecord> ReadRecord(uint64_t number) const;
   absl::StatusOr<WrittenLiveSet> PutRecord(const LiveSetRecord& record,
                                            MetaBatch& batch);
   absl::StatusOr<WrittenLiveSet> WriteSnapshot(const LiveSetChange& change,

@@ -246,6 +246,9 @@ TEST_F(MetaDatabaseTest, KeepsSmallAndLargeValuesOverRestarts) {
 // A process that ends without closing keeps what it wrote: the log is written
 // at once, and only the disk can be late.
 TEST_F(MetaDatabaseTest, KeepsWritesOfAProcessThatIsKilled) {
+  if (!kCanForkWithThreads) {
+    GTEST_SKIP() << "the thread sanitizer cannot fork a process with threads";
+  }
   database_.reset();
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
@@ -287,6 +290,9 @@ void WriteAndEnd(const TestFolder& folder, int count) {
 }
 
 TEST_F(MetaDatabaseTest, NoticesSyncedWritesThatAreGone) {
+  if (!kCanForkWithThreads) {
+    GTEST_SKIP() << "the thread sanitizer cannot fork a process with threads";
+  }
   database_.reset();
   WriteAndEnd(folder_, 100);
   const std::string meta = folder_.path() + "/meta";
@@ -309,6 +315,9 @@ TEST_F(MetaDatabaseTest, NoticesSyncedWritesThatAreGone) {
 }
 
 TEST_F(MetaDatabaseTest, ATornEndOfWhatWasNotSyncedIsNoDamage) {
+  if (!kCanForkWithThreads) {
+    GTEST_SKIP() << "the thread sanitizer cannot fork a process with threads";
+  }
   database_.reset();
   WriteAndEnd(folder_, 100);
   const std::string meta = folder_.path() + "/meta";

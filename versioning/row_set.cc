@@ -24,7 +24,25 @@ struct RowSet::Change {
 
 RowSet RowSet::FromSorted(std::span<const Ordinal> ordinals,
                           MemoryCounter* counter) {
-  return RowSet(counter).Edit(ordinals, {});
+  RowSet set(counter);
+  for (size_t first = 0; first < ordinals.size();) {
+    const size_t group = ordinals[first] >> kGroupBits;
+    Leaves leaves;
+    while (first < ordinals.size() && ordinals[first] >> kGroupBits == group) {
+      const Ordinal leaf = ordinals[first] >> kLeafBits;
+      Words words = {};
+      for (; first < ordinals.size() && ordinals[first] >> kLeafBits == leaf;
+           ++first) {
+        words[WordIn(ordinals[first])] |= uint64_t{1} << (ordinals[first] % 64);
+      }
+      leaves[leaf % kLeavesInGroup] =
+          std::make_shared<const Leaf>(counter, words);
+    }
+    set.groups_.resize(group + 1);
+    set.groups_.back() = std::make_shared<const Group>(counter, leaves);
+  }
+  set.row_count_ = static_cast<int64_t>(ordinals.size());
+  return set;
 }
 
 RowSet RowSet::Edit(std::span<const Ordinal> inserted,

@@ -118,6 +118,8 @@ ssize_t SegmentCalls::PWrite(int descriptor, const void* data, size_t size,
 
 int SegmentCalls::FDataSync(int descriptor) { return ::fdatasync(descriptor); }
 
+int SegmentCalls::FSync(int descriptor) { return ::fsync(descriptor); }
+
 int SegmentCalls::FTruncate(int descriptor, off_t size) {
   return ::ftruncate(descriptor, size);
 }
@@ -303,6 +305,18 @@ absl::Status SegmentFile::Write(uint32_t first,
 
 absl::Status SegmentFile::Sync() {
   if (options_.calls->FDataSync(file_.get()) != 0) {
+    return FileError("sync", path_, errno);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SegmentFile::Fill() {
+  if (size_bytes_.load(std::memory_order_acquire) == full_size_bytes()) {
+    return absl::OkStatus();
+  }
+  COPSE_RETURN_IF_ERROR(GrowTo(full_size_bytes()));
+  // Not fdatasync, which owes nothing for a size without data.
+  if (options_.calls->FSync(file_.get()) != 0) {
     return FileError("sync", path_, errno);
   }
   return absl::OkStatus();

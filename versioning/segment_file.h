@@ -58,6 +58,7 @@ class SegmentCalls {
   virtual ssize_t PWrite(int descriptor, const void* data, size_t size,
                          off_t offset);
   virtual int FDataSync(int descriptor);
+  virtual int FSync(int descriptor);
   virtual int FTruncate(int descriptor, off_t size);
 };
 
@@ -127,6 +128,10 @@ class SegmentFile {
 
   // Waits until what was written before the call is on the disk.
   absl::Status Sync();
+
+  // Gives the file the size of all its places, durably; those that were never
+  // written stay holes. Without effect if it has that size.
+  absl::Status Fill();
 
   // Returns the address of `place`, or null if it is beyond the file's end.
   // What lies there may be a hole: zeros.

@@ -5,14 +5,18 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
+#include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "versioning/data_folder.h"
 #include "versioning/domain_record.h"
@@ -25,9 +29,46 @@
 #include "versioning/verify.h"
 
 namespace copse {
+namespace {
+
+// Bounds of what a fold would otherwise refuse, after the push was paid for.
+absl::Status CheckRange(absl::string_view field, int64_t found, int64_t least,
+                        int64_t greatest) {
+  if (found >= least && found <= greatest) {
+    return absl::OkStatus();
+  }
+  return WithReason(
+      absl::InvalidArgumentError(absl::StrCat(
+          field, " is ", found, ", expected ", least, " to ", greatest)),
+      "STORE_OPTION_INVALID",
+      {{"field", std::string(field)},
+       {"found", absl::StrCat(found)},
+       {"wanted", absl::StrCat(least, " to ", greatest)}});
+}
+
+absl::Status CheckStoreOptions(const StoreOptions& options) {
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  const ForestOptions& forest = options.forest;
+  COPSE_RETURN_IF_ERROR(
+      CheckRange("pool_size_bytes", options.pool_size_bytes, 0, kMax));
+  COPSE_RETURN_IF_ERROR(CheckRange("embedding_cache_size_bytes",
+                                   options.embedding_cache_size_bytes, 0,
+                                   kMax));
+  COPSE_RETURN_IF_ERROR(CheckRange("free_space_min_bytes",
+                                   options.free_space_min_bytes, 0, kMax));
+  COPSE_RETURN_IF_ERROR(
+      CheckRange("thread_count", options.thread_count, 1, 256));
+  COPSE_RETURN_IF_ERROR(
+      CheckRange("forest.tree_count", forest.tree_count, 1, 8));
+  COPSE_RETURN_IF_ERROR(CheckRange("forest.fan_out", forest.fan_out, 4, 1024));
+  return CheckRange("forest.leaf_row_count", forest.leaf_row_count, 8, 1024);
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(
     const StoreOptions& options) {
+  COPSE_RETURN_IF_ERROR(CheckStoreOptions(options));
   auto context = std::make_shared<StoreContext>(options);
   COPSE_ASSIGN_OR_RETURN(context->folder, DataFolder::Open(options.folder));
   COPSE_ASSIGN_OR_RETURN(

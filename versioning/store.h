@@ -20,8 +20,9 @@
 //   kAborted             COMMIT_IN_FLIGHT, BRANCH_MOVED
 //   kFailedPrecondition  PARENT_COMMIT_NOT_FOUND, COMMIT_IN_USE,
 //                        DATA_FOLDER_LOCKED, DATA_FOLDER_FOREIGN
-//   kInvalidArgument     NAME_INVALID, DOMAIN_OPTION_INVALID,
-//                        COMMIT_OPTION_INVALID, DOCUMENT_ID_INVALID,
+//   kInvalidArgument     NAME_INVALID, STORE_OPTION_INVALID,
+//                        DOMAIN_OPTION_INVALID, COMMIT_OPTION_INVALID,
+//                        DOCUMENT_ID_INVALID,
 //                        DOCUMENT_INVALID, DIMENSION_MISMATCH,
 //                        VECTOR_NOT_FINITE, VECTOR_ZERO, VECTOR_NOT_BINARY,
 //                        NEIGHBOR_COUNT_INVALID, PAGE_SIZE_INVALID,
@@ -71,7 +72,7 @@ struct StoreOptions {
   // Pushes are refused while the disk has fewer free bytes.
   int64_t free_space_min_bytes = int64_t{1} << 30;
 
-  // Threads that one fold may use.
+  // Threads that one fold may use, in [1, 256].
   uint32_t thread_count = 2;
 
   // Forest parameters for new forests (metric, seed and threads are set by the
@@ -146,8 +147,10 @@ struct VerifyReport {
 // Thread safety: any number of threads may use one Store.
 class Store {
  public:
-  // Opens the store in `options.folder`. Fails with
+  // Opens the store in `options.folder`. Takes no longer for many commits or
+  // rows: what is in the folder is read when it is asked for. Fails with
   //
+  //   kInvalidArgument, STORE_OPTION_INVALID   naming the option;
   //   kFailedPrecondition, DATA_FOLDER_LOCKED  another process has it open;
   //   kUnimplemented, DATA_FORMAT_NEWER        a newer copse wrote it;
   //   kDataLoss, DATA_DAMAGED                  naming what is damaged;

@@ -955,6 +955,16 @@ TEST_F(StoreTest, CountsWhatItHolds) {
   EXPECT_THAT(test_->write_status(), IsOk());
 }
 
+TEST_F(StoreTest, RefusesOptionsItCouldNotFoldWith) {
+  StoreOptions options = test_.options();
+  options.forest.fan_out = 3;
+  EXPECT_THAT(Store::Open(options),
+              AllOf(FailsWith(absl::StatusCode::kInvalidArgument,
+                              "STORE_OPTION_INVALID"),
+                    StatusIs(absl::StatusCode::kInvalidArgument,
+                             Eq("forest.fan_out is 3, expected 4 to 1024"))));
+}
+
 TEST_F(StoreTest, ReadersOutliveTheStore) {
   ASSERT_THAT(test_.Push(Options("c1"), {{"a", 1}}), IsOk());
   COPSE_ASSERT_OK_AND_ASSIGN(auto reader, test_->OpenCommit("d", "c1"));

@@ -43,6 +43,20 @@ class TestFolder {
   std::string path_;
 };
 
+// Whether a test may fork while the database's threads exist: the thread
+// sanitizer ends the child as soon as that starts a thread.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool kCanForkWithThreads = false;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+inline constexpr bool kCanForkWithThreads = false;
+#else
+inline constexpr bool kCanForkWithThreads = true;
+#endif
+#else
+inline constexpr bool kCanForkWithThreads = true;
+#endif
+
 // Puts `content` in the place of file `path`.
 inline void WriteFile(const std::string& path, absl::string_view content) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);

@@ -286,11 +286,34 @@ absl::StatusOr<VectorSegments::Segment*> VectorSegments::FindOrCreateSegment(
   if (Segment* segment = FindSegment(number); segment != nullptr) {
     return segment;
   }
+  COPSE_RETURN_IF_ERROR(FillSegmentsBefore(number));
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<Segment> segment,
                          CreateSegment(number));
   Segment* created = segment.get();
   PublishSegment(number, std::move(segment));
   return created;
+}
+
+absl::Status VectorSegments::FillSegmentsBefore(uint32_t number) {
+  // Backwards to the last one that exists: all before that are full.
+  uint32_t first = number;
+  while (first > 0 && FindSegment(first) == nullptr) {
+    --first;
+  }
+  for (uint32_t before = first; before < number; ++before) {
+    if (FindSegment(before) == nullptr) {
+      COPSE_ASSIGN_OR_RETURN(std::unique_ptr<Segment> created,
+                             CreateSegment(before));
+      PublishSegment(before, std::move(created));
+    }
+    const Segment& segment = *FindSegment(before);
+    if (!segment.Health().ok()) {
+      continue;  // Damage stays what it is.
+    }
+    COPSE_RETURN_IF_ERROR(segment.vectors->Fill());
+    COPSE_RETURN_IF_ERROR(segment.checks->Fill());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status VectorSegments::Append(Ordinal first,

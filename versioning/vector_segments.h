@@ -36,6 +36,9 @@
 //   one bit.
 // * Nothing is shortened or removed, so a span that Read() returned stays
 //   valid.
+// * Before a segment is created, all before it exist in full length, durably,
+//   also where pushes that failed left nothing but holes. So every file below
+//   a published row has a length that is known, and a shorter one is damage.
 
 #ifndef COPSE_VERSIONING_VECTOR_SEGMENTS_H_
 #define COPSE_VERSIONING_VECTOR_SEGMENTS_H_
@@ -148,6 +151,8 @@ class VectorSegments final : public VectorSource {
   Segment* FindSegment(uint32_t number) const;
   absl::StatusOr<Segment*> FindOrCreateSegment(uint32_t number)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status FillSegmentsBefore(uint32_t number)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PublishSegment(uint32_t number, std::unique_ptr<Segment> segment)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::unique_ptr<Segment> OpenSegment(uint32_t number);

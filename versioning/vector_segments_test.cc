@@ -66,6 +66,10 @@ class FaultyCalls final : public SegmentCalls {
     }
     return SegmentCalls::FDataSync(descriptor);
   }
+  int FSync(int descriptor) override {
+    ++sync_count;
+    return SegmentCalls::FSync(descriptor);
+  }
   int FTruncate(int descriptor, off_t size) override {
     if (grow_error != 0) {
       errno = grow_error;
@@ -186,6 +190,31 @@ TEST_F(VectorSegmentsTest, ARangeMaySpanSegments) {
   Open(uint64_t{kRowsPerSegment} - 10 + count);
   EXPECT_THAT(segments_->health(), IsOk());
   ExpectRows(kRowsPerSegment - 10, count);
+}
+
+// As after pushes that failed, or a crash with numbers in reserve.
+TEST_F(VectorSegmentsTest, HolesMayTakeTheEndOfASegmentOrAllOfIt) {
+  AppendAndSync(0, 3);
+  AppendAndSync(kRowsPerSegment + 5, 3);
+  AppendAndSync(4 * kRowsPerSegment + 5, 3);
+  Open(4 * kRowsPerSegment + 8);
+  EXPECT_THAT(segments_->health(), IsOk());
+  ExpectRows(0, 3);
+  ExpectRows(kRowsPerSegment + 5, 3);
+  ExpectRows(4 * kRowsPerSegment + 5, 3);
+  EXPECT_THAT(segments_->Read(2 * kRowsPerSegment),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("it was never written, or lost")));
+  COPSE_ASSERT_OK_AND_ASSIGN(const int64_t size_bytes,
+                             segments_->AllocatedSizeBytes());
+  EXPECT_LE(size_bytes, 20 * 4096);
+}
+
+TEST_F(VectorSegmentsTest, NoSegmentBeforeTheFirstRowIsMissed) {
+  AppendAndSync(2 * kRowsPerSegment, 1);
+  Open(2 * kRowsPerSegment + 1);
+  EXPECT_THAT(segments_->health(), IsOk());
+  ExpectRows(2 * kRowsPerSegment, 1);
 }
 
 TEST_F(VectorSegmentsTest, KeepsItsLayout) {

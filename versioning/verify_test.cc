@@ -218,6 +218,35 @@ TEST_F(VerifyTest, FindsDamagedPagesAndForests) {
                        HasSubstr("covered set has 40 rows, expected 41")));
 }
 
+TEST_F(VerifyTest, AFoldMakesADamagedForestAnew) {
+  DamageAndOpen([](MetaDatabase&, MetaBatch& batch) {
+    for (uint32_t page = 1; page < 40; ++page) {
+      batch.Put(MetaTable::kPages, PageKey(kDomain, page), "junk");
+    }
+  });
+  std::vector<TestDocument> documents;
+  for (uint32_t i = 0; i < 21; ++i) {
+    documents.push_back({absl::StrCat("n", i), 100 + i});
+  }
+  ASSERT_THAT(test_.Push({.domain = "d", .commit = "c3", .parent_commit = "c2"},
+                         documents),
+              IsOk());
+  for (const VerifyFinding& finding : Verify()) {
+    EXPECT_THAT(finding, Finding("forest 1", "page"));
+  }
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto reader, test_->OpenCommit("d", "c3"));
+  EXPECT_THAT(reader->Search({.query = MakeVector(Metric::kCosine, 4, 6)}),
+              IsOk());
+}
+
+TEST_F(VerifyTest, ALostFolderIsDamageAndNotAnUnknownDomain) {
+  test_.Close();
+  ASSERT_THAT(RemoveTree(test_.path() + "/domains/1"), IsOk());
+  test_.Open();
+  EXPECT_THAT(test_->OpenCommit("d", "c1"),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("domain 'd'")));
+}
+
 TEST_F(VerifyTest, SurvivesALostSegment) {
   test_.Close();
   ASSERT_THAT(RemoveTree(test_.path() + "/domains/1/vectors-000000.seg"),

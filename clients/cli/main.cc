@@ -115,12 +115,18 @@ void AddGlobalExamples(CommandLine& line) {
               "4 server unavailable");
 }
 
+// Whether --timeout has passed without an answer.
+bool IsTimeout(const absl::Status& status) {
+  return absl::IsDeadlineExceeded(status) && ErrorReasonOf(status).empty();
+}
+
 ExitCode ToExitCode(const absl::Status& status) {
   if (IsUsageError(status)) {
     return ExitCode::kWrongUsage;
   }
-  return IsServerUnavailable(status) ? ExitCode::kServerUnavailable
-                                     : ExitCode::kFailed;
+  return IsServerUnavailable(status) || IsTimeout(status)
+             ? ExitCode::kServerUnavailable
+             : ExitCode::kFailed;
 }
 
 // What is wrong, in one line.
@@ -130,6 +136,11 @@ std::string DescribeError(const Context& context, const absl::Status& status) {
         "cannot reach the server at %s: %s; start copsed, or name another with "
         "--server or COPSE_SERVER",
         context.options().server, status.message());
+  }
+  if (IsTimeout(status)) {
+    return absl::StrFormat("the server at %s did not answer within %g s",
+                           context.options().server,
+                           context.options().timeout_seconds);
   }
   return status.message().empty() ? absl::StatusCodeToString(status.code())
                                   : std::string(status.message());

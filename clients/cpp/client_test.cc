@@ -91,7 +91,7 @@ class FakeCommitService : public v1::CommitService::Service {
   grpc::Status ListCommits(grpc::ServerContext*,
                            const v1::ListCommitsRequest* request,
                            v1::ListCommitsResponse* response) override {
-    const std::string page = request->page_token();
+    const std::string& page = request->page_token();
     response->add_commits()->set_commit(absl::StrCat("c", page));
     response->set_next_page_token(page.empty() ? "1" : page == "1" ? "2" : "");
     return grpc::Status::OK;

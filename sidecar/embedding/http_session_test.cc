@@ -2,12 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What only shows with TLS. The rest of a session is tested through the
-// embedder, in openai_failure_test.
+// embedder, in openai_failure_test and openai_transfer_test.
 
 #include "sidecar/embedding/http_session.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -119,6 +120,9 @@ class TlsServer {
 
  private:
   void Serve() {
+    // A client that refuses the certificate hangs up, and OpenSSL knows no
+    // MSG_NOSIGNAL.
+    ::signal(SIGPIPE, SIG_IGN);
     while (true) {
       const int socket = ::accept(listener_, nullptr, nullptr);
       if (socket < 0) {
