@@ -80,6 +80,11 @@ class Provider(http.server.BaseHTTPRequestHandler):
         return [x / norm for x in vector]
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        pass  # The daemon was killed while it spoke to us.
+
+
 class Model:
     """What should be there: the documents of each commit."""
 
@@ -158,7 +163,7 @@ class CrashLoop:
         self.killed = collections.Counter()
         self.survived_whole = 0
         self.failures = []
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+        self.server = Server(("127.0.0.1", 0), Provider)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.config = os.path.join(self.work, "copsed.yaml")
         with open(self.config, "w") as file:
