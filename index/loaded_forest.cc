@@ -156,6 +156,7 @@ LoadedForest::LoadedForest(PageId root, ForestRecord record,
                            const PageSource& pages, size_t root_size_bytes)
     : root_(root),
       record_(std::move(record)),
+      rotation_(record_.dimension, record_.options.seed),
       pages_(pages),
       memory_size_bytes_(sizeof(*this) + root_size_bytes) {
   COPSE_CHECK(record_.trees.size() <= tops_.size());
@@ -194,6 +195,13 @@ absl::StatusOr<std::span<const float>> LoadedForest::Origin() const {
     origin_.store(origin_owner_.get(), std::memory_order_release);
   }
   return std::span<const float>(*origin_owner_);
+}
+
+absl::StatusOr<CodeSpace> LoadedForest::Space() const {
+  COPSE_ASSIGN_OR_RETURN(const std::span<const float> origin, Origin());
+  return CodeSpace{.metric = record_.options.metric,
+                   .rotation = &rotation_,
+                   .origin = origin};
 }
 
 absl::StatusOr<const InnerNode*> LoadedForest::Top(size_t tree) const {

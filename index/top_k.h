@@ -53,9 +53,14 @@ class TopK {
   // REQUIRES: count > 0
   void Reset(size_t count) {
     count_ = count;
-    limit_ = std::numeric_limits<float>::max();
+    limit_ = kNoLimit;
     candidates_.clear();
   }
+
+  // Whether so many estimates have been added that those above limit() cannot
+  // be among the smallest.
+  bool has_limit() const { return limit_ < kNoLimit; }
+  float limit() const { return limit_; }
 
   // REQUIRES: estimate is not NaN and at most the largest finite number.
   void Add(float estimate, Ordinal ordinal) {
@@ -90,9 +95,11 @@ class TopK {
     limit_ = candidates_.back().estimate;
   }
 
+  static constexpr float kNoLimit = std::numeric_limits<float>::max();
+
   size_t count_ = 1;
   // No larger estimate can be among the smallest.
-  float limit_ = std::numeric_limits<float>::max();
+  float limit_ = kNoLimit;
   std::vector<Candidate> candidates_;
 };
 
