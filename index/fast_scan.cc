@@ -74,6 +74,11 @@ const FastScanKernels& FastScanKernelsFor(SimdLevel level) {
     return kernels;
   }
 #endif
+#ifdef COPSE_INDEX_AARCH64
+  if (level == SimdLevel::kNeon) {
+    return kNeonFastScanKernels;
+  }
+#endif
   return kScalarFastScanKernels;
 }
 

@@ -37,8 +37,8 @@ void ApplyLevelsAndSizes(benchmark::internal::Benchmark* benchmark,
                          const std::vector<int64_t>& dimensions,
                          const std::vector<int64_t>& sizes) {
   benchmark->ArgNames({"level", "dimension", "size"});
-  for (const SimdLevel level :
-       {SimdLevel::kScalar, SimdLevel::kAvx2, SimdLevel::kAvx512}) {
+  for (const SimdLevel level : {SimdLevel::kScalar, SimdLevel::kAvx2,
+                                SimdLevel::kAvx512, SimdLevel::kNeon}) {
     for (const int64_t dimension : dimensions) {
       for (const int64_t size : sizes) {
         if (IsSupported(level)) {

@@ -97,7 +97,7 @@ class FastScanKernelsTest : public TestWithParam<SimdLevel> {
 
 INSTANTIATE_TEST_SUITE_P(Levels, FastScanKernelsTest,
                          Values(SimdLevel::kScalar, SimdLevel::kAvx2,
-                                SimdLevel::kAvx512),
+                                SimdLevel::kAvx512, SimdLevel::kNeon),
                          [](const auto& parameter) {
                            return std::string(SimdLevelName(parameter.param));
                          });

@@ -35,6 +35,11 @@ const RotationKernels& RotationKernelsFor(SimdLevel level) {
     return kAvx2RotationKernels;
   }
 #endif
+#ifdef COPSE_INDEX_AARCH64
+  if (level == SimdLevel::kNeon) {
+    return kNeonRotationKernels;
+  }
+#endif
   return kScalarRotationKernels;
 }
 

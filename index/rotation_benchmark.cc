@@ -23,8 +23,8 @@ namespace {
 
 void ApplyLevelsAndDimensions(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"level", "dimension"});
-  for (const SimdLevel level :
-       {SimdLevel::kScalar, SimdLevel::kAvx2, SimdLevel::kAvx512}) {
+  for (const SimdLevel level : {SimdLevel::kScalar, SimdLevel::kAvx2,
+                                SimdLevel::kAvx512, SimdLevel::kNeon}) {
     for (const int64_t dimension : {64, 384, 768, 1024, 1536, 4096}) {
       if (IsSupported(level)) {
         benchmark->Args({static_cast<int64_t>(level), dimension});

@@ -86,7 +86,7 @@ class RotationKernelsTest : public TestWithParam<SimdLevel> {
 
 INSTANTIATE_TEST_SUITE_P(Levels, RotationKernelsTest,
                          Values(SimdLevel::kScalar, SimdLevel::kAvx2,
-                                SimdLevel::kAvx512),
+                                SimdLevel::kAvx512, SimdLevel::kNeon),
                          [](const auto& parameter) {
                            return std::string(SimdLevelName(parameter.param));
                          });
