@@ -112,8 +112,7 @@ void RoundCentroid(std::span<const float> origin, std::span<float> centroid) {
   std::vector<int8_t> code(Int8SizeBytes(centroid.size()));
   const float scale = QuantizeInt8(Difference(centroid, origin), code);
   for (size_t i = 0; i < centroid.size(); ++i) {
-    centroid[i] =
-        Ordered(scale * code[i] + (origin.empty() ? 0 : origin[i]));
+    centroid[i] = Ordered(scale * code[i] + (origin.empty() ? 0 : origin[i]));
   }
 }
 
@@ -142,10 +141,10 @@ absl::StatusOr<CentroidPage> CentroidPage::Parse(
   if (known_encoding == CentroidEncoding::kInt8) {
     COPSE_RETURN_IF_ERROR(CheckCodes(payload, offsets, dimension));
   } else {
-    COPSE_RETURN_IF_ERROR(CheckFinite(
-        "component", offsets.vectors,
-        PayloadArray<float>(payload, offsets.vectors,
-                            size_t{dimension} * count)));
+    COPSE_RETURN_IF_ERROR(
+        CheckFinite("component", offsets.vectors,
+                    PayloadArray<float>(payload, offsets.vectors,
+                                        size_t{dimension} * count)));
   }
   const auto scales = PayloadArray<float>(payload, offsets.scales, count);
   const auto squares = PayloadArray<float>(payload, offsets.squares, count);
@@ -195,11 +194,11 @@ float CentroidPage::Score(const CodedQuery& query, size_t index) const {
                        : query.square() + squares_[index] - 2 * product);
   }
   const float* vector = FloatVector(index).data();
-  return Ordered(inner_product
-                     ? -kernels.dot(query.difference().data(), vector,
-                                    dimension_)
-                     : kernels.squared_euclidean(query.difference().data(),
-                                                 vector, dimension_));
+  return Ordered(
+      inner_product
+          ? -kernels.dot(query.difference().data(), vector, dimension_)
+          : kernels.squared_euclidean(query.difference().data(), vector,
+                                      dimension_));
 }
 
 void CentroidPage::Prefetch(size_t index) const {

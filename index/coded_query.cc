@@ -44,8 +44,8 @@ float QuantizeInt8(std::span<const float> values, std::span<int8_t> code) {
   const float inverse = usable ? 1 / scale : 0;
   for (size_t i = 0; i < values.size(); ++i) {
     // A product of a largest number and its inverse can pass 127 by rounding.
-    const float rounded = std::clamp<float>(values[i] * inverse, -kCodeMax,
-                                            kCodeMax);
+    const float rounded =
+        std::clamp<float>(values[i] * inverse, -kCodeMax, kCodeMax);
     // Adding and taking away 1.5 * 2^23 rounds to the nearest, ties to even.
     constexpr float kRounder = 0x1.8p23F;
     code[i] = static_cast<int8_t>((rounded + kRounder) - kRounder);
@@ -54,8 +54,7 @@ float QuantizeInt8(std::span<const float> values, std::span<int8_t> code) {
   return usable ? scale : 0;
 }
 
-void CodedQuery::Prepare(const CodeSpace& space,
-                         std::span<const float> query) {
+void CodedQuery::Prepare(const CodeSpace& space, std::span<const float> query) {
   COPSE_CHECK(query.size() == space.dimension());
   COPSE_CHECK(space.origin.empty() || space.origin.size() == query.size());
   COPSE_CHECK(space.origin.empty() ||
@@ -69,8 +68,8 @@ void CodedQuery::Prepare(const CodeSpace& space,
     constexpr float kMax = std::numeric_limits<float>::max();
     difference_[i] = std::clamp(difference, -kMax, kMax);
   }
-  square_ = Ordered(
-      dot(difference_.data(), difference_.data(), difference_.size()));
+  square_ =
+      Ordered(dot(difference_.data(), difference_.data(), difference_.size()));
   int8_code_.resize(Int8SizeBytes(query.size()));
   int8_scale_ = QuantizeInt8(difference_, int8_code_);
   rotated_.resize(space.rotation->padded_dimension());

@@ -209,8 +209,8 @@ void CodedRows::EstimateProducts(const CodedQuery& query,
                                  std::span<float> products) const {
   Scan(query, sums);
   for (size_t i = 0; i < row_count(); ++i) {
-    products[i] = factor(i) * (query.table_scale() * sums[i] +
-                               query.table_offset());
+    products[i] =
+        factor(i) * (query.table_scale() * sums[i] + query.table_offset());
   }
 }
 
@@ -220,7 +220,8 @@ float CodedRows::factor(size_t index) const {
 
 void CodedRows::Prefetch() const {
   const auto* first = reinterpret_cast<const char*>(factors_.data());
-  const auto* end = reinterpret_cast<const char*>(codes_.data() + codes_.size());
+  const auto* end =
+      reinterpret_cast<const char*>(codes_.data() + codes_.size());
   for (const char* line = first; line < end; line += kAlignment) {
     __builtin_prefetch(line);
   }
@@ -295,7 +296,8 @@ float CodedRowsBuilder::spread() const {
   for (const float factor : factors_) {
     sum += 0.25 * factor * factor;
   }
-  const double ratio = 2 * static_cast<double>(rotated_.size()) / std::numbers::pi;
+  const double ratio =
+      2 * static_cast<double>(rotated_.size()) / std::numbers::pi;
   return ToFinite(ratio * sum / static_cast<double>(factors_.size()));
 }
 
@@ -304,7 +306,8 @@ int16_t CodedRowsBuilder::Store(std::span<const uint32_t> order,
                                 size_t offset) const {
   COPSE_CHECK(order.size() == row_count());
   const Offsets offsets(offset, row_count());
-  const size_t group_count = space_.rotation->padded_dimension() / kGroupDimension;
+  const size_t group_count =
+      space_.rotation->padded_dimension() / kGroupDimension;
   const int16_t exponent = ExponentFor(factors_, biases_);
   const double inverse = std::ldexp(1.0, -exponent);
   std::vector<uint16_t> factors;

@@ -54,7 +54,6 @@
 #include "index/coded_query.h"
 #include "index/fast_scan_kernels.h"
 
-
 namespace copse::internal {
 
 // Returns the offset in the payload at which coded rows end that begin at
@@ -156,7 +155,7 @@ class CodedRowsBuilder {
   std::byte* NextCode();
 
   const CodeSpace space_;
-  std::span<const float> centroid_;  // Not owned.
+  std::span<const float> centroid_;      // Not owned.
   std::vector<float> rotated_centroid_;  // c - m.
   std::vector<float> residual_;
   std::vector<float> rotated_;

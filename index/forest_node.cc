@@ -105,16 +105,16 @@ InnerNode::InnerNode(PageRef page, const InnerPage& view,
        ++page_index) {
     const size_t count = centroid_pages_[page_index].vector_count();
     for (size_t i = 0; i < count; ++i) {
-      places_.push_back({static_cast<uint16_t>(page_index),
-                         static_cast<uint16_t>(i)});
+      places_.push_back(
+          {static_cast<uint16_t>(page_index), static_cast<uint16_t>(i)});
     }
   }
   COPSE_CHECK(places_.size() == child_count());
 }
 
 size_t InnerNode::memory_size_bytes() const {
-  size_t size_bytes =
-      sizeof(*this) + page_->bytes().size() + child_count() * (sizeof(slots_[0]) + sizeof(places_[0]));
+  size_t size_bytes = sizeof(*this) + page_->bytes().size() +
+                      child_count() * (sizeof(slots_[0]) + sizeof(places_[0]));
   for (const PageRef& page : centroid_refs_) {
     size_bytes += sizeof(page) + sizeof(CentroidPage) + page->bytes().size();
   }
@@ -143,9 +143,9 @@ absl::StatusOr<std::unique_ptr<InnerNode>> LoadInnerNode(
   for (size_t i = 0; i < view->centroid_pages().size(); ++i) {
     const PageId centroid_page_id = view->centroid_pages()[i];
     COPSE_ASSIGN_OR_RETURN(PageRef ref, ReadPage(pages, centroid_page_id));
-    absl::StatusOr<CentroidPage> centroids = ParseCentroids(
-        ref->bytes(), EncodingFor(expected.dimension), expected.dimension,
-        view->centroid_counts()[i]);
+    absl::StatusOr<CentroidPage> centroids =
+        ParseCentroids(ref->bytes(), EncodingFor(expected.dimension),
+                       expected.dimension, view->centroid_counts()[i]);
     if (!centroids.ok()) {
       return AtPage(centroid_page_id, centroids.status());
     }

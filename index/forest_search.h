@@ -23,8 +23,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 
-#include "index/forest.h"
 #include "index/coded_query.h"
+#include "index/forest.h"
 #include "index/forest_node.h"
 #include "index/leaf_page.h"
 #include "index/leaf_router.h"

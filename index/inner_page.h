@@ -28,7 +28,8 @@
 //      ...         4*n  rows below each child, at least 1
 //      ...         4*n  spreads, fp32, finite, at least 0: the mean squared
 //                       distance of the rows below each child to its centroid
-//      ...              coded rows (coded_rows.h): the centroids of the children,
+//      ...              coded rows (coded_rows.h): the centroids of the
+//      children,
 //                       relative to that of the node, which for the top of a
 //                       tree is the origin
 

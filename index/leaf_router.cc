@@ -41,10 +41,10 @@ constexpr float kProductSpreadWeight = 0.15F;
 
 // Entries are taken from so many times the rows that are needed; a scan of
 // codes costs little.
-constexpr uint64_t kSightFactor = 8;
+constexpr uint64_t kSightFactor = 24;
 
 // But at least so many nodes of each level are opened.
-constexpr uint32_t kNodesOpenedMin = 6;
+constexpr uint32_t kNodesOpenedMin = 16;
 
 // Entries that are scored again for one that is taken.
 constexpr size_t kShortlistFactor = 2;
@@ -160,8 +160,7 @@ void LeafRouter::OpenNode(const InnerNode& node, float score) {
   for (size_t i = 0; i < count; ++i) {
     level.ranks[first + i] =
         Ordered(scan_.estimates[i] + Bonus(page.spreads()[i]));
-    level.places[first + i] =
-        slot * kChildCountMax + static_cast<Place>(i);
+    level.places[first + i] = slot * kChildCountMax + static_cast<Place>(i);
   }
   level.rows_opened += page.row_count();
   level.rows_in_sight += page.row_count();

@@ -81,9 +81,9 @@ absl::StatusOr<PageId> NodeWriter::Finish(PageSink& sink) {
     const auto differences =
         std::span(differences_)
             .subspan(first * dimension, (last - first) * dimension);
-    COPSE_ASSIGN_OR_RETURN(const PageId page_id,
-                           sink.Write(EncodeCentroidPage(
-                               EncodingFor(dimension), dimension, differences)));
+    COPSE_ASSIGN_OR_RETURN(const PageId page_id, sink.Write(EncodeCentroidPage(
+                                                     EncodingFor(dimension),
+                                                     dimension, differences)));
     centroid_pages_.push_back(page_id);
     centroid_counts_.push_back(static_cast<uint32_t>(last - first));
   }

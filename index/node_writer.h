@@ -4,9 +4,9 @@
 // Writes an inner node: its centroid pages and its inner page.
 //
 //   NodeWriter writer(level, space, centroid);
-//   writer.KeepCentroidPage(page_id, children, centroids);  // Not written again.
-//   writer.AddChild(child, centroid);
-//   COPSE_ASSIGN_OR_RETURN(PageId page_id, writer.Finish(sink));
+//   writer.KeepCentroidPage(page_id, children, centroids);  // Not written
+//   again. writer.AddChild(child, centroid); COPSE_ASSIGN_OR_RETURN(PageId
+//   page_id, writer.Finish(sink));
 
 #ifndef COPSE_INDEX_NODE_WRITER_H_
 #define COPSE_INDEX_NODE_WRITER_H_

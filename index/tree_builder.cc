@@ -463,8 +463,7 @@ absl::StatusOr<std::vector<ChildNode>> TreeBuilder::WriteLeaves(
     written.resize(first + count);
     const auto encode = [&](size_t i) {
       const uint32_t leaf = tree.leaf_order()[first + i];
-      LeafPageBuilder builder(space_,
-                              tree.level(0).centroids.row(first + i));
+      LeafPageBuilder builder(space_, tree.level(0).centroids.row(first + i));
       for (const Row row : leaves.rows_of(leaf)) {
         COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
                                ReadVector(vectors_, ordinals_[row]));
@@ -519,8 +518,8 @@ absl::StatusOr<std::vector<ChildNode>> TreeBuilder::WriteLevel(
 
 absl::StatusOr<TreeRecord> TreeBuilder::Write(const Leaves& leaves,
                                               PageSink& sink) {
-  CentroidTree tree = MakeTree(leaves.centroids, Counts(leaves.first),
-                               kPageChildrenMin);
+  CentroidTree tree =
+      MakeTree(leaves.centroids, Counts(leaves.first), kPageChildrenMin);
   tree.Round(space_.origin);
   COPSE_ASSIGN_OR_RETURN(std::vector<ChildNode> nodes,
                          WriteLeaves(leaves, tree, sink));

@@ -60,7 +60,7 @@ class TreeBuilder {
   // All arguments must outlive the builder. `ordinals` are ascending, without
   // duplicates and not empty; an empty `origin` is zero.
   TreeBuilder(const ForestOptions& options, const VectorSource& vectors,
-              std::span<const Ordinal> ordinals, std::span<const float> origin,
+              std::span<const Ordinal> ordinals, const CodeSpace& space,
               uint64_t seed, WorkerCrew& crew);
 
   // Writes the pages of the tree and returns its record. Called once.
