@@ -39,6 +39,9 @@ constexpr size_t kScratchCountMax = 256;
 
 constexpr size_t kVectorsAhead = 4;
 
+// Leaves or rows between two calls of SearchOptions::check: a few microseconds.
+constexpr size_t kCheckInterval = 32;
+
 // SearchOptions with the defaults filled in and bounded by what there is.
 struct Limits {
   size_t neighbor_count;
@@ -58,6 +61,11 @@ size_t DefaultRowBudget(size_t neighbor_count, size_t row_count) {
 Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
   Limits limits;
   limits.neighbor_count = std::min(options.neighbor_count, row_count);
+  if (options.exact) {
+    limits.row_budget = row_count;
+    limits.rerank_count = row_count;
+    return limits;
+  }
   limits.row_budget = options.row_budget;
   if (limits.row_budget == 0) {
     limits.row_budget = DefaultRowBudget(limits.neighbor_count, row_count);
@@ -168,6 +176,7 @@ class Searcher {
       scratch_.nodes.push_back(node);
     }
     for (size_t i = 0; i < scratch_.nodes.size(); ++i) {
+      COPSE_RETURN_IF_ERROR(CheckAt(i));
       if (i + 1 < scratch_.nodes.size()) {
         scratch_.nodes[i + 1]->page().Prefetch();
       }
@@ -177,6 +186,13 @@ class Searcher {
     }
     work_.pages_read += static_cast<int64_t>(scratch_.nodes.size());
     return absl::OkStatus();
+  }
+
+  // Asks, now and then, whether the search is still wanted.
+  absl::Status CheckAt(size_t step) const {
+    return options_.check != nullptr && step % kCheckInterval == 0
+               ? (*options_.check)()
+               : absl::OkStatus();
   }
 
   // Lists the rows with the best estimates, each once.
@@ -227,11 +243,15 @@ class Searcher {
       if (i + kVectorsAhead < ordinals.size()) {
         vectors_.Prefetch(ordinals[i + kVectorsAhead]);
       }
+      COPSE_RETURN_IF_ERROR(CheckAt(i));
       COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
                              vectors_.Read(ordinals[i]));
       neighbors.push_back({ordinals[i], distance.To(vector)});
     }
     work_.rows_reranked += static_cast<int64_t>(neighbors.size());
+    std::erase_if(neighbors, [this](const Neighbor& neighbor) {
+      return neighbor.distance > options_.distance_max;
+    });
     const size_t count = std::min(limits_.neighbor_count, neighbors.size());
     const auto is_nearer = [](const Neighbor& left, const Neighbor& right) {
       return left.distance != right.distance ? left.distance < right.distance
@@ -300,6 +320,10 @@ absl::StatusOr<std::vector<Neighbor>> SearchForest(const LoadedForest& forest,
   if (options.neighbor_count == 0) {
     return absl::InvalidArgumentError(
         "neighbor_count is 0, expected at least 1");
+  }
+  if (std::isnan(options.distance_max)) {
+    return absl::InvalidArgumentError(
+        "distance_max is not a number, expected a distance");
   }
   if (forest.row_count() == 0) {
     return std::vector<Neighbor>();
