@@ -75,7 +75,7 @@ struct SearchOptions {
   size_t row_budget = 0;
 
   // How many of the best estimates to compute the exact distance of; less than
-  // `neighbor_count` is taken for that. 0 means 4 * neighbor_count + 40, and
+  // `neighbor_count` is taken for that. 0 means 4 * neighbor_count + 20, and
   // for Manhattan, whose estimates are rough, 16 * neighbor_count + 240.
   size_t rerank_count = 0;
 
@@ -138,6 +138,15 @@ class Forest {
   // they are, which may mean reading all leaves.
   virtual absl::StatusOr<std::vector<Neighbor>> Search(
       const VectorSource& vectors, std::span<const float> query,
+      const SearchOptions& options, SearchWork* work = nullptr) const = 0;
+
+  // The same for many queries at once: element i of the result is what Search()
+  // returns for queries[i], up to the choice among rows with equal estimates.
+  // A leaf that several queries want is read from memory once, so it is faster
+  // than as many searches, the more so the more queries there are.
+  virtual absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearch(
+      const VectorSource& vectors,
+      std::span<const std::span<const float>> queries,
       const SearchOptions& options, SearchWork* work = nullptr) const = 0;
 
   // Calls `visit` with the number and bytes of each page that the forest
