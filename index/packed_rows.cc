@@ -18,6 +18,7 @@
 #include "index/coded_query.h"
 #include "index/exact_search.h"
 #include "index/forest.h"
+#include "index/kmeans.h"
 #include "index/leaf_page.h"
 #include "index/metric.h"
 #include "index/page_store.h"
@@ -25,7 +26,6 @@
 #include "index/rotation.h"
 #include "index/top_k.h"
 #include "index/tree_builder.h"
-#include "index/util/check.h"
 #include "index/util/status_macros.h"
 #include "index/vector_source.h"
 
@@ -40,7 +40,7 @@ constexpr uint64_t kRotationSeed = 0;
 size_t RerankCount(const SearchOptions& options, size_t row_count) {
   const size_t wanted =
       options.rerank_count == 0
-          ? 4 * options.neighbor_count + 60 + row_count / 16
+          ? 8 * options.neighbor_count + 60 + row_count / 8
           : std::max(options.rerank_count, options.neighbor_count);
   return options.exact ? row_count : std::min(wanted, row_count);
 }
@@ -58,22 +58,34 @@ std::vector<float> UnitVector(std::span<const float> vector) {
   return unit;
 }
 
+absl::StatusOr<std::vector<float>> Mean(const VectorSource& vectors,
+                                        std::span<const Ordinal> ordinals) {
+  internal::MeanSum sum(vectors.dimension());
+  for (const Ordinal ordinal : ordinals) {
+    COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+                           internal::ReadVector(vectors, ordinal));
+    sum.Add(vector);
+  }
+  std::vector<float> mean(vectors.dimension());
+  sum.Finish(mean);
+  return mean;
+}
+
 }  // namespace
 
 absl::StatusOr<PackedRows> PackedRows::Make(Metric metric,
-                                            std::span<const float> reference,
                                             const VectorSource& vectors,
                                             std::span<const Ordinal> ordinals) {
-  COPSE_CHECK(reference.empty() || metric != Metric::kDotProduct);
   PackedRows rows;
   rows.metric_ = metric;
   rows.rotation_ = std::make_unique<const internal::Rotation>(
       vectors.dimension(), kRotationSeed);
-  rows.reference_.assign(reference.begin(), reference.end());
+  if (metric != Metric::kDotProduct) {
+    COPSE_ASSIGN_OR_RETURN(rows.mean_, Mean(vectors, ordinals));
+  }
   rows.row_count_ = ordinals.size();
-  const internal::CodeSpace space = {.metric = metric,
-                                     .rotation = rows.rotation_.get(),
-                                     .origin = rows.reference_};
+  const internal::CodeSpace space = {
+      .metric = metric, .rotation = rows.rotation_.get(), .origin = rows.mean_};
   for (size_t first = 0; first < ordinals.size(); first += kPageRowCount) {
     internal::LeafPageBuilder builder(space, {});
     for (const Ordinal ordinal : ordinals.subspan(
@@ -92,7 +104,7 @@ absl::StatusOr<PackedRows> PackedRows::Make(Metric metric,
 }
 
 size_t PackedRows::memory_size_bytes() const {
-  size_t size_bytes = sizeof(*this) + reference_.capacity() * sizeof(float);
+  size_t size_bytes = sizeof(*this) + mean_.capacity() * sizeof(float);
   for (const PageRef& page : pages_) {
     size_bytes +=
         page->bytes().size() + sizeof(PageRef) + sizeof(internal::LeafPage);
@@ -113,7 +125,7 @@ absl::StatusOr<std::vector<Neighbor>> PackedRows::Search(
     return neighbors;
   }
   const internal::CodeSpace space = {
-      .metric = metric_, .rotation = rotation_.get(), .origin = reference_};
+      .metric = metric_, .rotation = rotation_.get(), .origin = mean_};
   internal::CodedQuery coded_query;
   coded_query.Prepare(space, metric_ == Metric::kCosine
                                  ? UnitVector(query)

@@ -230,10 +230,9 @@ absl::Status TreeEditor::ListNearerRows(const Leaf& leaf,
     way[i] = Ordered(way[i] - leaf.centroid[i]);
   }
   CodedQuery query;
-  query.Prepare({.metric = Metric::kEuclidean,
-                 .rotation = space_.rotation,
-                 .origin = {}},
-                way);
+  query.Prepare(
+      {.metric = Metric::kEuclidean, .rotation = space_.rotation, .origin = {}},
+      way);
   ScanScratch scan;
   scan.Reserve(page.row_count());
   page.coded_rows().EstimateProducts(query, scan.sums, scan.estimates);

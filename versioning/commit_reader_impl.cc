@@ -61,11 +61,34 @@ size_t TailSizeBytes(const std::vector<Ordinal>& tail,
 
 CommitTail::CommitTail(MemoryCounter& memory, std::vector<Ordinal> tail_rows,
                        const std::vector<Ordinal>& removed_rows)
-    : tail(std::move(tail_rows)),
-      charge(&memory, TailSizeBytes(tail, removed_rows)) {
+    : memory_(memory),
+      tail_(std::move(tail_rows)),
+      charge_(&memory, TailSizeBytes(tail_, removed_rows)) {
   for (const Ordinal ordinal : removed_rows) {
-    removed.Add(ordinal);
+    removed_.Add(ordinal);
   }
+}
+
+absl::StatusOr<std::shared_ptr<const PackedRows>> CommitTail::Packed(
+    Metric metric, const VectorSource& vectors) const {
+  if (tail_.size() < kPackedRowCountMin) {
+    return nullptr;
+  }
+  {
+    MutexLock lock(mutex_);
+    // The one search that reaches the number packs; if it fails, none does
+    // again, as the vectors are damaged.
+    if (packed_ != nullptr || ++search_count_ != kSearchesBeforePacking) {
+      return packed_;
+    }
+  }
+  COPSE_ASSIGN_OR_RETURN(PackedRows packed,
+                         PackedRows::Make(metric, vectors, tail_));
+  MutexLock lock(mutex_);
+  packed_ = std::make_shared<const PackedRows>(std::move(packed));
+  packed_charge_ =
+      std::make_unique<MemoryCharge>(&memory_, packed_->memory_size_bytes());
+  return packed_;
 }
 
 CommitReaderImpl::CommitReaderImpl(std::shared_ptr<Domain> domain,

@@ -20,6 +20,7 @@
 
 #include "index/exact_search.h"
 #include "index/forest.h"
+#include "index/packed_rows.h"
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "versioning/commit_reader_impl.h"
@@ -99,6 +100,7 @@ class DocumentSearch {
   std::vector<uint32_t> type_numbers_;  // Ascending.
   std::optional<Ordinal> excluded_;
   std::shared_ptr<const CommitTail> tail_;
+  std::shared_ptr<const PackedRows> packed_tail_;  // Null: not packed.
   std::shared_ptr<const TypedRows> typed_rows_;
   std::shared_ptr<const Forest> forest_;  // Null: scan_rows_ are all there are.
   std::vector<Ordinal> scan_rows_;
@@ -161,7 +163,11 @@ absl::Status DocumentSearch::PreparePlan() {
     return absl::OkStatus();
   }
   tail_ = reader_.GetTail();
-  for (const Ordinal ordinal : tail_->tail) {
+  if (options_.types.empty()) {
+    COPSE_ASSIGN_OR_RETURN(packed_tail_,
+                           tail_->Packed(domain_.metric(), domain_.vectors()));
+  }
+  for (const Ordinal ordinal : tail_->tail()) {
     if (IsOfType(ordinal)) {
       scan_rows_.push_back(ordinal);
     }
@@ -173,7 +179,7 @@ absl::Status DocumentSearch::PreparePlan() {
     const auto typed_count = static_cast<size_t>(typed_rows_->rows.row_count());
     if (typed_count == typed_rows_->list.size() && typed_count / 4 <= budget) {
       for (const Ordinal ordinal : typed_rows_->list) {
-        if (!tail_->removed.Contains(ordinal)) {
+        if (!tail_->removed().Contains(ordinal)) {
           scan_rows_.push_back(ordinal);
         }
       }
@@ -186,10 +192,17 @@ absl::Status DocumentSearch::PreparePlan() {
 
 absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
   Candidates candidates;
-  COPSE_ASSIGN_OR_RETURN(candidates.rows,
-                         ExactSearch(domain_.metric(), domain_.vectors(),
-                                     scan_rows_, options_.query, row_count));
-  result_.work.rows_scanned += static_cast<int64_t>(scan_rows_.size());
+  if (packed_tail_ != nullptr && scan_rows_.size() > row_count) {
+    COPSE_ASSIGN_OR_RETURN(
+        candidates.rows,
+        packed_tail_->Search(domain_.vectors(), options_.query,
+                             {.neighbor_count = row_count}, &result_.work));
+  } else {
+    COPSE_ASSIGN_OR_RETURN(candidates.rows,
+                           ExactSearch(domain_.metric(), domain_.vectors(),
+                                       scan_rows_, options_.query, row_count));
+    result_.work.rows_scanned += static_cast<int64_t>(scan_rows_.size());
+  }
   candidates.complete = scan_rows_.size() <= row_count;
   if (forest_ == nullptr) {
     return candidates;
@@ -201,7 +214,7 @@ absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
                           ? 0
                           : std::max(options_.rerank_count, row_count),
       .allowed = typed_rows_ == nullptr ? nullptr : &typed_rows_->rows,
-      .excluded = tail_->removed.empty() ? nullptr : &tail_->removed};
+      .excluded = tail_->removed().empty() ? nullptr : &tail_->removed()};
   COPSE_ASSIGN_OR_RETURN(const std::vector<Neighbor> neighbors,
                          forest_->Search(domain_.vectors(), options_.query,
                                          options, &result_.work));

@@ -79,7 +79,7 @@ TEST_F(FoldTest, FewRowsHaveNoForest) {
   Push("c1", "", kRowCountMin);
   EXPECT_THAT(phases_, Not(Contains(CommitPhase::kFolding)));
   EXPECT_THAT(OpenReader("c1")->forest(), IsNull());
-  EXPECT_EQ(OpenReader("c1")->GetTail()->tail.size(), kRowCountMin);
+  EXPECT_EQ(OpenReader("c1")->GetTail()->tail().size(), kRowCountMin);
 }
 
 TEST_F(FoldTest, ABuildCoversExactlyTheCommit) {
@@ -88,8 +88,8 @@ TEST_F(FoldTest, ABuildCoversExactlyTheCommit) {
   const auto reader = OpenReader("c1");
   ASSERT_THAT(reader->forest(), NotNull());
   EXPECT_EQ(reader->forest()->covered().row_count(), kRowCountMin + 1);
-  EXPECT_THAT(reader->GetTail()->tail, IsEmpty());
-  EXPECT_TRUE(reader->GetTail()->removed.empty());
+  EXPECT_THAT(reader->GetTail()->tail(), IsEmpty());
+  EXPECT_TRUE(reader->GetTail()->removed().empty());
 }
 
 TEST_F(FoldTest, SmallChangesShareTheForestOfTheParent) {
@@ -98,11 +98,11 @@ TEST_F(FoldTest, SmallChangesShareTheForestOfTheParent) {
   EXPECT_THAT(phases_, Not(Contains(CommitPhase::kFolding)));
   EXPECT_EQ(ForestOf("c2"), ForestOf("c1"));
   EXPECT_EQ(OpenReader("c2")->forest(), OpenReader("c1")->forest());
-  EXPECT_EQ(OpenReader("c2")->GetTail()->tail.size(), 20);
-  EXPECT_EQ(OpenReader("c2")->GetTail()->removed.row_count(), 2);
+  EXPECT_EQ(OpenReader("c2")->GetTail()->tail().size(), 20);
+  EXPECT_EQ(OpenReader("c2")->GetTail()->removed().row_count(), 2);
   // Nothing of it hangs on what was in memory.
   test_.Reopen();
-  EXPECT_EQ(OpenReader("c2")->GetTail()->tail.size(), 20);
+  EXPECT_EQ(OpenReader("c2")->GetTail()->tail().size(), 20);
   EXPECT_EQ(OpenReader("c2")->forest(), OpenReader("c1")->forest());
 }
 
@@ -114,7 +114,7 @@ TEST_F(FoldTest, LargeChangesEditTheForest) {
   EXPECT_THAT(phases_, Contains(CommitPhase::kFolding));
   EXPECT_NE(ForestOf("c3"), first);
   EXPECT_EQ(ForestOf("c2"), first);
-  EXPECT_THAT(OpenReader("c3")->GetTail()->tail, IsEmpty());
+  EXPECT_THAT(OpenReader("c3")->GetTail()->tail(), IsEmpty());
   EXPECT_EQ(OpenReader("c3")->forest()->covered().row_count(), 460);
   COPSE_ASSERT_OK_AND_ASSIGN(const VerifyReport report,
                              test_->VerifyDomain("d"));
