@@ -158,6 +158,7 @@ TEST_F(StoreCommitsTest, KeepsWhatThePushSaid) {
 
 TEST_F(StoreCommitsTest, BoundsTheListOfSkippedDocuments) {
   CommitSummary summary;
+  summary.skipped_documents.reserve(3000);
   for (int i = 0; i < 3000; ++i) {
     summary.skipped_documents.push_back(
         {absl::StrCat("bad", i), std::string(10'000, 'm')});

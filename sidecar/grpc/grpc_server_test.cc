@@ -225,6 +225,7 @@ TEST_F(GrpcServerTest, TakesManyCallsAtOnce) {
   constexpr int kThreadCount = 8;
   constexpr int kRoundCount = 50;
   std::vector<std::jthread> threads;
+  threads.reserve(kThreadCount);
   for (int i = 0; i < kThreadCount; ++i) {
     threads.emplace_back([this] {
       for (int round = 0; round < kRoundCount; ++round) {
