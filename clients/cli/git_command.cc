@@ -140,7 +140,8 @@ void AddGitCommand(CommandLine& line) {
       "the same ID.\nA text file is a document: its ID is its path, its type "
       "the extension in lower case,\nor `unknown`. Skipped and counted are "
       "symlinks, submodules, binary files (a NUL in the\nfirst 8 KB), invalid "
-      "UTF-8, empty files, and files above --max-file-size.");
+      "UTF-8, files of nothing or white space, and files above "
+      "--max-file-size.");
   line.OnChosen(app,
                 [flags](Context& context) { return Git(context, *flags); });
 }
