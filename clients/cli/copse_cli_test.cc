@@ -364,6 +364,43 @@ TEST_F(CopseCliTest, WrongUsageExitsWithTwo) {
               EndsWith("; see copse domain create --help\n"));
 }
 
+TEST_F(CopseCliTest, WrongUsageIsOneObjectAsWell) {
+  const std::vector<std::vector<std::string>> cases = {
+      {"--json"},
+      {"nonsense", "--json"},
+      {"--json", "search", "d", "x", "-k", "abc"},
+      {"search", "d", "x", "-k", "0", "--json"},
+      {"log", "caf\xe9", "--json"},
+      {"search", "d", "--json"}};
+  for (const std::vector<std::string>& arguments : cases) {
+    const Result result = Run(arguments);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.error, StartsWith("copse: "));
+    const json error = json::parse(result.output, nullptr, false)["error"];
+    EXPECT_EQ(error["code"], "INVALID_ARGUMENT") << result.output;
+    EXPECT_EQ("copse: " + error["message"].get<std::string>() + "\n",
+              result.error);
+  }
+  EXPECT_EQ(Run({"nonsense"}).output, "");
+  // Behind "--" nothing is an option.
+  EXPECT_EQ(Run({"nonsense", "--", "--json"}).output, "");
+}
+
+TEST_F(CopseCliTest, ARangeIsToldInFewWords) {
+  const std::vector<std::vector<std::string>> cases = {
+      {"git", ".", "--domain", "d", "--max-commits", "0"},
+      {"log", "d", "-n", "0"},
+      {"export", "d", "--commit", "c", "--max-lag", "-1"},
+      {"search", "d", "x", "--scan-budget", "-1"},
+      {"log", "d", "--timeout", "-1"}};
+  for (const std::vector<std::string>& arguments : cases) {
+    const Result result = Run(arguments);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.error, HasSubstr(", wanted a number of at least "));
+    EXPECT_LT(result.error.size(), 120u) << result.error;
+  }
+}
+
 TEST_F(CopseCliTest, HelpAndVersionExitWithZero) {
   EXPECT_THAT(Run({"--version"}).output, StartsWith("copse "));
   EXPECT_EQ(Run({"--help"}).exit_code, 0);

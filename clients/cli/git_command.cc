@@ -113,7 +113,7 @@ void AddGitCommand(CommandLine& line) {
                  "Only so many commits, the newest; the first of them as a "
                  "whole tree, if nothing is indexed yet")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   app.add_option("--split", flags->split,
                  "markdown: each section of a Markdown file is a document of "
                  "its own, path#heading")
