@@ -190,8 +190,10 @@ TEST_F(CopseCliTest, CountsErrorsAndHonoursAborts) {
   EXPECT_EQ(strict.exit_code, 1);
   EXPECT_THAT(strict.error, HasSubstr("line 1: field 'odd' is not known"));
   EXPECT_THAT(strict.error, HasSubstr("document 'b' (operation 2): no text"));
-  EXPECT_THAT(strict.error,
-              EndsWith("copse: documents failed (DOCUMENTS_FAILED)\n"));
+  EXPECT_THAT(
+      strict.error,
+      EndsWith("copse: documents failed; with --skip-failed the push goes "
+               "on without them (DOCUMENTS_FAILED)\n"));
   const Result lenient =
       Run({"push", "d", "--commit", "c1", "--skip-failed", "--json"}, lines);
   EXPECT_EQ(lenient.exit_code, 0) << lenient.error;

@@ -154,6 +154,10 @@ std::string DescribeError(const Context& context, const absl::Status& status) {
                            context.options().server,
                            context.options().timeout_seconds);
   }
+  if (ErrorReasonOf(status) == "DOCUMENTS_FAILED") {
+    return absl::StrCat(status.message(),
+                        "; with --skip-failed the push goes on without them");
+  }
   return status.message().empty() ? absl::StatusCodeToString(status.code())
                                   : std::string(status.message());
 }
