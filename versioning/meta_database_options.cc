@@ -70,7 +70,7 @@ rocksdb::ColumnFamilyOptions MakeTableOptions(
     const std::shared_ptr<rocksdb::Cache>& block_cache) {
   rocksdb::BlockBasedTableOptions blocks;
   blocks.block_cache = block_cache;
-  blocks.block_size = 8 * 1024;
+  blocks.block_size = size_t{8} * 1024;
   // In the cache, so that the budget holds for them, too.
   blocks.cache_index_and_filter_blocks = true;
   blocks.pin_l0_filter_and_index_blocks_in_cache = true;

@@ -88,6 +88,7 @@ TEST_F(StoreCommitsTest, TheLastOfOneCallWins) {
       MakeDocument({"b", 4})};
   const std::vector<float> vector = {1, 2, 3, 4};
   std::vector<EmbeddedDocument> embedded;
+  embedded.reserve(documents.size());
   for (const Document& document : documents) {
     embedded.push_back({&document, vector});
   }
@@ -158,7 +159,6 @@ TEST_F(StoreCommitsTest, KeepsWhatThePushSaid) {
 
 TEST_F(StoreCommitsTest, BoundsTheListOfSkippedDocuments) {
   CommitSummary summary;
-  summary.skipped_documents.reserve(3000);
   for (int i = 0; i < 3000; ++i) {
     summary.skipped_documents.push_back(
         {absl::StrCat("bad", i), std::string(10'000, 'm')});

@@ -74,7 +74,7 @@ TEST_F(StoreDocumentsTest, RefusesVectorsThatDoNotFit) {
     COPSE_ASSIGN_OR_RETURN(const auto builder, test_->BeginCommit(options));
     const Document document = MakeDocument({"bad", 1});
     const EmbeddedDocument embedded = {&document, vector};
-    const absl::Status status = builder->Upsert({&embedded, 1});
+    absl::Status status = builder->Upsert({&embedded, 1});
     // Unusable from then on.
     EXPECT_EQ(builder->Commit({}).status(), status);
     return status;
