@@ -80,6 +80,9 @@ struct StoreOptions {
   ForestOptions forest = {};
   uint32_t forest_row_count_min = 2048;
 
+  // How often a commit says that its fold lasts (commit_builder.h).
+  absl::Duration fold_notice_interval = absl::Milliseconds(250);
+
   // The time, injected for tests.
   std::function<absl::Time()> clock = [] { return absl::Now(); };
 };
