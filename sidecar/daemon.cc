@@ -63,7 +63,7 @@ std::string AdviceFor(const Config& config, absl::string_view reason) {
         config.data, "' names all that is damaged");
   }
   if (reason == "DISK_FULL") {
-    return "free some space on the disk, or lower 'free_space_min_bytes'";
+    return "free some space on the disk";
   }
   return "check the setting 'data' and the rights of the user that copsed runs "
          "as";

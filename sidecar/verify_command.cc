@@ -79,7 +79,7 @@ void WriteTable(const std::vector<DomainReport>& reports,
     const VerifyReport& report = entry.report;
     output << absl::StrFormat("%10d %10d %12d %9d  %s\n",
                               report.commits_checked, report.pages_checked,
-                              report.rows_checked, report.findings.size(),
+                              report.rows_checked, report.finding_count(),
                               Printable(entry.domain));
   }
   for (const DomainReport& entry : reports) {
@@ -90,6 +90,11 @@ void WriteTable(const std::vector<DomainReport>& reports,
         output << "  reached by "
                << Printable(absl::StrJoin(finding.commits, ", ")) << "\n";
       }
+    }
+    if (entry.report.unlisted_finding_count > 0) {
+      output << absl::StrFormat("\n%s: %d more findings are not listed\n",
+                                Printable(entry.domain),
+                                entry.report.unlisted_finding_count);
     }
   }
 }
@@ -112,6 +117,7 @@ void WriteJson(const std::vector<DomainReport>& reports, bool damaged,
                        {"commits_checked", entry.report.commits_checked},
                        {"pages_checked", entry.report.pages_checked},
                        {"rows_checked", entry.report.rows_checked},
+                       {"finding_count", entry.report.finding_count()},
                        {"findings", std::move(findings)}});
   }
   const nlohmann::json report = {{"damaged", damaged},

@@ -4,10 +4,12 @@
 #include "versioning/commit_builder_impl.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
@@ -486,10 +489,30 @@ CommitBuilderImpl::PrepareForest(
   }
   COPSE_RETURN_IF_ERROR(BeginPhase(on_phase, CommitPhase::kFolding));
   COPSE_RETURN_IF_ERROR(domain_->context().CheckFreeSpace());
-  COPSE_ASSIGN_OR_RETURN(
-      fold, FoldForest(*domain_, choice.forest.get(), *changes.live,
-                       changes.manifest.live_set_number));
+  COPSE_ASSIGN_OR_RETURN(fold, RunFold(choice.forest.get(), changes, on_phase));
   return fold->forest;
+}
+
+// A fold of a large domain takes minutes, during which somebody waits.
+absl::StatusOr<Fold> CommitBuilderImpl::RunFold(
+    const DomainForest* base, const Changes& changes,
+    const std::function<absl::Status(CommitPhase)>& on_phase) {
+  std::future<absl::StatusOr<Fold>> running =
+      std::async(std::launch::async, [&] {
+        return FoldForest(*domain_, base, *changes.live,
+                          changes.manifest.live_set_number);
+      });
+  const std::chrono::nanoseconds interval = absl::ToChronoNanoseconds(
+      domain_->context().options.fold_notice_interval);
+  absl::Status told;
+  while (running.wait_for(interval) != std::future_status::ready) {
+    if (told.ok()) {
+      told = BeginPhase(on_phase, CommitPhase::kFolding);
+    }
+  }
+  absl::StatusOr<Fold> fold = running.get();
+  COPSE_RETURN_IF_ERROR(told);
+  return fold;
 }
 
 }  // namespace copse

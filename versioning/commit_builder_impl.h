@@ -109,6 +109,9 @@ class CommitBuilderImpl final : public CommitBuilder {
       const Changes& changes,
       const std::function<absl::Status(CommitPhase)>& on_phase,
       std::optional<Fold>& fold);
+  absl::StatusOr<Fold> RunFold(
+      const DomainForest* base, const Changes& changes,
+      const std::function<absl::Status(CommitPhase)>& on_phase);
   absl::StatusOr<uint64_t> PutLiveSet(const Changes& changes, MetaBatch& batch);
   void Release();
 

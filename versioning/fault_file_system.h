@@ -37,6 +37,9 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   void FailAppends(Fault fault) { append_fault_.store(fault); }
   void FailSyncs(Fault fault) { sync_fault_.store(fault); }
 
+  // Makes the disk say that it has so many free bytes. Negative: the truth.
+  void SetFreeSize(int64_t size_bytes) { free_size_bytes_.store(size_bytes); }
+
   // Returns how many syncs of files were asked for.
   int64_t sync_count() const { return sync_count_.load(); }
 
@@ -51,6 +54,18 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
       *result = std::make_unique<FaultFile>(std::move(file), *this);
     }
     return status;
+  }
+
+  rocksdb::IOStatus GetFreeSpace(const std::string& path,
+                                 const rocksdb::IOOptions& options,
+                                 uint64_t* free_size_bytes,
+                                 rocksdb::IODebugContext* debug) override {
+    const int64_t told = free_size_bytes_.load();
+    if (told < 0) {
+      return target()->GetFreeSpace(path, options, free_size_bytes, debug);
+    }
+    *free_size_bytes = static_cast<uint64_t>(told);
+    return rocksdb::IOStatus::OK();
   }
 
  private:
@@ -105,6 +120,7 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   std::atomic<Fault> append_fault_ = Fault::kNone;
   std::atomic<Fault> sync_fault_ = Fault::kNone;
   std::atomic<int64_t> sync_count_ = 0;
+  std::atomic<int64_t> free_size_bytes_ = -1;
 };
 
 // Returns an environment over the operating system's files; `*faults` belongs

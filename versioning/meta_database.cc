@@ -22,6 +22,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -50,6 +51,10 @@ namespace {
 
 constexpr uint8_t kCounterVersion = 1;
 constexpr size_t kSyncedFileSizeBytes = 2 * sizeof(uint64_t);
+
+// What a start writes besides the contents of its log: a manifest, options, the
+// ends of tables.
+constexpr uint64_t kStartSizeBytes = uint64_t{4} << 20;
 
 rocksdb::Slice ToSlice(absl::string_view text) {
   return {text.data(), text.size()};
@@ -93,6 +98,34 @@ absl::Status WritesStoppedError(const absl::Status& status) {
                         "the store takes no writes until it is opened again: ",
                         status.message())),
                     "WRITES_STOPPED");
+}
+
+// Fails if there is no room for what a start makes of its log: RocksDB as
+// Debian builds it, with its asserts, ends the process when that cannot be
+// written.
+absl::Status CheckRoomToStart(rocksdb::Env& env, const std::string& folder) {
+  std::vector<std::string> names;
+  rocksdb::Status status = env.GetChildren(folder, &names);
+  uint64_t wanted = kStartSizeBytes;
+  for (const std::string& name : names) {
+    uint64_t size_bytes = 0;
+    if (absl::EndsWith(name, ".log") &&
+        env.GetFileSize(folder + "/" + name, &size_bytes).ok()) {
+      wanted += size_bytes;
+    }
+  }
+  uint64_t found = 0;
+  if (status.ok()) {
+    status = env.GetFreeSpace(folder, &found);
+  }
+  // A disk that cannot tell is tried.
+  if (!status.ok() || found >= wanted) {
+    return absl::OkStatus();
+  }
+  return DiskFullError(
+      folder, absl::StrFormat("database '%s': the disk has %d bytes free, "
+                              "expected at least %d to start",
+                              folder, found, wanted));
 }
 
 // Fails if the database has tables that this build does not know, or lacks
@@ -325,6 +358,8 @@ absl::StatusOr<std::unique_ptr<MetaDatabase>> MetaDatabase::Open(
   state->engine.database.listeners.push_back(state->listener);
   const absl::Status fenced = Fenced([&]() -> absl::Status {
     COPSE_RETURN_IF_ERROR(CheckTables(state->engine.database, options.folder));
+    COPSE_RETURN_IF_ERROR(
+        CheckRoomToStart(*state->engine.database.env, options.folder));
     std::vector<rocksdb::ColumnFamilyDescriptor> families = {
         {rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions()}};
     for (size_t i = 0; i < kMetaTableCount; ++i) {

@@ -243,6 +243,14 @@ TEST_F(MetaDatabaseTest, KeepsSmallAndLargeValuesOverRestarts) {
   EXPECT_GT(statistics.memory_size_bytes, 0);
 }
 
+TEST_F(MetaDatabaseTest, ReservesNoSpaceForWhatMayCome) {
+  ASSERT_THAT(Put(*database_, "a", "v"), IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const MetaStatistics statistics,
+                             database_->GetStatistics());
+  EXPECT_GT(statistics.disk_size_bytes, 0);
+  EXPECT_LT(statistics.disk_size_bytes, 1 << 20);
+}
+
 // A process that ends without closing keeps what it wrote: the log is written
 // at once, and only the disk can be late.
 TEST_F(MetaDatabaseTest, KeepsWritesOfAProcessThatIsKilled) {

@@ -80,6 +80,9 @@ struct StoreOptions {
   ForestOptions forest = {};
   uint32_t forest_row_count_min = 2048;
 
+  // How often a commit says that its fold lasts (commit_builder.h).
+  absl::Duration fold_notice_interval = absl::Milliseconds(250);
+
   // The time, injected for tests.
   std::function<absl::Time()> clock = [] { return absl::Now(); };
 };
@@ -141,7 +144,14 @@ struct VerifyReport {
   int64_t commits_checked = 0;
   int64_t pages_checked = 0;
   int64_t rows_checked = 0;
-  std::vector<VerifyFinding> findings = {};
+  std::vector<VerifyFinding> findings = {};  // The first 1000.
+
+  // Of the others. A lost segment alone has 100,000 damaged rows.
+  int64_t unlisted_finding_count = 0;
+
+  int64_t finding_count() const {
+    return static_cast<int64_t>(findings.size()) + unlisted_finding_count;
+  }
 };
 
 // Thread safety: any number of threads may use one Store.

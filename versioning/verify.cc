@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,8 +45,11 @@ namespace {
 // How many commits a finding names.
 constexpr size_t kNamedCommitCountMax = 100;
 
-// How many findings are kept: a lost segment alone has 100,000 rows.
+// How many findings are listed; the others are counted.
 constexpr size_t kFindingCountMax = 1000;
+
+// In the place of a finding that is not listed.
+constexpr size_t kNotListed = std::numeric_limits<size_t>::max();
 
 // How often `stop` is asked, in rows.
 constexpr int64_t kRowsPerStop = 1024;
@@ -77,7 +81,8 @@ class DomainVerifier {
                : absl::OkStatus();
   }
 
-  // Adds a finding, unless there are too many, and returns it.
+  // Adds a finding and returns it, or counts it and returns null if there are
+  // too many.
   VerifyFinding* Report(absl::string_view object, absl::string_view message);
   void Report(absl::string_view object, const absl::Status& status,
               absl::string_view commit);
@@ -115,13 +120,14 @@ class DomainVerifier {
   RowSet rows_;
   FingerprintSum sum_;
   RowSet checked_rows_;
-  std::map<Ordinal, size_t> bad_rows_;  // To the finding.
+  std::map<Ordinal, size_t> bad_rows_;  // To the finding, or kNotListed.
   int64_t row_steps_ = 0;
 };
 
 VerifyFinding* DomainVerifier::Report(absl::string_view object,
                                       absl::string_view message) {
   if (report_.findings.size() == kFindingCountMax) {
+    ++report_.unlisted_finding_count;
     return nullptr;
   }
   report_.findings.push_back({.object = std::string(object),
@@ -260,8 +266,9 @@ absl::Status DomainVerifier::AddDifference(std::span<const Ordinal> ordinals,
       ++report_.rows_checked;
     }
     if (!status.ok()) {
-      Report(absl::StrCat("row ", ordinal), status, "");
-      bad_rows_[ordinal] = report_.findings.size() - 1;
+      const bool is_listed =
+          Report(absl::StrCat("row ", ordinal), status.message()) != nullptr;
+      bad_rows_[ordinal] = is_listed ? report_.findings.size() - 1 : kNotListed;
     } else if (is_added) {
       sum_.Add(row->document_id, row->chunk, row->content_hash);
     } else {
@@ -370,6 +377,9 @@ absl::Status DomainVerifier::NameCommits() {
       continue;
     }
     for (const auto& [ordinal, finding] : bad_rows_) {
+      if (finding == kNotListed) {
+        continue;
+      }
       std::vector<std::string>& named = report_.findings[finding].commits;
       if (named.size() < kNamedCommitCountMax && rows->Contains(ordinal)) {
         named.push_back(commit.commit);

@@ -106,8 +106,10 @@ absl::StatusOr<ExitCode> Verify(Context& context, const Flags& flags) {
   json.Key("domain").String(flags.domain);
   json.Key("findings").BeginArray();
   v1::VerifyDomainResponse::Summary summary;
+  int64_t listed_count = 0;
   COPSE_CLIENT_RETURN_IF_ERROR(context.client().VerifyDomain(
       request, [&](const v1::VerifyDomainResponse& response) -> absl::Status {
+        listed_count += response.findings_size();
         for (const auto& finding : response.findings()) {
           if (context.json()) {
             WriteMessage(finding, json);
@@ -131,6 +133,11 @@ absl::StatusOr<ExitCode> Verify(Context& context, const Flags& flags) {
     json.EndObject();
     COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.Take()));
   } else {
+    if (summary.finding_count() > listed_count) {
+      COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(absl::StrFormat(
+          "%s more findings are not listed",
+          FormatCount(summary.finding_count() - listed_count))));
+    }
     COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(absl::StrFormat(
         "%s: %s commits, %s pages and %s rows checked, %s damaged",
         summary.finding_count() == 0 ? "whole" : "DAMAGED",

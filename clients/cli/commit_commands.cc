@@ -274,7 +274,7 @@ void AddCommitCommands(CommandLine& line) {
       AddOne(line.app, "log", "List the commits, newest first", *flags);
   log.add_option("-n,--limit", flags->limit, "At most so many [all]")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   AddExamples(log, {"copse log admin/star_wars -n 20"});
   line.OnChosen(log,
                 [flags](Context& context) { return Log(context, *flags); });

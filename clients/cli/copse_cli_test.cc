@@ -190,8 +190,10 @@ TEST_F(CopseCliTest, CountsErrorsAndHonoursAborts) {
   EXPECT_EQ(strict.exit_code, 1);
   EXPECT_THAT(strict.error, HasSubstr("line 1: field 'odd' is not known"));
   EXPECT_THAT(strict.error, HasSubstr("document 'b' (operation 2): no text"));
-  EXPECT_THAT(strict.error,
-              EndsWith("copse: documents failed (DOCUMENTS_FAILED)\n"));
+  EXPECT_THAT(
+      strict.error,
+      EndsWith("copse: documents failed; with --skip-failed the push goes "
+               "on without them (DOCUMENTS_FAILED)\n"));
   const Result lenient =
       Run({"push", "d", "--commit", "c1", "--skip-failed", "--json"}, lines);
   EXPECT_EQ(lenient.exit_code, 0) << lenient.error;
@@ -362,6 +364,43 @@ TEST_F(CopseCliTest, WrongUsageExitsWithTwo) {
   EXPECT_EQ(invalid.error, "copse: DOMAIN is not valid UTF-8\n");
   EXPECT_THAT(Run({"domain", "create"}).error,
               EndsWith("; see copse domain create --help\n"));
+}
+
+TEST_F(CopseCliTest, WrongUsageIsOneObjectAsWell) {
+  const std::vector<std::vector<std::string>> cases = {
+      {"--json"},
+      {"nonsense", "--json"},
+      {"--json", "search", "d", "x", "-k", "abc"},
+      {"search", "d", "x", "-k", "0", "--json"},
+      {"log", "caf\xe9", "--json"},
+      {"search", "d", "--json"}};
+  for (const std::vector<std::string>& arguments : cases) {
+    const Result result = Run(arguments);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.error, StartsWith("copse: "));
+    const json error = json::parse(result.output, nullptr, false)["error"];
+    EXPECT_EQ(error["code"], "INVALID_ARGUMENT") << result.output;
+    EXPECT_EQ("copse: " + error["message"].get<std::string>() + "\n",
+              result.error);
+  }
+  EXPECT_EQ(Run({"nonsense"}).output, "");
+  // Behind "--" nothing is an option.
+  EXPECT_EQ(Run({"nonsense", "--", "--json"}).output, "");
+}
+
+TEST_F(CopseCliTest, ARangeIsToldInFewWords) {
+  const std::vector<std::vector<std::string>> cases = {
+      {"git", ".", "--domain", "d", "--max-commits", "0"},
+      {"log", "d", "-n", "0"},
+      {"export", "d", "--commit", "c", "--max-lag", "-1"},
+      {"search", "d", "x", "--scan-budget", "-1"},
+      {"log", "d", "--timeout", "-1"}};
+  for (const std::vector<std::string>& arguments : cases) {
+    const Result result = Run(arguments);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.error, HasSubstr(", wanted a number of at least "));
+    EXPECT_LT(result.error.size(), 120u) << result.error;
+  }
 }
 
 TEST_F(CopseCliTest, HelpAndVersionExitWithZero) {

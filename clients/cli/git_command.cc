@@ -113,7 +113,7 @@ void AddGitCommand(CommandLine& line) {
                  "Only so many commits, the newest; the first of them as a "
                  "whole tree, if nothing is indexed yet")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   app.add_option("--split", flags->split,
                  "markdown: each section of a Markdown file is a document of "
                  "its own, path#heading")
@@ -140,7 +140,8 @@ void AddGitCommand(CommandLine& line) {
       "the same ID.\nA text file is a document: its ID is its path, its type "
       "the extension in lower case,\nor `unknown`. Skipped and counted are "
       "symlinks, submodules, binary files (a NUL in the\nfirst 8 KB), invalid "
-      "UTF-8, empty files, and files above --max-file-size.");
+      "UTF-8, files of nothing or white space, and files above "
+      "--max-file-size.");
   line.OnChosen(app,
                 [flags](Context& context) { return Git(context, *flags); });
 }

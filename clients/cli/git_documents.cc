@@ -124,12 +124,11 @@ absl::StatusOr<GitDocuments::FileDocuments> GitDocuments::Read(
   if (!IsValidUtf8(content)) {
     return SkipReason::kInvalidUtf8;
   }
+  if (IsWhiteSpace(content)) {
+    return SkipReason::kEmpty;
+  }
   if (IsSplit(path)) {
-    std::vector<FileDocument> sections = Split(path, content);
-    if (sections.empty()) {
-      return SkipReason::kEmpty;  // Blank lines only.
-    }
-    return sections;
+    return Split(path, content);
   }
   std::vector<FileDocument> documents(1);
   documents[0].id = std::string(path);
@@ -147,8 +146,8 @@ std::vector<GitDocuments::FileDocument> GitDocuments::Split(
     if (section.anchor.has_value()) {
       absl::StrAppend(&document.id, "#", *section.anchor);
       document.heading = section.heading;
-    } else if (absl::StripAsciiWhitespace(section.text).empty()) {
-      continue;  // Blank lines before the first heading.
+    } else if (IsWhiteSpace(section.text)) {
+      continue;  // Before the first heading.
     }
     // What is cut could be equal to another: the first of them stays.
     document.id =

@@ -46,7 +46,7 @@ enum class SkipReason {
   kSubmodule,
   kBinary,       // A NUL in the first 8 KB.
   kInvalidUtf8,  // In the content.
-  kEmpty,
+  kEmpty,        // Or nothing but white space.
   kTooLarge,
   kInvalidPath,  // Not UTF-8, or longer than the ID of a document may be.
 };

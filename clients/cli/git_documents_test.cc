@@ -210,6 +210,34 @@ TEST_F(GitDocumentsTest, AMarkdownFileOfBlankLinesIsEmpty) {
   EXPECT_THAT(converted.skipped, ElementsAre(Pair("a.md", "empty")));
 }
 
+// Nothing can be embedded of such a file, and one of them must not stop the
+// whole history.
+TEST_F(GitDocumentsTest, AFileOfWhiteSpaceIsEmpty) {
+  const TestFiles base = {{"a", {"text"}}};
+  const TestFiles target = {{"a", {"\n"}},
+                            {"pkg/__init__.py", {" \t\r\n\n"}},
+                            {"wide", {"\u3000\u00a0\u2028\n"}},
+                            {"letter", {"\n \u3000x"}}};
+  const Converted converted = Convert(base, target);
+  EXPECT_THAT(converted.operations,
+              UnorderedElementsAre("-a", "+letter=\n \u3000x"));
+  EXPECT_THAT(
+      converted.skipped,
+      UnorderedElementsAre(Pair("a", "empty"), Pair("pkg/__init__.py", "empty"),
+                           Pair("wide", "empty")));
+  // And back: what is a text again is a document again.
+  EXPECT_THAT(Convert(target, base).operations,
+              UnorderedElementsAre("~a=text", "-letter"));
+}
+
+TEST_F(GitDocumentsTest, WhiteSpaceBeforeTheFirstHeadingIsNoSection) {
+  GitDocumentOptions options;
+  options.split_markdown = true;
+  EXPECT_THAT(
+      Convert(std::nullopt, {{"a.md", {"\u3000\n# A\n"}}}, options).operations,
+      ElementsAre("+a.md#a=# A\n"));
+}
+
 TEST_F(GitDocumentsTest, TheTypeIsTheExtension) {
   EXPECT_EQ(FileType("a/b.MD"), "md");
   EXPECT_EQ(FileType("a.tar.gz"), "gz");

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 
 #include "clients/cli/context.h"
 #include "clients/cli/json_writer.h"
@@ -69,7 +70,7 @@ std::string FindInvalidValue(const CLI::App& app) {
   }
 }
 
-// Says in one line what is wrong with the command line.
+// Says what is wrong with the command line.
 std::string DescribeUsage(const CLI::App& app, const CLI::ParseError& error) {
   std::string command = app.get_name();
   const CLI::App* chosen = &app;
@@ -77,8 +78,19 @@ std::string DescribeUsage(const CLI::App& app, const CLI::ParseError& error) {
     chosen = chosen->get_subcommands().front();
     absl::StrAppend(&command, " ", chosen->get_name());
   }
-  return absl::StrFormat("copse: %s; see %s --help\n", Printable(error.what()),
-                         command);
+  return absl::StrFormat("%s; see %s --help", Printable(error.what()), command);
+}
+
+// Returns whether --json is among the arguments. What was parsed before an
+// error does not tell.
+bool IsJsonAskedFor(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const absl::string_view argument = argv[i];
+    if (argument == "--" || argument == "--json") {
+      return argument == "--json";
+    }
+  }
+  return false;
 }
 
 void AddGlobalOptions(CommandLine& line) {
@@ -98,7 +110,7 @@ void AddGlobalOptions(CommandLine& line) {
                  "Give up a request after so many seconds; not for push, git, "
                  "export, diff and verify [never]")
       ->type_name("SECONDS")
-      ->check(CLI::NonNegativeNumber);
+      ->check(AtLeast(0));
   // Commands take the global options behind their name as well.
   app.fallthrough();
   app.require_subcommand(1);
@@ -142,6 +154,10 @@ std::string DescribeError(const Context& context, const absl::Status& status) {
                            context.options().server,
                            context.options().timeout_seconds);
   }
+  if (ErrorReasonOf(status) == "DOCUMENTS_FAILED") {
+    return absl::StrCat(status.message(),
+                        "; with --skip-failed the push goes on without them");
+  }
   return status.message().empty() ? absl::StatusCodeToString(status.code())
                                   : std::string(status.message());
 }
@@ -161,6 +177,16 @@ std::string ErrorJson(const absl::Status& status, const std::string& message) {
   }
   json.EndObject().EndObject();
   return json.Take();
+}
+
+ExitCode ReportUsage(const std::string& message, bool is_json) {
+  if (is_json) {
+    const std::string object =
+        ErrorJson(absl::InvalidArgumentError(message), message);
+    WriteBestEffort(STDOUT_FILENO, absl::StrCat(object, "\n"));
+  }
+  WriteBestEffort(STDERR_FILENO, absl::StrCat("copse: ", message, "\n"));
+  return ExitCode::kWrongUsage;
 }
 
 ExitCode Run(const CommandLine& line) {
@@ -214,13 +240,12 @@ int Main(int argc, char** argv) {
       line.app.exit(error);  // Prints the help or the version.
       return static_cast<int>(ExitCode::kDone);
     }
-    WriteBestEffort(STDERR_FILENO, DescribeUsage(line.app, error));
-    return static_cast<int>(ExitCode::kWrongUsage);
+    return static_cast<int>(ReportUsage(DescribeUsage(line.app, error),
+                                        IsJsonAskedFor(argc, argv)));
   }
   if (const std::string name = FindInvalidValue(line.app); !name.empty()) {
-    WriteBestEffort(STDERR_FILENO,
-                    absl::StrCat("copse: ", name, " is not valid UTF-8\n"));
-    return static_cast<int>(ExitCode::kWrongUsage);
+    return static_cast<int>(ReportUsage(
+        absl::StrCat(name, " is not valid UTF-8"), line.options.json));
   }
   return static_cast<int>(Run(line));
 }

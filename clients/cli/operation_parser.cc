@@ -170,6 +170,8 @@ struct Fields {
   std::optional<absl::string_view> string;
   std::optional<absl::string_view> type;
   std::optional<absl::string_view> message;
+  std::optional<absl::string_view> content_hash;
+  std::optional<element> chunk;
   std::optional<element> vector;
   std::optional<element> attributes;
 
@@ -179,11 +181,13 @@ struct Fields {
            : name == "string" || name == "text" ? &string
            : name == "type"                     ? &type
            : name == "message"                  ? &message
+           : name == "content_hash"             ? &content_hash
                                                 : nullptr;
   }
   std::optional<element>* FindOther(absl::string_view name) {
     return name == "vector"       ? &vector
            : name == "attributes" ? &attributes
+           : name == "chunk"      ? &chunk
                                   : nullptr;
   }
 };
@@ -264,10 +268,34 @@ absl::Status ReadDocument(const Fields& fields, v1::Document& document) {
   return absl::OkStatus();
 }
 
+// Makes of a line of `copse export`, which has no field 'op', what brings its
+// document back.
+absl::StatusOr<v1::Operation> MakeInsertOfExport(Fields fields) {
+  fields.op = "Inserted";
+  if (!fields.string.has_value() && !fields.vector.has_value()) {
+    return absl::InvalidArgumentError(
+        "neither 'text' nor 'vector', wanted one of them, as `copse export "
+        "--text` writes");
+  }
+  int64_t chunk = 0;
+  if (fields.chunk.has_value() &&
+      (fields.chunk->get(chunk) != simdjson::SUCCESS || chunk != 0)) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "field 'chunk' is %s, wanted 0: a part of a document cannot be pushed",
+        simdjson::minify(*fields.chunk)));
+  }
+  v1::Operation operation;
+  COPSE_CLIENT_RETURN_IF_ERROR(
+      ReadDocument(fields, *operation.mutable_insert()));
+  return operation;
+}
+
 absl::StatusOr<v1::Operation> MakeOperation(const Fields& fields) {
   v1::Operation operation;
   if (!fields.op.has_value()) {
-    return absl::InvalidArgumentError("no field 'op'");
+    return fields.content_hash.has_value()
+               ? MakeInsertOfExport(fields)
+               : absl::InvalidArgumentError("no field 'op'");
   }
   const absl::string_view op = *fields.op;
   if (op == "Inserted" || op == "Insert") {

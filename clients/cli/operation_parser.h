@@ -10,6 +10,9 @@
 //   {"op":"Error","id":"d","message":"no rendering"}
 //   {"op":"Abort"}
 //
+// A line of `copse export --text`, which has a `content_hash` and no `op`, is
+// an insert, so that what was exported can be pushed again.
+//
 // `Insert`, `Replace` and `Delete` mean the same as `Inserted`, `Changed` and
 // `Deleted`, and `text` the same as `string`. A field that is null counts as
 // absent. A whole number is an int64 attribute, one with a fraction or exponent

@@ -65,7 +65,7 @@ void AddSelectorOptions(CLI::App& app, SelectorOptions& options) {
   app.add_option("--max-lag", options.max_lag,
                  "How many ancestors down the answer may be [all]")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(AtLeast(0))
       ->needs(commit);
 }
 
@@ -137,6 +137,20 @@ CLI::Option& AddRepeated(CLI::App& app, const std::string& names,
                          const std::string& help) {
   // Without extra arguments, or it would take what follows its value as well.
   return *app.add_option(names, values, help)->allow_extra_args(false);
+}
+
+CLI::Validator AtLeast(int64_t least) {
+  return CLI::Validator(
+      [least](const std::string& value) -> std::string {
+        double number = 0;
+        if (absl::SimpleAtod(value, &number) &&
+            number >= static_cast<double>(least)) {
+          return "";
+        }
+        return absl::StrFormat("found '%s', wanted a number of at least %d",
+                               TruncateUtf8(ToValidUtf8(value), 40), least);
+      },
+      /*validator_desc=*/"");
 }
 
 void AddExamples(CLI::App& app, const std::vector<std::string>& examples,

@@ -63,6 +63,9 @@ CLI::Option& AddRepeated(CLI::App& app, const std::string& names,
                          std::vector<std::string>& values,
                          const std::string& help);
 
+// Checks that a value is a number of at least `least`.
+CLI::Validator AtLeast(int64_t least);
+
 // Adds examples to the end of the help of `app`, below `notes` if there are
 // any.
 void AddExamples(CLI::App& app, const std::vector<std::string>& examples,

@@ -339,9 +339,10 @@ void AddPushCommand(CommandLine& line) {
       "   \"type\":\"...\",\"vector\":[...],\"attributes\":{...}}\n"
       "Insert, Replace and Delete mean the same. {\"op\":\"Error\",\"id\":"
       "\"...\",\"message\":\"...\"}\ncounts as a failed document, "
-      "{\"op\":\"Abort\"} drops the push. A malformed line makes no\n"
-      "commit. A commit that is complete is `already indexed`, which is no "
-      "failure.");
+      "{\"op\":\"Abort\"} drops the push. A line of `copse "
+      "export --text` is an insert.\nA malformed line makes no commit. A "
+      "commit "
+      "that is complete is `already indexed`, which\nis no failure.");
   line.OnChosen(app,
                 [flags](Context& context) { return Push(context, *flags); });
 }

@@ -239,7 +239,7 @@ void AddSettings(CLI::App& app, Flags& flags) {
   app.add_option("--scan-budget", flags.scan_budget,
                  "Rows to look at: more find more and take longer [by size]")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(AtLeast(0));
   app.add_flag("--text", flags.text, "Show the texts, too");
   app.add_flag("--attributes", flags.attributes, "Show the attributes, too");
   app.add_flag("--vectors", flags.vectors,

@@ -55,6 +55,15 @@ bool IsValidUtf8(absl::string_view bytes) {
   return simdjson::validate_utf8(bytes.data(), bytes.size());
 }
 
+bool IsWhiteSpace(absl::string_view text) {
+  for (size_t position = 0; position < text.size();) {
+    if (u_isUWhiteSpace(NextCharacter(text, position)) == 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
 std::string ToValidUtf8(absl::string_view bytes, absl::string_view encoding) {
   bytes = bytes.substr(0, kConvertedSizeBytesMax);
   const std::string name(encoding);

@@ -16,6 +16,10 @@ namespace copse {
 
 bool IsValidUtf8(absl::string_view bytes);
 
+// Returns whether `text`, which is valid UTF-8, is nothing but white space of
+// any script, or empty. A server refuses to embed such a text.
+bool IsWhiteSpace(absl::string_view text);
+
 // Returns `bytes` as UTF-8. They are taken to be in `encoding`, a name such as
 // `ISO-8859-1`; if it is empty or unknown, in UTF-8, and what is ill-formed
 // becomes U+FFFD.

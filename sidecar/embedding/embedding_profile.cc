@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -303,10 +304,24 @@ absl::StatusOr<Url> CheckUrl(const EmbeddingProfileOptions& options) {
   return url;
 }
 
+bool IsVariableName(absl::string_view name) {
+  return !absl::ascii_isdigit(static_cast<unsigned char>(name.front())) &&
+         std::ranges::all_of(name, [](char c) {
+           return c == '_' ||
+                  absl::ascii_isalnum(static_cast<unsigned char>(c));
+         });
+}
+
 absl::Status CheckOpenAi(const EmbeddingProfileOptions& options) {
   if (options.model.empty()) {
     return Invalid(options, "model",
                    "is empty, expected the name of a model of the provider");
+  }
+  // Not repeated: many a key was written in the place of its name.
+  if (!options.api_key_env.empty() && !IsVariableName(options.api_key_env)) {
+    return Invalid(options, "api_key_env",
+                   "is not the name of an environment variable, which has "
+                   "letters, digits and '_'; it is not the key itself");
   }
   if (!options.api_key_env.empty() && !options.api_key_file.empty()) {
     return Invalid(options, "api_key_file",

@@ -26,6 +26,7 @@ namespace {
 
 using ::testing::Eq;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 EmbeddingProfileOptions MiniLm() {
   EmbeddingProfileOptions options;
@@ -205,6 +206,7 @@ TEST_P(WrongSettingTest, IsNamed) {
                HasSubstr(absl::StrCat("embedding profile '", options.name,
                                       "': ", GetParam().setting, " ",
                                       GetParam().message))));
+  EXPECT_THAT(status.ToString(), Not(HasSubstr("sk-")));
   ASSERT_TRUE(ReasonOf(status).has_value());
   EXPECT_EQ(ReasonOf(status)->reason, "EMBEDDING_PROFILE_INVALID");
   EXPECT_EQ(ReasonOf(status)->metadata[1],
@@ -243,6 +245,15 @@ INSTANTIATE_TEST_SUITE_P(
                        o.api_key_file = "b";
                      },
                      "api_key_file", "is set beside api_key_env"},
+        // What may be the key itself is not repeated.
+        WrongSetting{"KeyForItsName",
+                     [](auto& o) { o.api_key_env = "sk-proj-x1"; },
+                     "api_key_env",
+                     "is not the name of an environment variable, which has "
+                     "letters, digits and '_'; it is not the key itself"},
+        WrongSetting{"KeyNameWithDigit",
+                     [](auto& o) { o.api_key_env = "1KEY"; }, "api_key_env",
+                     "is not the name of an environment variable"},
         WrongSetting{"BatchCount", [](auto& o) { o.batch_text_count_max = 0; },
                      "batch_text_count_max", "is 0, expected 1 to 2048"},
         WrongSetting{"BatchSize", [](auto& o) { o.batch_size_bytes_max = 1; },

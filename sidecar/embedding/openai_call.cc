@@ -40,6 +40,7 @@ constexpr absl::Duration kPlaceWait = absl::Milliseconds(10);
 
 // Of what a provider says; with our own words it stays below 512 bytes.
 constexpr size_t kProviderMessageSizeMax = 300;
+constexpr size_t kRequestIdSizeMax = 128;
 
 }  // namespace
 
@@ -120,10 +121,12 @@ absl::Status OpenAiCall::Step() {
                        context_.cancelled);
     return absl::OkStatus();
   }
+  // Also when one of them ends the call: what the others bring is paid for.
+  absl::Status status;
   for (const HttpReply& reply : session_->Wait(kReplyWait)) {
-    COPSE_RETURN_IF_ERROR(HandleReply(reply));
+    status.Update(HandleReply(reply));
   }
-  return absl::OkStatus();
+  return status;
 }
 
 // A person waits for a query; it may ask whatever the documents were told.
@@ -254,16 +257,24 @@ absl::Status OpenAiCall::HandleReply(const HttpReply& reply) {
     event.latency = reply.latency;
     event.request_size_bytes = flight.size_bytes;
     event.token_count = statistics_.token_count - token_count;
-    for (const absl::string_view name :
-         {"x-request-id", "request-id", "apim-request-id"}) {
-      if (event.request_id.empty()) {
-        event.request_id = reply.Header(name);
-      }
-    }
+    const std::string request_id = RequestIdOf(reply);
+    event.request_id = request_id;
     event.failure = failure.message;
     environment_.observer->OnRequest(event);
   }
   return status;
+}
+
+// What the provider calls the request. Redacted, because a provider or a proxy
+// before it may put anything there.
+std::string OpenAiCall::RequestIdOf(const HttpReply& reply) const {
+  for (const absl::string_view name :
+       {"x-request-id", "request-id", "apim-request-id"}) {
+    if (const absl::string_view id = reply.Header(name); !id.empty()) {
+      return Redact(id, endpoint_.api_key(), {}, kRequestIdSizeMax);
+    }
+  }
+  return "";
 }
 
 absl::Status OpenAiCall::HandleTransfer(Flight& flight, const HttpReply& reply,

@@ -107,6 +107,7 @@ class OpenAiCall {
   void Settle(uint32_t text_index, EmbeddingOutcome outcome);
   void RefuseText(const Batch& batch, const Failure& failure);
 
+  std::string RequestIdOf(const HttpReply& reply) const;
   std::string Redacted(absl::string_view message, const Batch& batch) const;
   std::string Describe(const Failure& failure) const;
   absl::Status Unavailable(const Failure& failure,

@@ -287,6 +287,18 @@ TEST_F(OpenAiTransferTest, NeverShowsTheKey) {
                                           Not(HasSubstr("sk-proj")))));
 }
 
+TEST_F(OpenAiTransferTest, HidesTheKeyInANameOfARequest) {
+  Start([](const ScriptedRequest& request) {
+    ScriptedReply reply = RightReply(request);
+    reply.headers = {{"X-Request-Id", absl::StrCat("call-", kKey, "-7")}};
+    return reply;
+  });
+  ExpectVectors({"oak"});
+  EXPECT_THAT(world_.events(),
+              ElementsAre(AllOf(HasSubstr("id call-[redacted]-7"),
+                                Not(HasSubstr(std::string(kKey))))));
+}
+
 TEST_F(OpenAiTransferTest, NeverShowsTheTexts) {
   const std::string text = "the patient Ada Lovelace has measles";
   Start([&](const ScriptedRequest& /*request*/) {

@@ -48,7 +48,7 @@ absl::Status VerifyDomain(Store& store, const v1::VerifyDomainRequest& message,
   summary.set_commit_count(report->commits_checked);
   summary.set_page_count(report->pages_checked);
   summary.set_row_count(report->rows_checked);
-  summary.set_finding_count(static_cast<int64_t>(report->findings.size()));
+  summary.set_finding_count(report->finding_count());
   return writer.Write(response);
 }
 

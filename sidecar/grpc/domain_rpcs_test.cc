@@ -1,0 +1,122 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gmock/gmock.h"
+#include "grpcpp/support/status.h"
+#include "gtest/gtest.h"
+
+#include "copse/v1/domain_service.grpc.pb.h"
+#include "sidecar/grpc/testing/trees_fixture.h"
+
+namespace copse {
+namespace {
+
+using ::testing::SizeIs;
+
+using DomainRpcsTest = TreesTest;
+
+TEST_F(DomainRpcsTest, ManagesDomains) {
+  v1::CreateDomainRequest create;
+  create.set_domain("admin/b");
+  create.mutable_settings()->set_metric(v1::DomainSettings::METRIC_EUCLIDEAN);
+  create.mutable_settings()->set_dimension(3);
+  create.mutable_settings()->set_vectors_only(true);
+  create.mutable_settings()->set_description("points");
+  v1::Domain domain;
+  ASSERT_THAT(
+      Call(*domains_, &v1::DomainService::Stub::CreateDomain, create, domain),
+      RpcIsOk());
+  EXPECT_EQ(domain.settings().metric(), v1::DomainSettings::METRIC_EUCLIDEAN);
+  EXPECT_TRUE(domain.settings().vectors_only());
+  EXPECT_GT(domain.create_time().seconds(), 0);
+  EXPECT_THAT(
+      Call(*domains_, &v1::DomainService::Stub::CreateDomain, create, domain),
+      RpcFailsWith(grpc::StatusCode::ALREADY_EXISTS, "DOMAIN_EXISTS"));
+
+  v1::UpdateDomainRequest update;
+  update.set_domain("admin/b");
+  update.set_description("places");
+  ASSERT_THAT(
+      Call(*domains_, &v1::DomainService::Stub::UpdateDomain, update, domain),
+      RpcIsOk());
+  v1::GetDomainRequest get;
+  get.set_domain("admin/b");
+  ASSERT_THAT(Call(*domains_, &v1::DomainService::Stub::GetDomain, get, domain),
+              RpcIsOk());
+  EXPECT_EQ(domain.settings().description(), "places");
+  EXPECT_EQ(domain.settings().dimension(), 3);
+
+  v1::DeleteDomainRequest erase;
+  erase.set_domain("admin/b");
+  v1::DeleteDomainResponse erased;
+  EXPECT_THAT(
+      Call(*domains_, &v1::DomainService::Stub::DeleteDomain, erase, erased),
+      RpcIsOk());
+  EXPECT_THAT(
+      Call(*domains_, &v1::DomainService::Stub::DeleteDomain, erase, erased),
+      RpcFailsWith(kNotFound, "DOMAIN_NOT_FOUND"));
+  erase.set_allow_missing(true);
+  EXPECT_THAT(
+      Call(*domains_, &v1::DomainService::Stub::DeleteDomain, erase, erased),
+      RpcIsOk());
+  EXPECT_THAT(Call(*domains_, &v1::DomainService::Stub::GetDomain, get, domain),
+              RpcFailsWith(kNotFound, "DOMAIN_NOT_FOUND"));
+  EXPECT_THAT(
+      Call(*domains_, &v1::DomainService::Stub::UpdateDomain, update, domain),
+      RpcFailsWith(kNotFound, "DOMAIN_NOT_FOUND"));
+}
+
+TEST_F(DomainRpcsTest, RefusesDomainsThatCannotBe) {
+  v1::CreateDomainRequest create;
+  v1::Domain domain;
+  const auto call = [&] {
+    return Call(*domains_, &v1::DomainService::Stub::CreateDomain, create,
+                domain);
+  };
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "NAME_INVALID"));
+  create.set_domain("admin/b");
+  create.mutable_settings()->set_dimension(4097);
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  create.mutable_settings()->set_dimension(5);
+  EXPECT_THAT(call(), RpcFailsWith(grpc::StatusCode::FAILED_PRECONDITION,
+                                   "EMBEDDING_DIMENSION_MISMATCH"));
+  create.mutable_settings()->set_embedding_profile("none");
+  EXPECT_THAT(call(), RpcFailsWith(grpc::StatusCode::FAILED_PRECONDITION,
+                                   "EMBEDDING_PROFILE_NOT_FOUND"));
+  create.mutable_settings()->set_metric(
+      static_cast<v1::DomainSettings::Metric>(99));
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+}
+
+TEST_F(DomainRpcsTest, ListsDomainsByPages) {
+  v1::CreateDomainRequest create;
+  v1::Domain domain;
+  for (const char* name : {"admin/x", "admin/y"}) {
+    create.set_domain(name);
+    ASSERT_THAT(
+        Call(*domains_, &v1::DomainService::Stub::CreateDomain, create, domain),
+        RpcIsOk());
+  }
+  v1::ListDomainsRequest request;
+  request.set_page_size(2);
+  v1::ListDomainsResponse response;
+  const auto call = [&] {
+    return Call(*domains_, &v1::DomainService::Stub::ListDomains, request,
+                response);
+  };
+  ASSERT_THAT(call(), RpcIsOk());
+  ASSERT_THAT(response.domains(), SizeIs(2));
+  EXPECT_EQ(response.domains(0).domain(), "admin/trees");
+  request.set_page_token(response.next_page_token());
+  ASSERT_THAT(call(), RpcIsOk());
+  ASSERT_THAT(response.domains(), SizeIs(1));
+  EXPECT_EQ(response.domains(0).domain(), "admin/y");
+  EXPECT_EQ(response.next_page_token(), "");
+  request.set_page_token("forged");
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "PAGE_TOKEN_INVALID"));
+  request.set_page_size(-1);
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "PAGE_SIZE_NEGATIVE"));
+}
+
+}  // namespace
+}  // namespace copse

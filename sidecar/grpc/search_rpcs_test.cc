@@ -1,0 +1,231 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "grpcpp/client_context.h"
+#include "grpcpp/support/status.h"
+#include "gtest/gtest.h"
+
+#include "copse/v1/search_service.grpc.pb.h"
+#include "sidecar/grpc/testing/trees_fixture.h"
+#include "sidecar/service/testing/fake_embedder.h"
+
+namespace copse {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+
+using SearchRpcsTest = TreesTest;
+
+TEST_F(SearchRpcsTest, SearchesByTextVectorAndDocument) {
+  v1::SearchRequest request = TextSearch("c1", "oak");
+  request.mutable_settings()->mutable_document_mask()->set_text(true);
+  ASSERT_THAT(Search(request), RpcIsOk());
+  EXPECT_THAT(IdsOf(search_response_.neighbors()), ElementsAre("a", "b", "c"));
+  EXPECT_EQ(search_response_.neighbors(0).document().text(), "oak oak");
+  EXPECT_TRUE(search_response_.neighbors(0).has_similarity());
+  EXPECT_EQ(search_response_.answered_by().commit(), "c1");
+  EXPECT_GT(search_response_.work().scanned_row_count(), 0);
+
+  for (const float component : FakeEmbedder::VectorOf("rose")) {
+    request.mutable_vector()->add_components(component);
+  }
+  request.mutable_settings()->set_neighbor_count(1);
+  ASSERT_THAT(Search(request), RpcIsOk());
+  EXPECT_THAT(IdsOf(search_response_.neighbors()), ElementsAre("c"));
+
+  request = TextSearch("", "");
+  request.mutable_at()->set_branch("main");
+  request.set_document_id("a");
+  ASSERT_THAT(Search(request), RpcIsOk());
+  EXPECT_THAT(IdsOf(search_response_.neighbors()), ElementsAre("b", "c"));
+}
+
+TEST_F(SearchRpcsTest, SearchesTheNearestAncestor) {
+  v1::SearchRequest request = TextSearch("new", "oak");
+  request.mutable_at()->add_ancestor_commits("newer");
+  request.mutable_at()->add_ancestor_commits("c2");
+  ASSERT_THAT(Search(request), RpcIsOk());
+  EXPECT_EQ(search_response_.answered_by().commit(), "c2");
+  EXPECT_EQ(search_response_.answered_by().lag(), 2);
+  request.mutable_at()->set_max_lag(0);
+  const grpc::Status status = Search(request);
+  EXPECT_THAT(status, RpcFailsWith(kNotFound, "COMMIT_NOT_FOUND"));
+  EXPECT_EQ(InfoOf(status).metadata().at("nearest_indexed_commit"), "c2");
+  EXPECT_EQ(InfoOf(status).metadata().at("lag"), "2");
+}
+
+TEST_F(SearchRpcsTest, RefusesSearchesThatCannotBe) {
+  EXPECT_THAT(Search(TextSearch("c9", "oak")),
+              RpcFailsWith(kNotFound, "COMMIT_NOT_FOUND"));
+  EXPECT_THAT(Search(TextSearch("c1", "")),
+              RpcFailsWith(kInvalid, "EMBEDDING_TEXT_EMPTY"));
+  v1::SearchRequest request = TextSearch("c1", "oak");
+  request.set_domain("no");
+  EXPECT_THAT(Search(request), RpcFailsWith(kNotFound, "DOMAIN_NOT_FOUND"));
+  request = TextSearch("c1", "oak");
+  request.mutable_at()->set_branch("no");
+  EXPECT_THAT(Search(request), RpcFailsWith(kNotFound, "BRANCH_NOT_FOUND"));
+  request = TextSearch("c1", "oak");
+  request.clear_at();
+  EXPECT_THAT(Search(request), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request = TextSearch("c1", "oak");
+  request.clear_query();
+  EXPECT_THAT(Search(request), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request.mutable_vector()->add_components(1);
+  grpc::Status status = Search(request);
+  EXPECT_THAT(status, RpcFailsWith(kInvalid, "DIMENSION_MISMATCH"));
+  EXPECT_EQ(InfoOf(status).metadata().at("found"), "1");
+  EXPECT_EQ(InfoOf(status).metadata().at("wanted"), "32");
+  request.mutable_vector()->clear_components();
+  for (uint32_t i = 0; i < FakeEmbedder::kDimension; ++i) {
+    request.mutable_vector()->add_components(0);
+  }
+  EXPECT_THAT(Search(request), RpcFailsWith(kInvalid, "VECTOR_ZERO"));
+  request.mutable_vector()->set_components(
+      0, std::numeric_limits<float>::infinity());
+  EXPECT_THAT(Search(request), RpcFailsWith(kInvalid, "VECTOR_NOT_FINITE"));
+  request.set_document_id("nobody");
+  status = Search(request);
+  EXPECT_THAT(status, RpcFailsWith(kNotFound, "DOCUMENT_NOT_FOUND"));
+  EXPECT_EQ(InfoOf(status).metadata().at("document_id"), "nobody");
+}
+
+TEST_F(SearchRpcsTest, FindsSimilarDocumentsAlsoFromAnotherCommit) {
+  v1::FindSimilarRequest request;
+  request.set_domain("admin/trees");
+  request.mutable_at()->set_commit("c1");
+  request.set_document_id("a");
+  v1::FindSimilarResponse response;
+  const auto call = [&] {
+    return Call(*searches_, &v1::SearchService::Stub::FindSimilar, request,
+                response);
+  };
+  ASSERT_THAT(call(), RpcIsOk());
+  EXPECT_THAT(IdsOf(response.neighbors()), ElementsAre("b", "c"));
+  request.set_document_id("c");
+  request.mutable_at()->set_commit("c2");
+  EXPECT_THAT(call(), RpcFailsWith(kNotFound, "DOCUMENT_NOT_FOUND"));
+  request.mutable_source()->set_branch("main");
+  ASSERT_THAT(call(), RpcIsOk());
+  EXPECT_EQ(response.source().commit(), "c1");
+  EXPECT_EQ(response.answered_by().commit(), "c2");
+  EXPECT_THAT(response.neighbors(), SizeIs(2));
+}
+
+TEST_F(SearchRpcsTest, ComparesTextsAndDocuments) {
+  v1::CompareTextsRequest texts;
+  texts.set_domain("admin/trees");
+  texts.set_base_text("oak");
+  texts.set_target_text("oak");
+  v1::CompareTextsResponse texts_response;
+  const auto texts_call = [&] {
+    return Call(*searches_, &v1::SearchService::Stub::CompareTexts, texts,
+                texts_response);
+  };
+  ASSERT_THAT(texts_call(), RpcIsOk());
+  EXPECT_NEAR(texts_response.distance(), 0, 1e-6);
+  EXPECT_NEAR(texts_response.similarity(), 1, 1e-6);
+  texts.clear_target_text();
+  EXPECT_THAT(texts_call(), RpcFailsWith(kInvalid, "EMBEDDING_TEXT_EMPTY"));
+  texts.set_domain("no");
+  texts.set_target_text("elm");
+  EXPECT_THAT(texts_call(), RpcFailsWith(kNotFound, "DOMAIN_NOT_FOUND"));
+
+  v1::CompareDocumentsRequest documents;
+  documents.set_domain("admin/trees");
+  documents.mutable_at()->set_commit("c1");
+  documents.set_base_document_id("b");
+  documents.set_target_document_id("b");
+  documents.mutable_target_at()->set_commit("c2");
+  v1::CompareDocumentsResponse documents_response;
+  const auto documents_call = [&] {
+    return Call(*searches_, &v1::SearchService::Stub::CompareDocuments,
+                documents, documents_response);
+  };
+  ASSERT_THAT(documents_call(), RpcIsOk());
+  EXPECT_NEAR(documents_response.distance(), 0, 1e-6);
+  EXPECT_EQ(documents_response.answered_by().commit(), "c1");
+  EXPECT_EQ(documents_response.target_answered_by().commit(), "c2");
+  documents.set_target_document_id("c");
+  EXPECT_THAT(documents_call(), RpcFailsWith(kNotFound, "DOCUMENT_NOT_FOUND"));
+}
+
+TEST_F(SearchRpcsTest, GetsDocuments) {
+  v1::GetDocumentsRequest request;
+  request.set_domain("admin/trees");
+  request.mutable_at()->set_commit("c2");
+  v1::GetDocumentsResponse response;
+  const auto call = [&] {
+    return Call(*searches_, &v1::SearchService::Stub::GetDocuments, request,
+                response);
+  };
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request.add_document_ids("c");
+  request.add_document_ids("a");
+  request.mutable_document_mask()->set_text(true);
+  request.mutable_document_mask()->set_vector(true);
+  ASSERT_THAT(call(), RpcIsOk());
+  EXPECT_THAT(response.missing_document_ids(), ElementsAre("c"));
+  ASSERT_THAT(response.documents(), SizeIs(1));
+  EXPECT_EQ(response.documents(0).text(), "tulip");
+  EXPECT_THAT(response.documents(0).vector().components(),
+              SizeIs(FakeEmbedder::kDimension));
+  EXPECT_THAT(response.documents(0).content_hash(), SizeIs(32));
+}
+
+TEST_F(SearchRpcsTest, ExportsAllDocumentsOfACommit) {
+  std::map<std::string, std::string> documents;
+  for (int i = 0; i < 2500; ++i) {
+    documents[absl::StrCat("id", i)] = absl::StrCat("text ", i);
+  }
+  ASSERT_THAT(PushDocuments("big", "", documents).status, RpcIsOk());
+  v1::ExportDocumentsRequest request;
+  request.set_domain("admin/trees");
+  request.mutable_at()->set_commit("big");
+  request.mutable_document_mask()->set_text(true);
+  grpc::ClientContext context;
+  std::vector<v1::ExportDocumentsResponse> responses;
+  ASSERT_THAT(ReadAll(searches_->ExportDocuments(&context, request), responses),
+              RpcIsOk());
+  EXPECT_EQ(responses[0].answered_by().commit(), "big");
+  auto expected = documents.begin();
+  for (const v1::ExportDocumentsResponse& response : responses) {
+    for (const v1::StoredDocument& document : response.documents()) {
+      ASSERT_NE(expected, documents.end());
+      EXPECT_EQ(document.document_id(), expected->first);
+      EXPECT_EQ(document.text(), expected->second);
+      ++expected;
+    }
+  }
+  EXPECT_EQ(expected, documents.end());
+}
+
+TEST_F(SearchRpcsTest, ExportsAnEmptyCommitAndRefusesAnUnknownOne) {
+  ASSERT_THAT(PushDocuments("empty", "", {}).status, RpcIsOk());
+  v1::ExportDocumentsRequest request;
+  request.set_domain("admin/trees");
+  request.mutable_at()->set_commit("empty");
+  grpc::ClientContext context;
+  std::vector<v1::ExportDocumentsResponse> responses;
+  ASSERT_THAT(ReadAll(searches_->ExportDocuments(&context, request), responses),
+              RpcIsOk());
+  ASSERT_THAT(responses, SizeIs(1));
+  EXPECT_EQ(responses[0].answered_by().commit(), "empty");
+  request.mutable_at()->set_commit("c9");
+  grpc::ClientContext other_context;
+  EXPECT_THAT(
+      ReadAll(searches_->ExportDocuments(&other_context, request), responses),
+      RpcFailsWith(kNotFound, "COMMIT_NOT_FOUND"));
+}
+
+}  // namespace
+}  // namespace copse
