@@ -387,6 +387,18 @@ TEST_P(CodedRowsTest, WhatIsReadIsWrittenBackByteForByte) {
   }
 }
 
+TEST_P(CodedRowsTest, ANumberThatIsRoundedUpHasTheNextExponent) {
+  const Scene scene(GetParam(), 64, 0, 9);
+  CodedRowsBuilder builder(scene.space, scene.centroid);
+  builder.Add(scene.centroid, 16383.9F);
+  const StoredRows stored(builder, 64);
+  EXPECT_EQ(stored.exponents().biases, 1);
+  COPSE_ASSERT_OK_AND_ASSIGN(const CodedRows rows, stored.Parse());
+  CodedQuery query;
+  query.Prepare(scene.space, scene.centroid);
+  EXPECT_THAT(Estimates(rows, query, 0), Each(16384));
+}
+
 TEST_P(CodedRowsTest, CopiedRowsAreEstimatedAsBefore) {
   Scene scene(GetParam(), 384, 100, 6);
   const StoredRows stored(scene.Build(), 384);
