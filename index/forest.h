@@ -75,15 +75,27 @@ struct SearchOptions {
   size_t row_budget = 0;
 
   // How many of the best estimates to compute the exact distance of; less than
-  // `neighbor_count` is taken for that. 0 means 2 * neighbor_count + 20, and
-  // for Manhattan, whose estimates are rough, 8 * neighbor_count + 200.
+  // `neighbor_count` is taken for that. 0 means 4 * neighbor_count + 20, and
+  // for Manhattan, whose estimates are rough, 16 * neighbor_count + 240.
   size_t rerank_count = 0;
+
+  // Whether to compare with every row, whatever the budgets say.
+  bool exact = false;
+
+  // Only rows that are at most so far are returned, in the metric; those of a
+  // range search, with a neighbor_count that is large enough. Not NaN.
+  float distance_max = std::numeric_limits<float>::infinity();
 
   // If set, only rows that it contains are returned. Not owned.
   const RowBitmap* allowed = nullptr;
 
   // If set, rows that it contains are not returned. Not owned.
   const RowBitmap* excluded = nullptr;
+
+  // If set, it is called again and again, after a few dozen leaves or rows, and
+  // the search ends with the first status that is not OK: for deadlines and
+  // cancellation. Not owned.
+  const std::function<absl::Status()>* check = nullptr;
 };
 
 // What one search did; adds up over searches.
@@ -126,6 +138,15 @@ class Forest {
   // they are, which may mean reading all leaves.
   virtual absl::StatusOr<std::vector<Neighbor>> Search(
       const VectorSource& vectors, std::span<const float> query,
+      const SearchOptions& options, SearchWork* work = nullptr) const = 0;
+
+  // The same for many queries at once: element i of the result is what Search()
+  // returns for queries[i], up to the choice among rows with equal estimates.
+  // A leaf that several queries want is read from memory once, so it is faster
+  // than as many searches, the more so the more queries there are.
+  virtual absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearch(
+      const VectorSource& vectors,
+      std::span<const std::span<const float>> queries,
       const SearchOptions& options, SearchWork* work = nullptr) const = 0;
 
   // Calls `visit` with the number and bytes of each page that the forest

@@ -37,13 +37,18 @@ struct ExpectedNode {
   uint64_t row_count = 0;  // Below the node.
 };
 
-// Thread safety: immutable.
+// Thread safety: immutable once it is in a slot.
 class LeafNode {
  public:
   LeafNode(PageRef page, const LeafPage& view)
       : page_(std::move(page)), view_(view) {}
 
   const LeafPage& page() const { return view_; }
+
+  // The place of the leaf in the order in which its forest loaded them, from 0.
+  uint32_t number() const { return number_; }
+  void set_number(uint32_t number) { number_ = number; }
+
   size_t memory_size_bytes() const {
     return sizeof(*this) + page_->bytes().size();
   }
@@ -51,6 +56,7 @@ class LeafNode {
  private:
   PageRef page_;
   LeafPage view_;  // Of page_.
+  uint32_t number_ = 0;
 };
 
 // Thread safety: immutable but for the slots, which are atomic.

@@ -7,7 +7,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -25,6 +27,7 @@
 #include "index/leaf_router.h"
 #include "index/loaded_forest.h"
 #include "index/metric.h"
+#include "index/rerank.h"
 #include "index/top_k.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
@@ -37,7 +40,14 @@ namespace {
 constexpr size_t kScratchSizeBytesMax = size_t{1} << 20;
 constexpr size_t kScratchCountMax = 256;
 
-constexpr size_t kVectorsAhead = 4;
+// A batch is searched in groups of so many queries that each leaf is wanted by
+// about kVisitsPerLeaf of them, which then read it from memory once; but not so
+// few that it is not worth it, and not so many that their tables take more than
+// some MiB.
+constexpr uint64_t kVisitsPerLeaf = 8;
+constexpr size_t kRowsBeforeLimit = 4;
+constexpr size_t kGroupQueryCountMin = 64;
+constexpr size_t kGroupQueryCountMax = 1024;
 
 // SearchOptions with the defaults filled in and bounded by what there is.
 struct Limits {
@@ -58,6 +68,11 @@ size_t DefaultRowBudget(size_t neighbor_count, size_t row_count) {
 Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
   Limits limits;
   limits.neighbor_count = std::min(options.neighbor_count, row_count);
+  if (options.exact) {
+    limits.row_budget = row_count;
+    limits.rerank_count = row_count;
+    return limits;
+  }
   limits.row_budget = options.row_budget;
   if (limits.row_budget == 0) {
     limits.row_budget = DefaultRowBudget(limits.neighbor_count, row_count);
@@ -70,7 +85,7 @@ Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
     // .991 of the nearest 10, and 100 have .998.
     limits.rerank_count = metric == Metric::kManhattan
                               ? 16 * limits.neighbor_count + 240
-                              : 4 * limits.neighbor_count + 40;
+                              : 4 * limits.neighbor_count + 20;
   }
   limits.rerank_count =
       std::min(std::max(limits.rerank_count, limits.neighbor_count), row_count);
@@ -90,29 +105,60 @@ class Searcher {
                          forest.record().row_count)),
         filter_{options.allowed, options.excluded},
         scratch_(scratch),
-        work_(work) {}
+        work_(work),
+        wanted_(RowsWanted()) {}
 
   absl::StatusOr<std::vector<Neighbor>> Run() {
-    COPSE_RETURN_IF_ERROR(Prepare());
-    const size_t wanted = RowsWanted();
-    size_t passed = 0;
-    uint64_t taken = 0;
-    while (passed < wanted) {
+    COPSE_RETURN_IF_ERROR(Prepare(scratch_.router));
+    do {
       // A filter that few rows pass makes for larger batches, not for more.
       const uint64_t rows_per_match =
-          std::clamp<uint64_t>(taken / (passed + 1), 1, 64);
-      COPSE_ASSIGN_OR_RETURN(
-          const uint64_t row_count,
-          scratch_.router.Take((wanted - passed) * rows_per_match,
-                               scratch_.leaves));
-      if (row_count == 0) {
-        break;
-      }
-      taken += row_count;
-      COPSE_RETURN_IF_ERROR(ScanLeaves(passed));
+          std::clamp<uint64_t>(taken_ / (passed_ + 1), 1, 64);
+      COPSE_RETURN_IF_ERROR(
+          TakeLeaves(scratch_.router, (wanted_ - passed_) * rows_per_match));
+      COPSE_RETURN_IF_ERROR(ScanLeaves());
+    } while (passed_ < wanted_ && !scratch_.nodes.empty());
+    return Finish();
+  }
+
+  // Prepares the query and takes the leaves to be scanned first, through
+  // `router`, which is needed no longer.
+  absl::Status BeginThrough(LeafRouter& router) {
+    COPSE_RETURN_IF_ERROR(Prepare(router));
+    COPSE_RETURN_IF_ERROR(TakeLeaves(router, RowsWithExcluded()));
+    wanted_ = 0;
+    return absl::OkStatus();
+  }
+
+  // Scans the nearest leaves, and returns how many: their rows set a limit that
+  // few of the others pass, whatever the order in which these are scanned.
+  size_t ScanNearest() {
+    size_t scanned = 0;
+    while (scanned < scratch_.nodes.size() &&
+           passed_ < kRowsBeforeLimit * limits_.rerank_count) {
+      ScanLeaf(scanned++);
     }
-    work_.rows_scanned += static_cast<int64_t>(passed);
-    return Rerank();
+    return scanned;
+  }
+
+  // The leaves that have been taken, about the nearest first.
+  std::span<const LeafNode* const> leaves() const { return scratch_.nodes; }
+  void ScanLeaf(size_t index) {
+    passed_ += scratch_.nodes[index]->page().Scan(
+        scratch_.coded_query, scratch_.leaves[index].score, filter_,
+        scratch_.scan, scratch_.candidates);
+  }
+
+  // Returns the best of the rows that have been scanned.
+  absl::StatusOr<std::vector<Neighbor>> Finish() {
+    work_.rows_scanned += static_cast<int64_t>(passed_);
+    ListCandidates();
+    work_.rows_reranked += static_cast<int64_t>(scratch_.ordinals.size());
+    COPSE_RETURN_IF_ERROR(Rerank(forest_.options().metric, vectors_, query_,
+                                 scratch_.ordinals, options_,
+                                 scratch_.neighbors));
+    return std::vector<Neighbor>(scratch_.neighbors.begin(),
+                                 scratch_.neighbors.end());
   }
 
  private:
@@ -132,7 +178,17 @@ class Searcher {
     return all ? 1 : forest_.record().trees.size();
   }
 
-  absl::Status Prepare() {
+  // Returns how many rows have RowsWanted() among them that are not excluded.
+  uint64_t RowsWithExcluded() const {
+    const uint64_t all = forest_.record().row_count;
+    const uint64_t excluded =
+        options_.excluded == nullptr
+            ? 0
+            : static_cast<uint64_t>(options_.excluded->row_count());
+    return excluded < all ? wanted_ * all / (all - excluded) : all;
+  }
+
+  absl::Status Prepare(LeafRouter& router) {
     routing_query_ = query_;
     if (forest_.options().metric == Metric::kCosine) {
       Normalize();
@@ -141,8 +197,7 @@ class Searcher {
     scratch_.coded_query.Prepare(space, routing_query_);
     // A row may be found once in each tree.
     scratch_.candidates.Reset(limits_.rerank_count * TreeCount());
-    return scratch_.router.Begin(forest_, scratch_.coded_query, TreeCount(),
-                                 &work_);
+    return router.Begin(forest_, scratch_.coded_query, TreeCount(), &work_);
   }
 
   void Normalize() {
@@ -159,7 +214,12 @@ class Searcher {
     routing_query_ = scratch_.query;
   }
 
-  absl::Status ScanLeaves(size_t& passed) {
+  // Takes the leaves that are scanned next, with so many rows together; none
+  // if all have been.
+  absl::Status TakeLeaves(LeafRouter& router, uint64_t rows) {
+    COPSE_ASSIGN_OR_RETURN(const uint64_t row_count,
+                           router.Take(rows, scratch_.leaves));
+    taken_ += row_count;
     scratch_.nodes.clear();
     for (const RoutedLeaf& leaf : scratch_.leaves) {
       COPSE_ASSIGN_OR_RETURN(const LeafNode* const node,
@@ -167,22 +227,29 @@ class Searcher {
       __builtin_prefetch(node);
       scratch_.nodes.push_back(node);
     }
+    work_.pages_read += static_cast<int64_t>(scratch_.nodes.size());
+    return absl::OkStatus();
+  }
+
+  absl::Status ScanLeaves() {
     for (size_t i = 0; i < scratch_.nodes.size(); ++i) {
+      COPSE_RETURN_IF_ERROR(CheckAt(options_, i));
       if (i + 1 < scratch_.nodes.size()) {
         scratch_.nodes[i + 1]->page().Prefetch();
       }
-      passed += scratch_.nodes[i]->page().Scan(
-          scratch_.coded_query, scratch_.leaves[i].score, filter_,
-          scratch_.scan, scratch_.candidates);
+      ScanLeaf(i);
     }
-    work_.pages_read += static_cast<int64_t>(scratch_.nodes.size());
     return absl::OkStatus();
   }
 
   // Lists the rows with the best estimates, each once.
   void ListCandidates() {
+    // Of several trees the best are chosen after repeated ones are gone.
+    const std::span<const Candidate> candidates =
+        TreeCount() > 1 ? scratch_.candidates.Finish()
+                        : scratch_.candidates.Unsorted();
     scratch_.ordinals.clear();
-    for (const Candidate& candidate : scratch_.candidates.Finish()) {
+    for (const Candidate& candidate : candidates) {
       scratch_.ordinals.push_back(candidate.ordinal);
     }
     if (TreeCount() > 1) {
@@ -214,33 +281,6 @@ class Searcher {
     }
   }
 
-  absl::StatusOr<std::vector<Neighbor>> Rerank() {
-    ListCandidates();
-    const std::vector<Ordinal>& ordinals = scratch_.ordinals;
-    for (size_t i = 0; i < std::min(kVectorsAhead, ordinals.size()); ++i) {
-      vectors_.Prefetch(ordinals[i]);
-    }
-    const QueryDistance distance(forest_.options().metric, query_);
-    std::vector<Neighbor>& neighbors = scratch_.neighbors;
-    neighbors.clear();
-    for (size_t i = 0; i < ordinals.size(); ++i) {
-      if (i + kVectorsAhead < ordinals.size()) {
-        vectors_.Prefetch(ordinals[i + kVectorsAhead]);
-      }
-      COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                             vectors_.Read(ordinals[i]));
-      neighbors.push_back({ordinals[i], distance.To(vector)});
-    }
-    work_.rows_reranked += static_cast<int64_t>(neighbors.size());
-    const size_t count = std::min(limits_.neighbor_count, neighbors.size());
-    const auto is_nearer = [](const Neighbor& left, const Neighbor& right) {
-      return left.distance != right.distance ? left.distance < right.distance
-                                             : left.ordinal < right.ordinal;
-    };
-    std::ranges::partial_sort(neighbors, neighbors.begin() + count, is_nearer);
-    return std::vector<Neighbor>(neighbors.begin(), neighbors.begin() + count);
-  }
-
   const LoadedForest& forest_;
   const VectorSource& vectors_;
   const std::span<const float> query_;
@@ -250,6 +290,9 @@ class Searcher {
   SearchScratch& scratch_;
   SearchWork& work_;
   std::span<const float> routing_query_;
+  uint64_t wanted_;     // Rows that are to pass the filters.
+  size_t passed_ = 0;   // Rows that were scanned and passed the filters.
+  uint64_t taken_ = 0;  // Rows of the leaves taken.
 };
 
 }  // namespace
@@ -286,26 +329,189 @@ void ScratchPool::Return(std::unique_ptr<SearchScratch> scratch) {
   }
 }
 
-absl::StatusOr<std::vector<Neighbor>> SearchForest(const LoadedForest& forest,
-                                                   const VectorSource& vectors,
-                                                   std::span<const float> query,
-                                                   const SearchOptions& options,
-                                                   SearchScratch& scratch,
-                                                   SearchWork& work) {
+namespace {
+
+absl::Status CheckArguments(const LoadedForest& forest,
+                            const VectorSource& vectors,
+                            const SearchOptions& options) {
   if (vectors.dimension() != forest.dimension()) {
     return absl::InvalidArgumentError(
         absl::StrFormat("vectors have %d components, expected %d as the forest",
                         vectors.dimension(), forest.dimension()));
   }
-  COPSE_RETURN_IF_ERROR(CheckVector(query, forest.dimension()));
   if (options.neighbor_count == 0) {
     return absl::InvalidArgumentError(
         "neighbor_count is 0, expected at least 1");
   }
+  if (std::isnan(options.distance_max)) {
+    return absl::InvalidArgumentError(
+        "distance_max is not a number, expected a distance");
+  }
+  return absl::OkStatus();
+}
+
+// A leaf that one of the searches of a group is to scan.
+struct Visit {
+  const LeafNode* leaf = nullptr;
+  uint32_t search = 0;
+  uint32_t index = 0;  // Of the leaf in the search.
+};
+
+// Searches for a group of queries: each takes its leaves, then the leaves are
+// scanned one after the other, each for all queries that want it.
+class GroupSearch {
+ public:
+  GroupSearch(const LoadedForest& forest, const VectorSource& vectors,
+              const SearchOptions& options, ScratchPool& pool, SearchWork& work)
+      : forest_(forest),
+        vectors_(vectors),
+        options_(options),
+        pool_(pool),
+        work_(work) {}
+
+  ~GroupSearch() {
+    for (std::unique_ptr<SearchScratch>& scratch : scratches_) {
+      pool_.Return(std::move(scratch));
+    }
+  }
+
+  size_t QueryCount() const {
+    const Limits limits = ToLimits(options_, forest_.options().metric,
+                                   forest_.record().row_count);
+    const uint64_t wanted = kVisitsPerLeaf * forest_.record().row_count /
+                            std::max<size_t>(1, limits.row_budget);
+    return std::clamp<uint64_t>(wanted, kGroupQueryCountMin,
+                                kGroupQueryCountMax);
+  }
+
+  // Appends the neighbors of each query to `found`.
+  absl::Status Run(std::span<const std::span<const float>> queries,
+                   std::vector<std::vector<Neighbor>>& found) {
+    searches_.clear();
+    first_leaf_.clear();
+    for (size_t i = 0; i < queries.size(); ++i) {
+      if (i == scratches_.size()) {
+        scratches_.push_back(pool_.Take());
+      }
+      searches_.emplace_back(forest_, vectors_, queries[i], options_,
+                             *scratches_[i], work_);
+      COPSE_RETURN_IF_ERROR(
+          searches_.back().BeginThrough(scratches_[0]->router));
+      first_leaf_.push_back(searches_.back().ScanNearest());
+    }
+    COPSE_RETURN_IF_ERROR(ScanLeaves());
+    for (Searcher& search : searches_) {
+      COPSE_ASSIGN_OR_RETURN(std::vector<Neighbor> neighbors, search.Finish());
+      found.push_back(std::move(neighbors));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status ScanLeaves() {
+    ListVisits();
+    for (size_t i = 0; i < visits_.size(); ++i) {
+      COPSE_RETURN_IF_ERROR(CheckAt(options_, i));
+      if (i + 1 < visits_.size() && visits_[i + 1].leaf != visits_[i].leaf) {
+        visits_[i + 1].leaf->page().Prefetch();
+      }
+      searches_[visits_[i].search].ScanLeaf(visits_[i].index);
+    }
+    return absl::OkStatus();
+  }
+
+  // Lists what is to be scanned, by leaf: in linear time, as there are a
+  // hundred visits a query.
+  void ListVisits() {
+    first_visit_.clear();
+    for (size_t search = 0; search < searches_.size(); ++search) {
+      for (const LeafNode* const leaf :
+           searches_[search].leaves().subspan(first_leaf_[search])) {
+        if (first_visit_.size() < leaf->number() + 2) {
+          first_visit_.resize(leaf->number() + 2);
+        }
+        ++first_visit_[leaf->number() + 1];
+      }
+    }
+    std::partial_sum(first_visit_.begin(), first_visit_.end(),
+                     first_visit_.begin());
+    visits_.resize(first_visit_.empty() ? 0 : first_visit_.back());
+    for (uint32_t search = 0; search < searches_.size(); ++search) {
+      const auto leaves = searches_[search].leaves();
+      for (auto i = static_cast<uint32_t>(first_leaf_[search]);
+           i < leaves.size(); ++i) {
+        visits_[first_visit_[leaves[i]->number()]++] = {leaves[i], search, i};
+      }
+    }
+  }
+
+  const LoadedForest& forest_;
+  const VectorSource& vectors_;
+  const SearchOptions& options_;
+  ScratchPool& pool_;
+  SearchWork& work_;
+  std::vector<std::unique_ptr<SearchScratch>> scratches_;
+  std::deque<Searcher> searches_;
+  std::vector<size_t> first_leaf_;     // By search: those before are scanned.
+  std::vector<uint32_t> first_visit_;  // By the number of the leaf.
+  std::vector<Visit> visits_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<Neighbor>> SearchForest(const LoadedForest& forest,
+                                                   const VectorSource& vectors,
+                                                   std::span<const float> query,
+                                                   const SearchOptions& options,
+                                                   ScratchPool& pool,
+                                                   SearchWork& work) {
+  COPSE_RETURN_IF_ERROR(CheckArguments(forest, vectors, options));
+  COPSE_RETURN_IF_ERROR(CheckVector(query, forest.dimension()));
   if (forest.row_count() == 0) {
     return std::vector<Neighbor>();
   }
-  return Searcher(forest, vectors, query, options, scratch, work).Run();
+  std::unique_ptr<SearchScratch> scratch = pool.Take();
+  absl::StatusOr<std::vector<Neighbor>> neighbors =
+      Searcher(forest, vectors, query, options, *scratch, work).Run();
+  pool.Return(std::move(scratch));
+  return neighbors;
+}
+
+absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearchForest(
+    const LoadedForest& forest, const VectorSource& vectors,
+    std::span<const std::span<const float>> queries,
+    const SearchOptions& options, ScratchPool& pool, SearchWork& work) {
+  COPSE_RETURN_IF_ERROR(CheckArguments(forest, vectors, options));
+  for (size_t i = 0; i < queries.size(); ++i) {
+    const absl::Status status = CheckVector(queries[i], forest.dimension());
+    if (!status.ok()) {
+      return AnnotateStatus(status, absl::StrFormat("query %d", i));
+    }
+  }
+  std::vector<std::vector<Neighbor>> found;
+  if (forest.row_count() == 0) {
+    found.resize(queries.size());
+    return found;
+  }
+  found.reserve(queries.size());
+  if (options.allowed != nullptr) {
+    // How many leaves a filter needs is known only when some are scanned.
+    for (const std::span<const float> query : queries) {
+      COPSE_ASSIGN_OR_RETURN(
+          std::vector<Neighbor> neighbors,
+          SearchForest(forest, vectors, query, options, pool, work));
+      found.push_back(std::move(neighbors));
+    }
+    return found;
+  }
+  GroupSearch group(forest, vectors, options, pool, work);
+  const size_t group_size = group.QueryCount();
+  for (size_t first = 0; first < queries.size(); first += group_size) {
+    COPSE_RETURN_IF_ERROR(group.Run(
+        queries.subspan(first, std::min(group_size, queries.size() - first)),
+        found));
+  }
+  return found;
 }
 
 }  // namespace copse::internal

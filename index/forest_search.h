@@ -73,8 +73,14 @@ absl::StatusOr<std::vector<Neighbor>> SearchForest(const LoadedForest& forest,
                                                    const VectorSource& vectors,
                                                    std::span<const float> query,
                                                    const SearchOptions& options,
-                                                   SearchScratch& scratch,
+                                                   ScratchPool& pool,
                                                    SearchWork& work);
+
+// See Forest::BatchSearch().
+absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearchForest(
+    const LoadedForest& forest, const VectorSource& vectors,
+    std::span<const std::span<const float>> queries,
+    const SearchOptions& options, ScratchPool& pool, SearchWork& work);
 
 }  // namespace copse::internal
 

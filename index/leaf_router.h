@@ -26,6 +26,8 @@
 #include "absl/status/statusor.h"
 
 #include "index/coded_query.h"
+#include "index/distance.h"
+#include "index/fast_scan.h"
 #include "index/forest.h"
 #include "index/forest_node.h"
 #include "index/leaf_page.h"
@@ -76,6 +78,7 @@ class LeafRouter {
     uint64_t rows_opened = 0;    // Below all opened nodes.
     uint64_t rows_in_sight = 0;  // Below the entries.
     uint32_t nodes_opened = 0;
+    bool some_taken = false;  // Their ranks are infinite.
   };
 
   absl::Status OpenLevels(uint64_t row_count);
@@ -87,6 +90,7 @@ class LeafRouter {
   void OrderShortlist(const Level& level);
   float Bonus(float spread) const;
 
+  const FastScanKernels& kernels_ = FastScanKernelsFor(BestSimdLevel());
   const LoadedForest* forest_ = nullptr;
   const CodedQuery* query_ = nullptr;
   SearchWork* work_ = nullptr;
@@ -98,6 +102,7 @@ class LeafRouter {
   std::vector<uint32_t> shortlist_;  // Indices of entries.
   std::vector<uint32_t> ordered_;
   std::vector<RoutedLeaf> nodes_;
+  std::vector<float> sample_;
   ScanScratch scan_;
 };
 

@@ -166,12 +166,17 @@ absl::StatusOr<std::vector<Neighbor>> LoadedForest::Search(
     const VectorSource& vectors, std::span<const float> query,
     const SearchOptions& options, SearchWork* work) const {
   SearchWork ignored;
-  std::unique_ptr<SearchScratch> scratch = scratch_pool_.Take();
-  absl::StatusOr<std::vector<Neighbor>> neighbors =
-      SearchForest(*this, vectors, query, options, *scratch,
-                   work == nullptr ? ignored : *work);
-  scratch_pool_.Return(std::move(scratch));
-  return neighbors;
+  return SearchForest(*this, vectors, query, options, scratch_pool_,
+                      work == nullptr ? ignored : *work);
+}
+
+absl::StatusOr<std::vector<std::vector<Neighbor>>> LoadedForest::BatchSearch(
+    const VectorSource& vectors,
+    std::span<const std::span<const float>> queries,
+    const SearchOptions& options, SearchWork* work) const {
+  SearchWork ignored;
+  return BatchSearchForest(*this, vectors, queries, options, scratch_pool_,
+                           work == nullptr ? ignored : *work);
 }
 
 // ---- Loading
@@ -262,6 +267,7 @@ absl::StatusOr<const LeafNode*> LoadedForest::LeafChild(const InnerNode& parent,
                          LoadLeafNode(pages_, parent.page().children()[index],
                                       ChildOf(parent, index, dimension())));
   MutexLock lock(mutex_);
+  node->set_number(static_cast<uint32_t>(leaf_nodes_.size()));
   return Keep(parent, index, std::move(node), leaf_nodes_);
 }
 

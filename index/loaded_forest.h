@@ -51,6 +51,10 @@ class LoadedForest final : public Forest {
                                                std::span<const float> query,
                                                const SearchOptions& options,
                                                SearchWork* work) const override;
+  absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearch(
+      const VectorSource& vectors,
+      std::span<const std::span<const float>> queries,
+      const SearchOptions& options, SearchWork* work) const override;
   absl::Status ForEachPage(
       const std::function<absl::Status(PageId, std::span<const std::byte>)>&
           visit) const override;

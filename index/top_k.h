@@ -77,10 +77,16 @@ class TopK {
 
   // Returns the smallest in ascending order. Valid until the next call.
   std::span<const Candidate> Finish() {
+    Unsorted();
+    std::sort(candidates_.begin(), candidates_.end());
+    return candidates_;
+  }
+
+  // Returns the smallest in no particular order. Valid until the next call.
+  std::span<const Candidate> Unsorted() {
     if (candidates_.size() > count_) {
       Cut();
     }
-    std::sort(candidates_.begin(), candidates_.end());
     return candidates_;
   }
 
