@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 
 #include "index/checksum_page.h"
 #include "index/coded_query.h"
@@ -58,14 +59,36 @@ struct Offsets {
   size_t end;
 };
 
-absl::Status CheckPositive(absl::string_view field,
-                           std::span<const float> values) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (std::signbit(values[i]) || !std::isfinite(values[i])) {
-      return absl::DataLossError(absl::StrFormat(
-          "%s of vector %d is %f, expected a finite number of at least 0",
-          field, i, values[i]));
-    }
+// Returns the squared length of what is decoded.
+float SquareOf(std::span<const float> vector) {
+  double square = 0;
+  for (const float component : vector) {
+    square += double{component} * component;
+  }
+  return ToFinite(square);
+}
+
+float SquareOf(std::span<const int8_t> code, float scale) {
+  int32_t square = 0;  // At most 127^2 * kDimensionMax.
+  for (const int8_t component : code) {
+    square += int32_t{component} * component;
+  }
+  return ToFinite(double{scale} * scale * square);
+}
+
+// Returns component `difference` of a vector that is stored relative to
+// `origin`.
+float Decoded(float difference, float origin) {
+  return origin == 0 ? difference : ToFinite(double{difference} + origin);
+}
+
+// Checks the scale or square `found` of vector `index`.
+absl::Status CheckNumber(absl::string_view field, size_t index, float found,
+                         float expected) {
+  if (!(found == expected) || std::signbit(found)) {
+    return absl::DataLossError(
+        absl::StrFormat("%s of vector %d is %g, expected %g for its components",
+                        field, index, found, expected));
   }
   return absl::OkStatus();
 }
@@ -77,9 +100,10 @@ absl::Status CheckCodes(std::span<const std::byte> payload,
   const void* bad = std::memchr(payload.data() + offsets.vectors, 0x80,
                                 offsets.scales - offsets.vectors);
   if (bad != nullptr) {
-    return absl::DataLossError(
-        absl::StrFormat("code at byte %d is -128, expected -127 to 127",
-                        static_cast<const std::byte*>(bad) - payload.data()));
+    return absl::DataLossError(absl::StrFormat(
+        "code at offset %d is -128, expected -127 to 127",
+        ChecksumPage::kHeaderSizeBytes +
+            (static_cast<const std::byte*>(bad) - payload.data())));
   }
   for (size_t first = offsets.vectors;
        size_bytes > dimension && first < offsets.scales; first += size_bytes) {
@@ -106,13 +130,16 @@ CentroidEncoding EncodingFor(size_t dimension) {
 }
 
 void RoundCentroid(std::span<const float> origin, std::span<float> centroid) {
-  if (EncodingFor(centroid.size()) == CentroidEncoding::kFloat) {
-    return;
+  std::vector<float> difference = Difference(centroid, origin);
+  if (EncodingFor(centroid.size()) == CentroidEncoding::kInt8) {
+    std::vector<int8_t> code(Int8SizeBytes(centroid.size()));
+    const float scale = QuantizeInt8(difference, code);
+    for (size_t i = 0; i < centroid.size(); ++i) {
+      difference[i] = ToFinite(double{scale} * code[i]);
+    }
   }
-  std::vector<int8_t> code(Int8SizeBytes(centroid.size()));
-  const float scale = QuantizeInt8(Difference(centroid, origin), code);
   for (size_t i = 0; i < centroid.size(); ++i) {
-    centroid[i] = Ordered(scale * code[i] + (origin.empty() ? 0 : origin[i]));
+    centroid[i] = Decoded(difference[i], origin.empty() ? 0 : origin[i]);
   }
 }
 
@@ -148,12 +175,32 @@ absl::StatusOr<CentroidPage> CentroidPage::Parse(
   }
   const auto scales = PayloadArray<float>(payload, offsets.scales, count);
   const auto squares = PayloadArray<float>(payload, offsets.squares, count);
-  COPSE_RETURN_IF_ERROR(CheckPositive("scale", scales));
-  COPSE_RETURN_IF_ERROR(CheckPositive("square", squares));
-  return CentroidPage(
+  const CentroidPage page(
       known_encoding, dimension,
       payload.subspan(offsets.vectors, offsets.scales - offsets.vectors),
       scales, squares);
+  COPSE_RETURN_IF_ERROR(page.CheckNumbers());
+  return page;
+}
+
+// Checks that each vector has the one scale and square that belong to it.
+absl::Status CentroidPage::CheckNumbers() const {
+  for (size_t i = 0; i < vector_count(); ++i) {
+    float square = 0;
+    if (encoding_ == CentroidEncoding::kInt8) {
+      if (!IsInt8Code(scales_[i], Int8Vector(i))) {
+        return absl::DataLossError(absl::StrFormat(
+            "code of vector %d with the scale %g is not one that is written", i,
+            scales_[i]));
+      }
+      square = SquareOf(Int8Vector(i), scales_[i]);
+    } else {
+      COPSE_RETURN_IF_ERROR(CheckNumber("scale", i, scales_[i], 1));
+      square = SquareOf(FloatVector(i));
+    }
+    COPSE_RETURN_IF_ERROR(CheckNumber("square", i, squares_[i], square));
+  }
+  return absl::OkStatus();
 }
 
 std::span<const float> CentroidPage::FloatVector(size_t index) const {
@@ -172,10 +219,11 @@ void CentroidPage::Decode(size_t index, std::span<const float> origin,
   COPSE_CHECK(index < vector_count() && vector.size() == dimension_);
   COPSE_CHECK(origin.empty() || origin.size() == dimension_);
   for (size_t i = 0; i < dimension_; ++i) {
-    const float difference = encoding_ == CentroidEncoding::kInt8
-                                 ? scales_[index] * Int8Vector(index)[i]
-                                 : FloatVector(index)[i];
-    vector[i] = Ordered(difference + (origin.empty() ? 0 : origin[i]));
+    const float difference =
+        encoding_ == CentroidEncoding::kInt8
+            ? ToFinite(double{scales_[index]} * Int8Vector(index)[i])
+            : FloatVector(index)[i];
+    vector[i] = Decoded(difference, origin.empty() ? 0 : origin[i]);
   }
 }
 
@@ -233,22 +281,16 @@ std::vector<std::byte> EncodeCentroidPage(CentroidEncoding encoding,
   std::vector<int8_t> code(Int8SizeBytes(dimension));
   for (size_t i = 0; i < count; ++i) {
     const auto vector = differences.subspan(i * dimension, dimension);
-    double square = 0;
     if (encoding == CentroidEncoding::kInt8) {
       scales[i] = QuantizeInt8(vector, code);
       StorePayloadArray(bytes, offsets.vectors + i * code.size(),
                         std::span<const int8_t>(code));
-      for (const int8_t component : code) {
-        square += double{scales[i]} * scales[i] * component * component;
-      }
+      squares[i] = SquareOf(code, scales[i]);
     } else {
       StorePayloadArray(bytes, offsets.vectors + i * vector.size_bytes(),
                         vector);
-      for (const float component : vector) {
-        square += double{component} * component;
-      }
+      squares[i] = SquareOf(vector);
     }
-    squares[i] = ToFinite(square);
   }
   StorePayloadArray(bytes, offsets.scales, std::span<const float>(scales));
   StorePayloadArray(bytes, offsets.squares, std::span<const float>(squares));

@@ -28,10 +28,13 @@
 //       24     4  vector count n, 1 to kCentroidCountMax
 //       28    36  reserved, zero
 //       64   s*n  differences one after the other. fp32: finite, s is 4 * d.
-//                 int8: codes from -127 to 127, s is d rounded up to a multiple
-//                 of 64, the rest zero
-//      ...   4*n  scales, fp32, finite, at least 0; 1 for fp32
-//      ...   4*n  squared lengths of what is decoded, fp32, finite, at least 0
+//                 int8: codes from -127 to 127, of which one at least is at an
+//                 end, or all are zero; s is d rounded up to a multiple of 64,
+//                 the rest zero
+//      ...   4*n  scales, fp32, with 10 significant bits, normal; 0 for codes
+//                 of zeros, 1 for fp32
+//      ...   4*n  squared lengths of what is decoded, fp32; what is larger than
+//                 the largest fp32 is that
 
 #ifndef COPSE_INDEX_CENTROID_PAGE_H_
 #define COPSE_INDEX_CENTROID_PAGE_H_
@@ -41,6 +44,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "index/coded_query.h"
@@ -60,7 +64,10 @@ enum class CentroidEncoding : uint8_t { kFloat = 1, kInt8 = 2 };
 CentroidEncoding EncodingFor(size_t dimension);
 
 // Rounds `centroid` to what EncodingFor() can hold relative to `origin`, which
-// is zero if empty.
+// is zero if empty. What has been rounded is decoded as it is, and rounding it
+// again changes nothing, unless the difference to the origin is less than
+// 1/10,000 of it: then fp32 itself is too coarse, and both are within an ulp of
+// the larger.
 void RoundCentroid(std::span<const float> origin, std::span<float> centroid);
 
 // A view of one page that has been checked.
@@ -98,6 +105,7 @@ class CentroidPage {
         scales_(scales),
         squares_(squares) {}
 
+  absl::Status CheckNumbers() const;
   std::span<const float> FloatVector(size_t index) const;
   std::span<const int8_t> Int8Vector(size_t index) const;
 

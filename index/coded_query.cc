@@ -4,9 +4,11 @@
 #include "index/coded_query.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <span>
 
@@ -29,6 +31,15 @@ float LargestMagnitude(std::span<const float> values) {
   return largest;
 }
 
+// Returns `scale` rounded to kScaleBits bits. Rounded down, it leaves an
+// eighth of a step of the largest component out at most.
+float RoundScale(float scale) {
+  constexpr int kScaleBits = 10;
+  constexpr uint32_t kUnit = uint32_t{1} << (24 - kScaleBits);
+  return std::bit_cast<float>((std::bit_cast<uint32_t>(scale) + kUnit / 2) &
+                              ~(kUnit - 1));
+}
+
 }  // namespace
 
 float ToFinite(double value) {
@@ -38,12 +49,11 @@ float ToFinite(double value) {
 
 float QuantizeInt8(std::span<const float> values, std::span<int8_t> code) {
   COPSE_DCHECK(code.size() >= values.size());
-  const float scale = LargestMagnitude(values) / kCodeMax;
   // Below the smallest normal number the quotient may be infinite.
+  const float scale = RoundScale(LargestMagnitude(values) / kCodeMax);
   const bool usable = scale >= std::numeric_limits<float>::min();
   const float inverse = usable ? 1 / scale : 0;
   for (size_t i = 0; i < values.size(); ++i) {
-    // A product of a largest number and its inverse can pass 127 by rounding.
     const float rounded =
         std::clamp<float>(values[i] * inverse, -kCodeMax, kCodeMax);
     // Adding and taking away 1.5 * 2^23 rounds to the nearest, ties to even.
@@ -52,6 +62,19 @@ float QuantizeInt8(std::span<const float> values, std::span<int8_t> code) {
   }
   std::fill(code.begin() + values.size(), code.end(), int8_t{0});
   return usable ? scale : 0;
+}
+
+bool IsInt8Code(float scale, std::span<const int8_t> code) {
+  int largest = 0;
+  for (const int8_t component : code) {
+    largest = std::max<int>(largest, std::abs(component));
+  }
+  if (largest == 0) {
+    return scale == 0 && !std::signbit(scale);
+  }
+  constexpr float kMax = std::numeric_limits<float>::max();
+  return largest == kCodeMax && scale >= std::numeric_limits<float>::min() &&
+         scale <= RoundScale(kMax / kCodeMax) && RoundScale(scale) == scale;
 }
 
 void CodedQuery::Prepare(const CodeSpace& space, std::span<const float> query) {

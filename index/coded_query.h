@@ -32,8 +32,16 @@ constexpr size_t Int8SizeBytes(size_t dimension) {
 float ToFinite(double value);
 
 // Rounds `values` to `code`, which has Int8SizeBytes() bytes, and returns the
-// scale with which the code comes closest: components are -127 to 127.
+// scale: components are -127 to 127, and one of them is at an end unless all
+// values are zero or next to it, when code and scale are zero. The scale has so
+// few bits that a component times it is exact, and that rounding such products
+// again gives the same code and scale, even if each of them is off by 2^-11 of
+// the largest.
 float QuantizeInt8(std::span<const float> values, std::span<int8_t> code);
+
+// Returns whether `scale` and `code` are what QuantizeInt8() makes of their own
+// products.
+bool IsInt8Code(float scale, std::span<const int8_t> code);
 
 // Thread safety: any number of threads may scan with one CodedQuery.
 class CodedQuery {

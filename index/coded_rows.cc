@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 
 #include "index/checksum_page.h"
 #include "index/code_space.h"
@@ -33,11 +34,12 @@ namespace {
 constexpr size_t kAlignment = 64;
 constexpr size_t kHalfSizeBytes = sizeof(uint16_t);
 constexpr uint16_t kHalfSign = 0x8000;
-constexpr uint16_t kHalfInfinity = 0x7c00;
 
 // The largest stored number is in [2^13, 2^14): far from the end of the range
 // of half floats, and with a range of 2^38 below it.
 constexpr int kExponentOfLargest = 14;
+constexpr uint16_t kHalfLargestMin = 0x7000;  // 2^13.
+constexpr uint16_t kHalfEnd = 0x7400;         // 2^14.
 
 // That of the largest fp32, and one at which 2^e and its inverse are still far
 // from the ends of the range; what is smaller counts as zero.
@@ -72,20 +74,31 @@ const FastScanKernels& Kernels() {
   return kernels;
 }
 
-absl::Status CheckHalves(std::span<const uint16_t> factors,
-                         std::span<const uint16_t> biases) {
-  for (size_t i = 0; i < factors.size(); ++i) {
-    if (factors[i] >= kHalfInfinity) {
+// Checks that the magnitudes are below 2^14, and that `exponent` is the one
+// that ExponentFor() returns.
+absl::Status CheckHalves(absl::string_view field,
+                         std::span<const uint16_t> halves, uint16_t sign_mask,
+                         int exponent) {
+  uint16_t largest = 0;
+  for (size_t i = 0; i < halves.size(); ++i) {
+    const auto magnitude = static_cast<uint16_t>(halves[i] & ~sign_mask);
+    if (magnitude >= kHalfEnd) {
       return absl::DataLossError(absl::StrFormat(
-          "factor of entry %d is the half float %04x, expected a finite number "
-          "of at least 0",
-          i, factors[i]));
+          "%s of entry %d is the half float 0x%04x, expected %s below 16384",
+          field, i, halves[i], sign_mask == 0 ? "a number" : "a magnitude"));
     }
-    if ((biases[i] & ~kHalfSign) >= kHalfInfinity) {
-      return absl::DataLossError(absl::StrFormat(
-          "bias of entry %d is the half float %04x, expected a finite number",
-          i, biases[i]));
-    }
+    largest = std::max(largest, magnitude);
+  }
+  const bool is_right =
+      largest == 0 ? exponent == 0
+                   : exponent == kExponentMin ||
+                         (exponent > kExponentMin && exponent <= kExponentMax &&
+                          largest >= kHalfLargestMin);
+  if (!is_right) {
+    return absl::DataLossError(
+        absl::StrFormat("exponent of every %s is %d, expected another for the "
+                        "largest of them, the half float 0x%04x",
+                        field, exponent, largest));
   }
   return absl::OkStatus();
 }
@@ -114,19 +127,31 @@ absl::Status CheckUnusedCodes(std::span<const std::byte> codes,
   return absl::OkStatus();
 }
 
-// Returns the exponent with which the largest of all numbers is stored well.
-int16_t ExponentFor(std::span<const float> factors,
-                    std::span<const float> biases) {
+// Returns the half float for `value` in units of 2^exponent.
+uint16_t ScaledHalf(float value, int exponent) {
+  const uint16_t half =
+      ToHalf(static_cast<float>(std::ldexp(double{value}, -exponent)));
+  // The largest fp32 is rounded down, as there is no exponent for 2^128.
+  const bool is_past_end =
+      exponent == kExponentMax && (half & ~kHalfSign) >= kHalfEnd;
+  return is_past_end ? half - 1 : half;
+}
+
+// Returns the exponent with which the largest of `values` is stored well.
+int16_t ExponentFor(std::span<const float> values) {
   float largest = 0;
-  for (const std::span<const float> values : {factors, biases}) {
-    for (const float value : values) {
-      largest = std::max(largest, std::abs(value));
-    }
+  for (const float value : values) {
+    largest = std::max(largest, std::abs(value));
   }
   int exponent = 0;
   std::frexp(largest, &exponent);
-  return static_cast<int16_t>(
-      largest == 0 ? 0 : std::max(exponent - kExponentOfLargest, kExponentMin));
+  exponent = std::max(exponent - kExponentOfLargest, kExponentMin);
+  const uint16_t half = ScaledHalf(largest, exponent);
+  if (half == 0) {
+    return 0;
+  }
+  // Rounding may have made it 2^14.
+  return static_cast<int16_t>(half < kHalfEnd ? exponent : exponent + 1);
 }
 
 }  // namespace
@@ -136,16 +161,11 @@ size_t CodedRowsEnd(size_t offset, size_t dimension, size_t row_count) {
          CodesSizeBytes(GroupCount(dimension), row_count);
 }
 
-absl::StatusOr<CodedRows> CodedRows::Parse(std::span<const std::byte> payload,
-                                           size_t offset, size_t dimension,
-                                           size_t row_count, int16_t exponent) {
+absl::StatusOr<CodedRows> CodedRows::Parse(
+    std::span<const std::byte> payload, size_t offset, size_t dimension,
+    size_t row_count, const CodedRowsExponents& exponents) {
   const size_t group_count = GroupCount(dimension);
   const Offsets offsets(offset, row_count);
-  if (exponent < kExponentMin || exponent > kExponentMax) {
-    return absl::DataLossError(
-        absl::StrFormat("exponent is %d, expected a number from %d to %d",
-                        exponent, kExponentMin, kExponentMax));
-  }
   COPSE_RETURN_IF_ERROR(CheckZero(payload, offsets.padding, offsets.codes));
   const auto factors =
       PayloadArray<uint16_t>(payload, offsets.factors, row_count);
@@ -153,19 +173,33 @@ absl::StatusOr<CodedRows> CodedRows::Parse(std::span<const std::byte> payload,
       PayloadArray<uint16_t>(payload, offsets.biases, row_count);
   const auto codes = PayloadArray<std::byte>(
       payload, offsets.codes, CodesSizeBytes(group_count, row_count));
-  COPSE_RETURN_IF_ERROR(CheckHalves(factors, biases));
+  COPSE_RETURN_IF_ERROR(
+      CheckHalves("factor", factors, /*sign_mask=*/0, exponents.factors));
+  COPSE_RETURN_IF_ERROR(
+      CheckHalves("bias", biases, kHalfSign, exponents.biases));
   COPSE_RETURN_IF_ERROR(CheckUnusedCodes(codes, group_count, row_count));
-  return CodedRows(group_count, std::ldexp(1.0F, exponent), factors, biases,
-                   codes);
+  return CodedRows(group_count, exponents, factors, biases, codes);
 }
 
-// The kernels compute in units of 2^e, so that the halves need no scaling, and
-// without the score of the centroid, which may be out of range in these units.
+CodedRows::CodedRows(size_t group_count, const CodedRowsExponents& exponents,
+                     std::span<const uint16_t> factors,
+                     std::span<const uint16_t> biases,
+                     std::span<const std::byte> codes)
+    : group_count_(group_count),
+      factor_unit_(std::ldexp(1.0F, exponents.factors)),
+      bias_unit_(std::ldexp(1.0F, exponents.biases)),
+      factors_(factors),
+      biases_(biases),
+      codes_(codes) {}
+
+// The kernels compute in units of the biases, so that these need no scaling,
+// and without the score of the centroid, which may be out of range there.
 EstimateTerms CodedRows::Terms(const CodedQuery& query) const {
   // The stored factors are 2 f.
-  const float factor = query.ranking() == Ranking::kInnerProduct ? -0.5F : -1;
-  return {.scale = factor * query.table_scale(),
-          .offset = factor * query.table_offset(),
+  const double sign = query.ranking() == Ranking::kInnerProduct ? -0.5 : -1;
+  const double factor = sign * factor_unit_ / bias_unit_;
+  return {.scale = ToFinite(factor * query.table_scale()),
+          .offset = ToFinite(factor * query.table_offset()),
           .constant = 0};
 }
 
@@ -181,14 +215,16 @@ size_t CodedRows::Select(const CodedQuery& query, float centroid_score,
                          std::span<uint32_t> indices) const {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   Scan(query, sums);
+  // Whatever estimate would be rounded to `limit` is below the next number.
+  const float next = std::nextafter(limit, kInfinity);
   const float threshold =
-      std::nextafter((limit - centroid_score) / unit_, kInfinity);
+      std::nextafter((next - centroid_score) / bias_unit_, kInfinity);
   const size_t count = Kernels().estimate_and_select_halves(
       sums.data(), factors_.data(), biases_.data(), row_count(), Terms(query),
       threshold, estimates.data(), indices.data());
   for (size_t i = 0; i < count; ++i) {
     float& estimate = estimates[indices[i]];
-    estimate = Ordered(centroid_score + unit_ * estimate);
+    estimate = Ordered(centroid_score + bias_unit_ * estimate);
   }
   return count;
 }
@@ -200,7 +236,7 @@ void CodedRows::Estimate(const CodedQuery& query, float centroid_score,
   Kernels().estimate_halves(sums.data(), factors_.data(), biases_.data(),
                             row_count(), Terms(query), estimates.data());
   for (size_t i = 0; i < row_count(); ++i) {
-    estimates[i] = Ordered(centroid_score + unit_ * estimates[i]);
+    estimates[i] = Ordered(centroid_score + bias_unit_ * estimates[i]);
   }
 }
 
@@ -215,7 +251,7 @@ void CodedRows::EstimateProducts(const CodedQuery& query,
 }
 
 float CodedRows::factor(size_t index) const {
-  return 0.5F * unit_ * FromHalf(factors_[index]);
+  return 0.5F * factor_unit_ * FromHalf(factors_[index]);
 }
 
 void CodedRows::Prefetch() const {
@@ -271,20 +307,23 @@ void CodedRowsBuilder::Add(std::span<const float> vector,
     magnitude += std::abs(component);
     product += component >= 0 ? rotated_centroid_[i] : -rotated_centroid_[i];
   }
-  const double factor = magnitude > 0 ? square / magnitude : 0;
+  // At the end of the range of fp32 a rotated vector may have components that
+  // are infinite or not a number.
+  const bool in_range = std::isfinite(square) && magnitude > 0;
+  const double factor = in_range ? square / magnitude : 0;
   const double bias = space_.ranking() == Ranking::kInnerProduct
                           ? 0
                           : square + 2 * factor * product;
   PackCode(rotated_, row_count(), NextCode());
   factors_.push_back(ToFinite(2 * factor));
-  biases_.push_back(ToFinite(bias + bias_correction));
+  biases_.push_back(Ordered(ToFinite(bias + bias_correction)));
 }
 
 void CodedRowsBuilder::Copy(const CodedRows& rows, size_t index) {
   COPSE_CHECK(index < rows.row_count());
   CopyCode(rows.codes_.data(), index, rows.group_count_, row_count(),
            NextCode());
-  biases_.push_back(rows.unit_ * FromHalf(rows.biases_[index]));
+  biases_.push_back(rows.bias_unit_ * FromHalf(rows.biases_[index]));
   factors_.push_back(2 * rows.factor(index));
 }
 
@@ -301,20 +340,20 @@ float CodedRowsBuilder::spread() const {
   return ToFinite(ratio * sum / static_cast<double>(factors_.size()));
 }
 
-int16_t CodedRowsBuilder::Store(std::span<const uint32_t> order,
-                                std::span<std::byte> payload,
-                                size_t offset) const {
+CodedRowsExponents CodedRowsBuilder::Store(std::span<const uint32_t> order,
+                                           std::span<std::byte> payload,
+                                           size_t offset) const {
   COPSE_CHECK(order.size() == row_count());
   const Offsets offsets(offset, row_count());
   const size_t group_count =
       space_.rotation->padded_dimension() / kGroupDimension;
-  const int16_t exponent = ExponentFor(factors_, biases_);
-  const double inverse = std::ldexp(1.0, -exponent);
+  const CodedRowsExponents exponents = {.factors = ExponentFor(factors_),
+                                        .biases = ExponentFor(biases_)};
   std::vector<uint16_t> factors;
   std::vector<uint16_t> biases;
   for (const uint32_t row : order) {
-    factors.push_back(ToHalf(static_cast<float>(factors_[row] * inverse)));
-    biases.push_back(ToHalf(static_cast<float>(biases_[row] * inverse)));
+    factors.push_back(ScaledHalf(factors_[row], exponents.factors));
+    biases.push_back(ScaledHalf(biases_[row], exponents.biases));
   }
   StorePayloadArray(payload, offsets.factors,
                     std::span<const uint16_t>(factors));
@@ -323,7 +362,7 @@ int16_t CodedRowsBuilder::Store(std::span<const uint32_t> order,
     CopyCode(codes_.data(), order[i], group_count, i,
              payload.data() + offsets.codes);
   }
-  return exponent;
+  return exponents;
 }
 
 }  // namespace copse::internal

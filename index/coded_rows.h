@@ -22,7 +22,7 @@
 //
 //   CodedRowsBuilder builder(space, centroid);
 //   builder.Add(vector);
-//   int16_t exponent = builder.Store(order, payload, offset);
+//   CodedRowsExponents exponents = builder.Store(order, payload, offset);
 //   ...
 //   COPSE_ASSIGN_OR_RETURN(CodedRows rows, CodedRows::Parse(...));
 //   rows.Select(query, centroid_score, limit, sums, estimates, indices);
@@ -31,14 +31,18 @@
 // in bytes:
 //
 //     SIZE  FIELD
-//      2*n  factors, 2 f, IEEE half floats, finite, at least 0
-//      2*n  biases, IEEE half floats, finite; 0 for the inner product
+//      2*n  factors, 2 f, IEEE half floats, below 2^14, at least 0
+//      2*n  biases, IEEE half floats, magnitudes below 2^14; 0 for the inner
+//           product
 //           zeros up to the next offset in the page that is a multiple of 64
 //   4*D*b  codes of b = n/32, rounded up, blocks of 32 (fast_scan.h), with
 //           zeros for entries that there are not
 //
-// and an int16 exponent e in the head of the page: factors and biases are what
-// is stored times 2^e.
+// and two int16 exponents in the head of the page: factors and biases are what
+// is stored times 2 to the power of theirs. Two, because one goes with the
+// length of residuals and the other with its square. For each the largest
+// magnitude stored is at least 2^13, or the exponent is the smallest there is,
+// -100, or all are zero and so is the exponent: so rows have but one encoding.
 
 #ifndef COPSE_INDEX_CODED_ROWS_H_
 #define COPSE_INDEX_CODED_ROWS_H_
@@ -56,6 +60,12 @@
 
 namespace copse::internal {
 
+// What the stored numbers of one page are scaled by; they belong in its head.
+struct CodedRowsExponents {
+  int16_t factors = 0;
+  int16_t biases = 0;
+};
+
 // Returns the offset in the payload at which coded rows end that begin at
 // `offset`.
 size_t CodedRowsEnd(size_t offset, size_t dimension, size_t row_count);
@@ -65,10 +75,12 @@ class CodedRows {
  public:
   // Checks the rows at `offset` in `payload`, which must outlive the view.
   // Fails with kDataLoss. REQUIRES: the payload reaches to CodedRowsEnd(), and
-  // begins 16 bytes after an address that is a multiple of 64.
+  // begins at an even address. Scans are fastest if that is 16 bytes after a
+  // multiple of 64.
   static absl::StatusOr<CodedRows> Parse(std::span<const std::byte> payload,
                                          size_t offset, size_t dimension,
-                                         size_t row_count, int16_t exponent);
+                                         size_t row_count,
+                                         const CodedRowsExponents& exponents);
 
   size_t row_count() const { return factors_.size(); }
   size_t group_count() const { return group_count_; }
@@ -89,7 +101,7 @@ class CodedRows {
                 std::span<uint32_t> indices) const;
 
   // Sets products[i] to the estimate of the inner product of the residual of
-  // entry i with the vector that `query` was prepared from.
+  // entry i with query.difference().
   void EstimateProducts(const CodedQuery& query, std::span<uint16_t> sums,
                         std::span<float> products) const;
 
@@ -102,19 +114,16 @@ class CodedRows {
  private:
   friend class CodedRowsBuilder;
 
-  CodedRows(size_t group_count, float unit, std::span<const uint16_t> factors,
-            std::span<const uint16_t> biases, std::span<const std::byte> codes)
-      : group_count_(group_count),
-        unit_(unit),
-        factors_(factors),
-        biases_(biases),
-        codes_(codes) {}
+  CodedRows(size_t group_count, const CodedRowsExponents& exponents,
+            std::span<const uint16_t> factors, std::span<const uint16_t> biases,
+            std::span<const std::byte> codes);
 
   EstimateTerms Terms(const CodedQuery& query) const;
   void Scan(const CodedQuery& query, std::span<uint16_t> sums) const;
 
   size_t group_count_;
-  float unit_;                         // 2^e.
+  float factor_unit_;  // What the stored numbers are multiples of.
+  float bias_unit_;
   std::span<const uint16_t> factors_;  // The spans are not owned.
   std::span<const uint16_t> biases_;
   std::span<const std::byte> codes_;
@@ -145,11 +154,11 @@ class CodedRowsBuilder {
   float spread() const;
 
   // Writes the rows, in the order in which `order` names them, to `payload` at
-  // `offset`, and returns the exponent for the head of the page.
+  // `offset`, and returns the exponents for the head of the page.
   // REQUIRES: the payload is zero from there on, to CodedRowsEnd() at least;
   // `order` names each row once.
-  int16_t Store(std::span<const uint32_t> order, std::span<std::byte> payload,
-                size_t offset) const;
+  CodedRowsExponents Store(std::span<const uint32_t> order,
+                           std::span<std::byte> payload, size_t offset) const;
 
  private:
   std::byte* NextCode();

@@ -263,8 +263,8 @@ class Searcher {
   // Keeps the first of equal ordinals, at its place.
   void RemoveRepeated() {
     std::vector<Ordinal>& ordinals = scratch_.ordinals;
-    std::vector<std::pair<Ordinal, size_t>> places;
-    places.reserve(ordinals.size());
+    std::vector<std::pair<Ordinal, size_t>>& places = scratch_.places;
+    places.clear();
     for (size_t i = 0; i < ordinals.size(); ++i) {
       places.emplace_back(ordinals[i], i);
     }
@@ -303,6 +303,7 @@ size_t SearchScratch::memory_size_bytes() const {
          leaves.capacity() * sizeof(RoutedLeaf) +
          nodes.capacity() * sizeof(const LeafNode*) +
          ordinals.capacity() * sizeof(Ordinal) +
+         places.capacity() * sizeof(places[0]) +
          neighbors.capacity() * sizeof(Neighbor);
 }
 

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -49,6 +50,7 @@ struct SearchScratch {
   ScanScratch scan;
   TopK candidates;
   std::vector<Ordinal> ordinals;
+  std::vector<std::pair<Ordinal, size_t>> places;  // In `ordinals`.
   std::vector<Neighbor> neighbors;
 };
 

@@ -36,9 +36,10 @@ constexpr size_t kChildCountOffset = kReservedByteOffset + sizeof(uint8_t);
 constexpr size_t kCentroidPageCountOffset =
     kChildCountOffset + sizeof(uint32_t);
 constexpr size_t kDimensionOffset = kCentroidPageCountOffset + sizeof(uint32_t);
-constexpr size_t kExponentOffset = kDimensionOffset + sizeof(uint32_t);
-constexpr size_t kReservedOffset = kExponentOffset + sizeof(uint16_t);
-static_assert(kReservedOffset + 30 == kPayloadHeadSizeBytes);
+constexpr size_t kFactorExponentOffset = kDimensionOffset + sizeof(uint32_t);
+constexpr size_t kBiasExponentOffset = kFactorExponentOffset + sizeof(int16_t);
+constexpr size_t kReservedOffset = kBiasExponentOffset + sizeof(int16_t);
+static_assert(kReservedOffset + 28 == kPayloadHeadSizeBytes);
 
 // Where the arrays begin in the payload, and where it ends.
 struct Offsets {
@@ -139,11 +140,14 @@ absl::StatusOr<InnerPage> InnerPage::Parse(std::span<const std::byte> bytes) {
       PayloadArray<uint32_t>(payload, offsets.row_counts, child_count);
   contents.spreads = PayloadArray<float>(payload, offsets.spreads, child_count);
   COPSE_RETURN_IF_ERROR(CheckContents(contents));
-  COPSE_ASSIGN_OR_RETURN(
-      const CodedRows coded_rows,
-      CodedRows::Parse(payload, offsets.coded_rows, dimension, child_count,
-                       static_cast<int16_t>(LoadLittleEndian<uint16_t>(
-                           payload, kExponentOffset))));
+  const CodedRowsExponents exponents = {
+      .factors = static_cast<int16_t>(
+          LoadLittleEndian<uint16_t>(payload, kFactorExponentOffset)),
+      .biases = static_cast<int16_t>(
+          LoadLittleEndian<uint16_t>(payload, kBiasExponentOffset))};
+  COPSE_ASSIGN_OR_RETURN(const CodedRows coded_rows,
+                         CodedRows::Parse(payload, offsets.coded_rows,
+                                          dimension, child_count, exponents));
   return InnerPage(contents, dimension, coded_rows);
 }
 
@@ -178,11 +182,14 @@ std::vector<std::byte> EncodeInnerPage(const InnerPageContents& contents,
   StorePayloadArray(bytes, offsets.spreads, contents.spreads);
   std::vector<uint32_t> order(child_count);
   std::iota(order.begin(), order.end(), 0U);
-  const int16_t exponent = codes.Store(order, bytes, offsets.coded_rows);
+  const CodedRowsExponents exponents =
+      codes.Store(order, bytes, offsets.coded_rows);
   StoreLittleEndian<uint32_t>(payload, kDimensionOffset,
                               static_cast<uint32_t>(dimension));
-  StoreLittleEndian<uint16_t>(payload, kExponentOffset,
-                              static_cast<uint16_t>(exponent));
+  StoreLittleEndian<uint16_t>(payload, kFactorExponentOffset,
+                              static_cast<uint16_t>(exponents.factors));
+  StoreLittleEndian<uint16_t>(payload, kBiasExponentOffset,
+                              static_cast<uint16_t>(exponents.biases));
   return SealPage(PageKind::kInner, payload);
 }
 

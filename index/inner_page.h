@@ -20,8 +20,9 @@
 //       20           4  child count n, 1 to kChildCountMax
 //       24           4  centroid page count m, 1 to n
 //       28           4  dimension d, 1 to kDimensionMax
-//       32           2  exponent of the coded rows
-//       34          30  reserved, zero
+//       32           2  exponent of the factors of the coded rows
+//       34           2  exponent of the biases of the coded rows
+//       36          28  reserved, zero
 //       64         8*m  numbers of the centroid pages, none of them 0
 //   64+8*m         8*n  numbers of the children, none of them 0
 //      ...         4*m  centroids on each centroid page, at least 1, sum n
@@ -29,9 +30,8 @@
 //      ...         4*n  spreads, fp32, finite, at least 0: the mean squared
 //                       distance of the rows below each child to its centroid
 //      ...              coded rows (coded_rows.h): the centroids of the
-//      children,
-//                       relative to that of the node, which for the top of a
-//                       tree is the origin
+//                       children, relative to that of the node, which for the
+//                       top of a tree is the origin
 
 #ifndef COPSE_INDEX_INNER_PAGE_H_
 #define COPSE_INDEX_INNER_PAGE_H_

@@ -34,11 +34,12 @@ namespace {
 constexpr uint16_t kLayout = 2;
 
 constexpr size_t kLayoutOffset = 0;
-constexpr size_t kExponentOffset = kLayoutOffset + sizeof(uint16_t);
-constexpr size_t kDimensionOffset = kExponentOffset + sizeof(uint16_t);
+constexpr size_t kFactorExponentOffset = kLayoutOffset + sizeof(uint16_t);
+constexpr size_t kDimensionOffset = kFactorExponentOffset + sizeof(int16_t);
 constexpr size_t kRowCountOffset = kDimensionOffset + sizeof(uint32_t);
-constexpr size_t kReservedOffset = kRowCountOffset + sizeof(uint32_t);
-static_assert(kReservedOffset + 36 == kPayloadHeadSizeBytes);
+constexpr size_t kBiasExponentOffset = kRowCountOffset + sizeof(uint32_t);
+constexpr size_t kReservedOffset = kBiasExponentOffset + sizeof(int16_t);
+static_assert(kReservedOffset + 34 == kPayloadHeadSizeBytes);
 
 constexpr size_t RowsOffset(size_t row_count) {
   return kPayloadHeadSizeBytes + sizeof(Ordinal) * row_count;
@@ -69,8 +70,11 @@ void ScanScratch::Reserve(size_t row_count) {
 absl::StatusOr<LeafPage> LeafPage::Parse(std::span<const std::byte> bytes) {
   COPSE_ASSIGN_OR_RETURN(const std::span<const std::byte> payload,
                          OpenPayload(bytes, PageKind::kLeaf, kLayout));
-  const auto exponent = static_cast<int16_t>(
-      LoadLittleEndian<uint16_t>(payload, kExponentOffset));
+  const CodedRowsExponents exponents = {
+      .factors = static_cast<int16_t>(
+          LoadLittleEndian<uint16_t>(payload, kFactorExponentOffset)),
+      .biases = static_cast<int16_t>(
+          LoadLittleEndian<uint16_t>(payload, kBiasExponentOffset))};
   const auto dimension = LoadLittleEndian<uint32_t>(payload, kDimensionOffset);
   const auto row_count = LoadLittleEndian<uint32_t>(payload, kRowCountOffset);
   COPSE_RETURN_IF_ERROR(
@@ -86,7 +90,7 @@ absl::StatusOr<LeafPage> LeafPage::Parse(std::span<const std::byte> bytes) {
   COPSE_RETURN_IF_ERROR(CheckOrdinals(ordinals));
   COPSE_ASSIGN_OR_RETURN(const CodedRows rows,
                          CodedRows::Parse(payload, RowsOffset(row_count),
-                                          dimension, row_count, exponent));
+                                          dimension, row_count, exponents));
   return LeafPage(dimension, ordinals, rows);
 }
 
@@ -167,11 +171,13 @@ std::vector<std::byte> LeafPageBuilder::Finish() {
 
   std::vector<std::byte> payload(
       CodedRowsEnd(RowsOffset(row_count), dimension_, row_count));
-  const int16_t exponent =
+  const CodedRowsExponents exponents =
       rows_.Store(order, std::span(payload), RowsOffset(row_count));
   StoreLittleEndian<uint16_t>(payload, kLayoutOffset, kLayout);
-  StoreLittleEndian<uint16_t>(payload, kExponentOffset,
-                              static_cast<uint16_t>(exponent));
+  StoreLittleEndian<uint16_t>(payload, kFactorExponentOffset,
+                              static_cast<uint16_t>(exponents.factors));
+  StoreLittleEndian<uint16_t>(payload, kBiasExponentOffset,
+                              static_cast<uint16_t>(exponents.biases));
   StoreLittleEndian<uint32_t>(payload, kDimensionOffset,
                               static_cast<uint32_t>(dimension_));
   StoreLittleEndian<uint32_t>(payload, kRowCountOffset,

@@ -17,10 +17,11 @@
 //
 //   OFFSET   SIZE  FIELD
 //       16      2  layout, 2
-//       18      2  exponent of the coded rows
+//       18      2  exponent of the factors of the coded rows
 //       20      4  dimension d, 1 to kDimensionMax
 //       24      4  row count n, 1 to kLeafRowCountMax
-//       28     36  reserved, zero
+//       28      2  exponent of the biases of the coded rows
+//       30     34  reserved, zero
 //       64    4*n  ordinals, strictly ascending
 //      ...         coded rows, in the same order
 

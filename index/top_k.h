@@ -39,11 +39,13 @@ struct Candidate {
   friend bool operator==(const Candidate&, const Candidate&) = default;
 };
 
-// Returns `value`, or the largest finite number for infinities and NaN, so
-// that what vectors at the end of the range of fp32 make still has an order.
+// Returns `value`, the nearest finite number for infinities, or the largest for
+// NaN, so that what vectors at the end of the range of fp32 make still has an
+// order.
 inline float Ordered(float value) {
   constexpr float kMax = std::numeric_limits<float>::max();
-  return value < kMax ? value : kMax;
+  // In this order, as std::min() returns its first argument for NaN.
+  return std::max(-kMax, std::min(kMax, value));
 }
 
 // Thread safety: none.

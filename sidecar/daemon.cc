@@ -52,6 +52,9 @@ std::string AdviceFor(const Config& config, absl::string_view reason) {
   if (reason == "DATA_FOLDER_FOREIGN") {
     return "set 'data' to an empty or new folder";
   }
+  if (reason == "DATA_FORMAT_OLDER") {
+    return "set 'data' to an empty or new folder and push again";
+  }
   if (reason == "DATA_FORMAT_NEWER") {
     return "install the version of copse that wrote it or a newer one, or set "
            "'data' to another folder";
