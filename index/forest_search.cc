@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 
+#include "index/calibration.h"
 #include "index/code_space.h"
 #include "index/distance.h"
 #include "index/exact_search.h"
@@ -49,15 +50,6 @@ struct Limits {
   size_t rerank_count;
 };
 
-// About .97 recall on MiniLM embeddings: 10 % of 100,000 rows give .976 of the
-// nearest 10. More rows need a smaller share, and more neighbours a larger one.
-size_t DefaultRowBudget(size_t neighbor_count, size_t row_count) {
-  const double scale =
-      std::pow(static_cast<double>(neighbor_count) / 10.0, 0.2);
-  const double budget = 32 * std::sqrt(static_cast<double>(row_count)) * scale;
-  return std::max<size_t>(2048, static_cast<size_t>(budget));
-}
-
 Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
   Limits limits;
   limits.neighbor_count = std::min(options.neighbor_count, row_count);
@@ -66,22 +58,18 @@ Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
     limits.rerank_count = row_count;
     return limits;
   }
-  limits.row_budget = options.row_budget;
-  if (limits.row_budget == 0) {
-    limits.row_budget = DefaultRowBudget(limits.neighbor_count, row_count);
-  }
+  const SearchEffort effort =
+      options.recall_target > 0
+          ? EffortFor(options.calibration, options.recall_target, metric,
+                      limits.neighbor_count, row_count)
+          : DefaultEffort(metric, limits.neighbor_count, row_count);
+  const auto bounded = [&limits, row_count](size_t count) {
+    return std::min(std::max(count, limits.neighbor_count), row_count);
+  };
   limits.row_budget =
-      std::min(std::max(limits.row_budget, limits.neighbor_count), row_count);
-  limits.rerank_count = options.rerank_count;
-  if (limits.rerank_count == 0) {
-    // L1 is estimated by L2. On MiniLM embeddings 60 of the best estimates have
-    // .991 of the nearest 10, and 100 have .998.
-    limits.rerank_count = metric == Metric::kManhattan
-                              ? 16 * limits.neighbor_count + 240
-                              : 4 * limits.neighbor_count + 40;
-  }
-  limits.rerank_count =
-      std::min(std::max(limits.rerank_count, limits.neighbor_count), row_count);
+      bounded(options.row_budget == 0 ? effort.row_budget : options.row_budget);
+  limits.rerank_count = bounded(
+      options.rerank_count == 0 ? effort.rerank_count : options.rerank_count);
   return limits;
 }
 
@@ -101,6 +89,12 @@ class Searcher {
         work_(work) {}
 
   absl::StatusOr<std::vector<Neighbor>> Run() {
+    COPSE_RETURN_IF_ERROR(Collect());
+    return Rerank();
+  }
+
+  // Lists the rows with the best estimates in scratch.ordinals, each once.
+  absl::Status Collect() {
     COPSE_RETURN_IF_ERROR(Prepare());
     const size_t wanted = RowsWanted();
     size_t passed = 0;
@@ -120,7 +114,8 @@ class Searcher {
       COPSE_RETURN_IF_ERROR(ScanLeaves(passed));
     }
     work_.rows_scanned += static_cast<int64_t>(passed);
-    return Rerank();
+    ListCandidates();
+    return absl::OkStatus();
   }
 
  private:
@@ -195,7 +190,6 @@ class Searcher {
                : absl::OkStatus();
   }
 
-  // Lists the rows with the best estimates, each once.
   void ListCandidates() {
     scratch_.ordinals.clear();
     for (const Candidate& candidate : scratch_.candidates.Finish()) {
@@ -231,7 +225,6 @@ class Searcher {
   }
 
   absl::StatusOr<std::vector<Neighbor>> Rerank() {
-    ListCandidates();
     const std::vector<Ordinal>& ordinals = scratch_.ordinals;
     for (size_t i = 0; i < std::min(kVectorsAhead, ordinals.size()); ++i) {
       vectors_.Prefetch(ordinals[i]);
@@ -272,6 +265,27 @@ class Searcher {
   std::span<const float> routing_query_;
 };
 
+absl::Status CheckSearch(const LoadedForest& forest,
+                         const VectorSource& vectors,
+                         std::span<const float> query,
+                         const SearchOptions& options) {
+  if (vectors.dimension() != forest.dimension()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("vectors have %d components, expected %d as the forest",
+                        vectors.dimension(), forest.dimension()));
+  }
+  COPSE_RETURN_IF_ERROR(CheckVector(query, forest.dimension()));
+  if (options.neighbor_count == 0) {
+    return absl::InvalidArgumentError(
+        "neighbor_count is 0, expected at least 1");
+  }
+  if (std::isnan(options.distance_max)) {
+    return absl::InvalidArgumentError(
+        "distance_max is not a number, expected a distance");
+  }
+  return CheckRecallTarget(options.recall_target);
+}
+
 }  // namespace
 
 size_t SearchScratch::memory_size_bytes() const {
@@ -311,24 +325,24 @@ absl::StatusOr<std::vector<Neighbor>> SearchForest(const LoadedForest& forest,
                                                    const SearchOptions& options,
                                                    SearchScratch& scratch,
                                                    SearchWork& work) {
-  if (vectors.dimension() != forest.dimension()) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("vectors have %d components, expected %d as the forest",
-                        vectors.dimension(), forest.dimension()));
-  }
-  COPSE_RETURN_IF_ERROR(CheckVector(query, forest.dimension()));
-  if (options.neighbor_count == 0) {
-    return absl::InvalidArgumentError(
-        "neighbor_count is 0, expected at least 1");
-  }
-  if (std::isnan(options.distance_max)) {
-    return absl::InvalidArgumentError(
-        "distance_max is not a number, expected a distance");
-  }
+  COPSE_RETURN_IF_ERROR(CheckSearch(forest, vectors, query, options));
   if (forest.row_count() == 0) {
     return std::vector<Neighbor>();
   }
   return Searcher(forest, vectors, query, options, scratch, work).Run();
+}
+
+absl::StatusOr<std::span<const Ordinal>> FindCandidates(
+    const LoadedForest& forest, const VectorSource& vectors,
+    std::span<const float> query, const SearchOptions& options,
+    SearchScratch& scratch, SearchWork& work) {
+  COPSE_RETURN_IF_ERROR(CheckSearch(forest, vectors, query, options));
+  if (forest.row_count() == 0) {
+    return std::span<const Ordinal>();
+  }
+  COPSE_RETURN_IF_ERROR(
+      Searcher(forest, vectors, query, options, scratch, work).Collect());
+  return std::span<const Ordinal>(scratch.ordinals);
 }
 
 }  // namespace copse::internal
