@@ -91,14 +91,14 @@ std::vector<size_t> GeometricGrid(size_t min, size_t max, double step) {
 // recalls have these sums.
 double PromisedRecall(double sum, double square_sum, size_t count,
                       uint32_t neighbor_count) {
-  const double unasked = 1 - 1 / std::sqrt(neighbor_count);
+  const double unasked = 1 - 0.5 / std::sqrt(neighbor_count);
   const auto n = static_cast<double>(count + 1);
   const double mean = (sum + unasked) / n;
   const double variance = (square_sum + unasked * unasked) / n - mean * mean;
   const double error = std::sqrt(std::max(variance, 0.0) / n);
   // The three bounds on t that the formula has, each solved for t.
   return std::min({mean - error / 2, mean - 3 * error + kTolerance,
-                   (mean - 3 * error + 0.5) / 1.5});
+                   (mean - 3 * error + 1) / 2});
 }
 
 // The true neighbors of one query, and where a search has them.
