@@ -39,6 +39,8 @@
 
 namespace copse {
 
+class Calibration;
+
 struct ForestOptions {
   Metric metric = Metric::kCosine;
 
@@ -78,6 +80,16 @@ struct SearchOptions {
   // `neighbor_count` is taken for that. 0 means 4 * neighbor_count + 20, and
   // for Manhattan, whose estimates are rough, 16 * neighbor_count + 240.
   size_t rerank_count = 0;
+
+  // The share of the true nearest rows that the search should find on average,
+  // in (0, 1]; 1 means exactly all. Decides the row budget and the rerank count
+  // where these are 0. 0 means that it is not set.
+  double recall_target = 0;
+
+  // What `recall_target` goes by: the calibration of the forest that is
+  // searched, or of one that it was edited from. Null means that built-in
+  // curves are used, which are meant for sentence embeddings. Not owned.
+  const Calibration* calibration = nullptr;
 
   // Whether to compare with every row, whatever the budgets say.
   bool exact = false;
@@ -132,10 +144,10 @@ class Forest {
 
   // Returns rows near `query`, ascending by (distance, ordinal), with exact
   // distances from `vectors`. `work`, if not null, is added to. Fails with
-  // kInvalidArgument for a query that CheckVector() refuses or a
-  // neighbor_count of 0, and with what `vectors` and the pages fail with. With
-  // `allowed` rows fewer than the budget it finds every one of them, wherever
-  // they are, which may mean reading all leaves.
+  // kInvalidArgument for a query that CheckVector() refuses, a neighbor_count
+  // of 0 or a recall_target out of range, and with what `vectors` and the pages
+  // fail with. With `allowed` rows fewer than the budget it finds every one of
+  // them, wherever they are, which may mean reading all leaves.
   virtual absl::StatusOr<std::vector<Neighbor>> Search(
       const VectorSource& vectors, std::span<const float> query,
       const SearchOptions& options, SearchWork* work = nullptr) const = 0;

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 
+#include "index/calibration.h"
 #include "index/code_space.h"
 #include "index/distance.h"
 #include "index/exact_search.h"
@@ -56,15 +57,6 @@ struct Limits {
   size_t rerank_count;
 };
 
-// About .97 recall on MiniLM embeddings: 10 % of 100,000 rows give .976 of the
-// nearest 10. More rows need a smaller share, and more neighbours a larger one.
-size_t DefaultRowBudget(size_t neighbor_count, size_t row_count) {
-  const double scale =
-      std::pow(static_cast<double>(neighbor_count) / 10.0, 0.2);
-  const double budget = 32 * std::sqrt(static_cast<double>(row_count)) * scale;
-  return std::max<size_t>(2048, static_cast<size_t>(budget));
-}
-
 Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
   Limits limits;
   limits.neighbor_count = std::min(options.neighbor_count, row_count);
@@ -73,22 +65,18 @@ Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
     limits.rerank_count = row_count;
     return limits;
   }
-  limits.row_budget = options.row_budget;
-  if (limits.row_budget == 0) {
-    limits.row_budget = DefaultRowBudget(limits.neighbor_count, row_count);
-  }
+  const SearchEffort effort =
+      options.recall_target > 0
+          ? EffortFor(options.calibration, options.recall_target, metric,
+                      limits.neighbor_count, row_count)
+          : DefaultEffort(metric, limits.neighbor_count, row_count);
+  const auto bounded = [&limits, row_count](size_t count) {
+    return std::min(std::max(count, limits.neighbor_count), row_count);
+  };
   limits.row_budget =
-      std::min(std::max(limits.row_budget, limits.neighbor_count), row_count);
-  limits.rerank_count = options.rerank_count;
-  if (limits.rerank_count == 0) {
-    // L1 is estimated by L2. On MiniLM embeddings 60 of the best estimates have
-    // .991 of the nearest 10, and 100 have .998.
-    limits.rerank_count = metric == Metric::kManhattan
-                              ? 16 * limits.neighbor_count + 240
-                              : 4 * limits.neighbor_count + 20;
-  }
-  limits.rerank_count =
-      std::min(std::max(limits.rerank_count, limits.neighbor_count), row_count);
+      bounded(options.row_budget == 0 ? effort.row_budget : options.row_budget);
+  limits.rerank_count = bounded(
+      options.rerank_count == 0 ? effort.rerank_count : options.rerank_count);
   return limits;
 }
 
@@ -109,6 +97,12 @@ class Searcher {
         wanted_(RowsWanted()) {}
 
   absl::StatusOr<std::vector<Neighbor>> Run() {
+    COPSE_RETURN_IF_ERROR(Collect());
+    return Finish();
+  }
+
+  // Scans as many leaves as the budget says.
+  absl::Status Collect() {
     COPSE_RETURN_IF_ERROR(Prepare(scratch_.router));
     do {
       // A filter that few rows pass makes for larger batches, not for more.
@@ -118,7 +112,14 @@ class Searcher {
           TakeLeaves(scratch_.router, (wanted_ - passed_) * rows_per_match));
       COPSE_RETURN_IF_ERROR(ScanLeaves());
     } while (passed_ < wanted_ && !scratch_.nodes.empty());
-    return Finish();
+    return absl::OkStatus();
+  }
+
+  // Returns the rows with the best estimates, each once, the best first.
+  std::span<const Ordinal> BestRows() {
+    work_.rows_scanned += static_cast<int64_t>(passed_);
+    ListCandidates(scratch_.candidates.Finish());
+    return scratch_.ordinals;
   }
 
   // Prepares the query and takes the leaves to be scanned first, through
@@ -152,7 +153,9 @@ class Searcher {
   // Returns the best of the rows that have been scanned.
   absl::StatusOr<std::vector<Neighbor>> Finish() {
     work_.rows_scanned += static_cast<int64_t>(passed_);
-    ListCandidates();
+    // Of several trees the best are chosen after repeated ones are gone.
+    ListCandidates(TreeCount() > 1 ? scratch_.candidates.Finish()
+                                   : scratch_.candidates.Unsorted());
     work_.rows_reranked += static_cast<int64_t>(scratch_.ordinals.size());
     COPSE_RETURN_IF_ERROR(Rerank(forest_.options().metric, vectors_, query_,
                                  scratch_.ordinals, options_,
@@ -242,12 +245,7 @@ class Searcher {
     return absl::OkStatus();
   }
 
-  // Lists the rows with the best estimates, each once.
-  void ListCandidates() {
-    // Of several trees the best are chosen after repeated ones are gone.
-    const std::span<const Candidate> candidates =
-        TreeCount() > 1 ? scratch_.candidates.Finish()
-                        : scratch_.candidates.Unsorted();
+  void ListCandidates(std::span<const Candidate> candidates) {
     scratch_.ordinals.clear();
     for (const Candidate& candidate : candidates) {
       scratch_.ordinals.push_back(candidate.ordinal);
@@ -295,6 +293,25 @@ class Searcher {
   uint64_t taken_ = 0;  // Rows of the leaves taken.
 };
 
+absl::Status CheckSearch(const LoadedForest& forest,
+                         const VectorSource& vectors,
+                         const SearchOptions& options) {
+  if (vectors.dimension() != forest.dimension()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("vectors have %d components, expected %d as the forest",
+                        vectors.dimension(), forest.dimension()));
+  }
+  if (options.neighbor_count == 0) {
+    return absl::InvalidArgumentError(
+        "neighbor_count is 0, expected at least 1");
+  }
+  if (std::isnan(options.distance_max)) {
+    return absl::InvalidArgumentError(
+        "distance_max is not a number, expected a distance");
+  }
+  return CheckRecallTarget(options.recall_target);
+}
+
 }  // namespace
 
 size_t SearchScratch::memory_size_bytes() const {
@@ -330,25 +347,6 @@ void ScratchPool::Return(std::unique_ptr<SearchScratch> scratch) {
 }
 
 namespace {
-
-absl::Status CheckArguments(const LoadedForest& forest,
-                            const VectorSource& vectors,
-                            const SearchOptions& options) {
-  if (vectors.dimension() != forest.dimension()) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("vectors have %d components, expected %d as the forest",
-                        vectors.dimension(), forest.dimension()));
-  }
-  if (options.neighbor_count == 0) {
-    return absl::InvalidArgumentError(
-        "neighbor_count is 0, expected at least 1");
-  }
-  if (std::isnan(options.distance_max)) {
-    return absl::InvalidArgumentError(
-        "distance_max is not a number, expected a distance");
-  }
-  return absl::OkStatus();
-}
 
 // A leaf that one of the searches of a group is to scan.
 struct Visit {
@@ -465,7 +463,7 @@ absl::StatusOr<std::vector<Neighbor>> SearchForest(const LoadedForest& forest,
                                                    const SearchOptions& options,
                                                    ScratchPool& pool,
                                                    SearchWork& work) {
-  COPSE_RETURN_IF_ERROR(CheckArguments(forest, vectors, options));
+  COPSE_RETURN_IF_ERROR(CheckSearch(forest, vectors, options));
   COPSE_RETURN_IF_ERROR(CheckVector(query, forest.dimension()));
   if (forest.row_count() == 0) {
     return std::vector<Neighbor>();
@@ -481,7 +479,7 @@ absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearchForest(
     const LoadedForest& forest, const VectorSource& vectors,
     std::span<const std::span<const float>> queries,
     const SearchOptions& options, ScratchPool& pool, SearchWork& work) {
-  COPSE_RETURN_IF_ERROR(CheckArguments(forest, vectors, options));
+  COPSE_RETURN_IF_ERROR(CheckSearch(forest, vectors, options));
   for (size_t i = 0; i < queries.size(); ++i) {
     const absl::Status status = CheckVector(queries[i], forest.dimension());
     if (!status.ok()) {
@@ -512,6 +510,20 @@ absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearchForest(
         found));
   }
   return found;
+}
+
+absl::StatusOr<std::span<const Ordinal>> FindCandidates(
+    const LoadedForest& forest, const VectorSource& vectors,
+    std::span<const float> query, const SearchOptions& options,
+    SearchScratch& scratch, SearchWork& work) {
+  COPSE_RETURN_IF_ERROR(CheckSearch(forest, vectors, options));
+  COPSE_RETURN_IF_ERROR(CheckVector(query, forest.dimension()));
+  if (forest.row_count() == 0) {
+    return std::span<const Ordinal>();
+  }
+  Searcher searcher(forest, vectors, query, options, scratch, work);
+  COPSE_RETURN_IF_ERROR(searcher.Collect());
+  return searcher.BestRows();
 }
 
 }  // namespace copse::internal

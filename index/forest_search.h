@@ -82,6 +82,14 @@ absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearchForest(
     std::span<const std::span<const float>> queries,
     const SearchOptions& options, ScratchPool& pool, SearchWork& work);
 
+// Runs the first two steps of a search and returns the rows that it would
+// re-rank, the best estimate first; valid until `scratch` is used again. Fails
+// as SearchForest() does.
+absl::StatusOr<std::span<const Ordinal>> FindCandidates(
+    const LoadedForest& forest, const VectorSource& vectors,
+    std::span<const float> query, const SearchOptions& options,
+    SearchScratch& scratch, SearchWork& work);
+
 }  // namespace copse::internal
 
 #endif  // COPSE_INDEX_FOREST_SEARCH_H_

@@ -25,6 +25,7 @@
 #include "sidecar/config/config.h"
 #include "sidecar/embedding/embedder_registry.h"
 #include "sidecar/grpc/grpc_server.h"
+#include "sidecar/recall_collector.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/util/http_server.h"
 #include "sidecar/util/logger.h"
@@ -184,6 +185,7 @@ absl::Status Daemon::MakeEmbedders() {
 absl::Status Daemon::StartMetrics() {
   metrics_.Add(std::make_shared<ProcessCollector>(version_));
   metrics_.Add(std::make_shared<StoreCollector>(*store_));
+  metrics_.Add(std::make_shared<RecallCollector>(engine_->recall_meter()));
   if (!config_.metrics_address.has_value()) {
     return absl::OkStatus();
   }

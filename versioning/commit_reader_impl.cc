@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
+#include "index/split_mix.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
 #include "versioning/document_search.h"
@@ -200,6 +201,32 @@ absl::StatusOr<std::optional<StoredDocument>> CommitReaderImpl::GetDocument(
   // Asked afterwards: a deleted domain looks like one without documents.
   COPSE_RETURN_IF_ERROR(domain_->CheckExists());
   return document;
+}
+
+absl::StatusOr<std::vector<StoredDocument>> CommitReaderImpl::SampleDocuments(
+    size_t count, uint64_t seed) const {
+  std::vector<Ordinal> ordinals = live_->ToVector();
+  internal::SplitMix random(seed);
+  count = std::min(count, ordinals.size());
+  for (size_t i = 0; i < count; ++i) {
+    std::swap(ordinals[i], ordinals[i + random.Below(ordinals.size() - i)]);
+  }
+  ordinals.resize(count);
+  // Rows are read in the order of their keys.
+  std::sort(ordinals.begin(), ordinals.end());
+  std::vector<StoredDocument> documents;
+  absl::StatusOr<std::vector<RowRecord>> rows =
+      ReadRows(domain_->database(), domain_->number(), ordinals);
+  // Asked afterwards, as in GetDocument().
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  COPSE_RETURN_IF_ERROR(rows.status());
+  for (size_t i = 0; i < count; ++i) {
+    COPSE_ASSIGN_OR_RETURN(
+        StoredDocument document,
+        ToDocument(ordinals[i], std::move((*rows)[i]), {.vector = true}));
+    documents.push_back(std::move(document));
+  }
+  return documents;
 }
 
 absl::Status CommitReaderImpl::ForEachDocument(

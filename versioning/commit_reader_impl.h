@@ -105,6 +105,8 @@ class CommitReaderImpl final : public CommitReader {
       const DocumentSearchOptions& options) const override;
   absl::StatusOr<std::optional<StoredDocument>> GetDocument(
       absl::string_view document_id, ReadMask mask) const override;
+  absl::StatusOr<std::vector<StoredDocument>> SampleDocuments(
+      size_t count, uint64_t seed) const override;
   absl::Status ForEachDocument(
       ReadMask mask,
       const std::function<absl::Status(const StoredDocument&)>& visit)

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
+#include "index/calibration.h"
 #include "index/exact_search.h"
 #include "index/forest.h"
 #include "index/packed_rows.h"
@@ -79,6 +80,9 @@ class DocumentSearch {
                               domain_.types().TypeOf(ordinal));
   }
 
+  // Decides how much of the forest to look at.
+  void FindEffort(const DomainForest& forest);
+
   // Decides between forest and exact scan, and collects the rows of the latter.
   absl::Status PreparePlan();
 
@@ -104,6 +108,7 @@ class DocumentSearch {
   std::shared_ptr<const TypedRows> typed_rows_;
   std::shared_ptr<const Forest> forest_;  // Null: scan_rows_ are all there are.
   std::vector<Ordinal> scan_rows_;
+  SearchEffort effort_;  // 0: the defaults of a forest.
   DocumentSearchResult result_;
 };
 
@@ -117,6 +122,7 @@ absl::Status DocumentSearch::CheckOptions() const {
                       {{"found", absl::StrCat(options_.neighbor_count)},
                        {"wanted", absl::StrCat("1 to ", kNeighborCountMax)}});
   }
+  COPSE_RETURN_IF_ERROR(CheckRecallTarget(options_.recall_target));
   return CheckMetricVector(domain_.metric(), options_.query,
                            domain_.dimension());
 }
@@ -152,9 +158,25 @@ absl::Status DocumentSearch::FindExcluded() {
   return absl::OkStatus();
 }
 
+void DocumentSearch::FindEffort(const DomainForest& forest) {
+  if (options_.recall_target > 0) {
+    effort_ = EffortFor(forest.calibration(), options_.recall_target,
+                        domain_.metric(), options_.neighbor_count,
+                        static_cast<size_t>(forest.covered().row_count()));
+  }
+  if (options_.row_budget > 0) {
+    effort_.row_budget = options_.row_budget;
+  }
+  if (options_.rerank_count > 0) {
+    effort_.rerank_count = options_.rerank_count;
+  }
+}
+
 absl::Status DocumentSearch::PreparePlan() {
   const std::shared_ptr<const DomainForest>& forest = reader_.forest();
-  if (options_.exact || forest == nullptr) {
+  const bool all = options_.recall_target >= 1 && options_.row_budget == 0 &&
+                   options_.rerank_count == 0;
+  if (options_.exact || all || forest == nullptr) {
     reader_.live().ForEach([this](Ordinal ordinal) {
       if (IsOfType(ordinal)) {
         scan_rows_.push_back(ordinal);
@@ -162,6 +184,7 @@ absl::Status DocumentSearch::PreparePlan() {
     });
     return absl::OkStatus();
   }
+  FindEffort(*forest);
   tail_ = reader_.GetTail();
   if (options_.types.empty()) {
     COPSE_ASSIGN_OR_RETURN(packed_tail_,
@@ -175,7 +198,7 @@ absl::Status DocumentSearch::PreparePlan() {
   if (!options_.types.empty()) {
     typed_rows_ = forest->RowsOfTypes(type_numbers_, domain_.types());
     const size_t budget =
-        options_.row_budget == 0 ? kRowBudgetDefault : options_.row_budget;
+        effort_.row_budget == 0 ? kRowBudgetDefault : effort_.row_budget;
     const auto typed_count = static_cast<size_t>(typed_rows_->rows.row_count());
     if (typed_count == typed_rows_->list.size() && typed_count / 4 <= budget) {
       for (const Ordinal ordinal : typed_rows_->list) {
@@ -209,10 +232,10 @@ absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
   }
   const SearchOptions options = {
       .neighbor_count = row_count,
-      .row_budget = options_.row_budget,
-      .rerank_count = options_.rerank_count == 0
+      .row_budget = effort_.row_budget,
+      .rerank_count = effort_.rerank_count == 0
                           ? 0
-                          : std::max(options_.rerank_count, row_count),
+                          : std::max(effort_.rerank_count, row_count),
       .allowed = typed_rows_ == nullptr ? nullptr : &typed_rows_->rows,
       .excluded = tail_->removed().empty() ? nullptr : &tail_->removed()};
   COPSE_ASSIGN_OR_RETURN(const std::vector<Neighbor> neighbors,
@@ -303,6 +326,9 @@ absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
   }
   COPSE_RETURN_IF_ERROR(FindExcluded());
   COPSE_RETURN_IF_ERROR(PreparePlan());
+  if (options_.is_user_query) {
+    domain_.query_sample().Add(options_.query);
+  }
   size_t row_count = options_.neighbor_count + kExtraRowCount;
   for (int round = 1;; ++round) {
     COPSE_ASSIGN_OR_RETURN(Candidates candidates, Find(row_count));
