@@ -5,6 +5,7 @@
 //
 //   copse_bench index --base base.npy --query query.npy --budgets 1%,2%,4%
 //   copse_bench calibrate --base base.npy --query query.npy --targets 0.9,0.95
+//   copse_bench edit --base base.npy --query query.npy --steps 500
 //
 // Results go to standard output, progress to standard error. Exit codes: 0
 // done, 1 failed, 2 wrong usage or bad input.
@@ -22,6 +23,7 @@
 
 #include "index/util/status_macros.h"
 #include "tests/bench/calibrate_bench.h"
+#include "tests/bench/edit_bench.h"
 #include "tests/bench/index_bench.h"
 
 namespace copse {
@@ -153,6 +155,50 @@ absl::Status RunCalibrate(CalibrateFlags& flags) {
   return absl::OkStatus();
 }
 
+struct EditFlags {
+  EditBenchOptions options;
+  std::string metric = "cosine";
+  bool is_json = false;
+};
+
+void AddEditFlags(CLI::App& command, EditFlags& flags) {
+  EditBenchOptions& options = flags.options;
+  command.option_defaults()->always_capture_default();
+  options.forest.thread_count =
+      std::max(1U, std::thread::hardware_concurrency());
+  command.add_option("--base", options.base_path, "Rows: .npy, .fvecs, .bvecs")
+      ->required();
+  command
+      .add_option("--query", options.query_path, "Queries: the same formats")
+      ->required();
+  command
+      .add_option("--limit", options.row_count_max, "Use the first N rows only")
+      ->default_str("all")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--metric", flags.metric,
+                     "cosine, euclidean, dot, manhattan or hamming");
+  command
+      .add_option("--steps", options.step_count, "Edits of each of two phases")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--threads", options.forest.thread_count,
+                     "Threads of builds; edits and searches use one");
+  command.add_option("--leaf-rows", options.forest.leaf_row_count,
+                     "Rows that a leaf aims to hold, in [8, 1024]");
+  command.add_flag("--json", flags.is_json, "Print one JSON object");
+}
+
+absl::Status RunEdit(EditFlags& flags) {
+  COPSE_ASSIGN_OR_RETURN(flags.options.forest.metric,
+                         ParseMetric(flags.metric));
+  flags.options.progress = [](absl::string_view line) {
+    std::cerr << line << "\n";
+  };
+  COPSE_ASSIGN_OR_RETURN(const EditBenchReport report,
+                         RunEditBench(flags.options));
+  std::cout << (flags.is_json ? ToJson(report) : ToTable(report)) << "\n";
+  return absl::OkStatus();
+}
+
 int ExitCode(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kOk:
@@ -177,13 +223,19 @@ int Main(int argc, char** argv) {
   CLI::App* calibrate = app.add_subcommand(
       "calibrate", "Whether a recall that is asked for is reached");
   AddCalibrateFlags(*calibrate, calibrate_flags);
+  EditFlags edit_flags;
+  CLI::App* edit = app.add_subcommand(
+      "edit", "What many edits do to a forest, next to one built anew");
+  AddEditFlags(*edit, edit_flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
-  const absl::Status status =
-      calibrate->parsed() ? RunCalibrate(calibrate_flags) : RunIndex(flags);
+  const absl::Status status = calibrate->parsed()
+                                  ? RunCalibrate(calibrate_flags)
+                              : edit->parsed() ? RunEdit(edit_flags)
+                                               : RunIndex(flags);
   if (!status.ok()) {
     std::cerr << "copse_bench: " << status.message() << "\n";
   }
