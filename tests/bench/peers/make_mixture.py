@@ -15,6 +15,7 @@ other.
 """
 
 import argparse
+import concurrent.futures
 import os
 
 import numpy as np
@@ -36,16 +37,22 @@ def nearest(rows: Matrix, count: int) -> Ordinals:
     """
     found = np.empty((len(rows), count), dtype=np.int64)
     step = max(1, _SCORE_COUNT // len(rows))
-    said = 0
-    for first in range(0, len(rows), step):
+
+    def fill(first: int) -> int:
         scores = rows[first:first + step] @ rows.T
         own = np.arange(len(scores))
         scores[own, first + own] = -np.inf
         found[first:first + step] = np.sort(np.argpartition(
             scores, len(rows) - count, axis=1)[:, len(rows) - count:], axis=1)
-        if first - said >= len(rows) // 10:
-            said = first
-            say("nearest rows of %d of %d rows" % (first, len(rows)))
+        return first
+
+    said = 0
+    # Choosing the nearest takes as long as the products and one thread only.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for first in pool.map(fill, range(0, len(rows), step)):
+            if first - said >= len(rows) // 10:
+                said = first
+                say("nearest rows of %d of %d rows" % (first, len(rows)))
     return found
 
 
