@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from peer import Peer, Setting, Unsupported
 from peer_catalog import PACKAGES, PEER_NAMES, load
+from report import LEVELS
 from vectors import (METRICS, Matrix, distances, load_truth, read_vectors,
                      recall, say, without_repeats)
 
@@ -36,9 +37,9 @@ _SECONDS_MIN = 1.0
 _PASS_COUNT_MIN = 3
 # What costs more than this a query is of no use to anyone.
 _PASS_SECONDS_MAX = 60.0
-# A line of settings ends when all is found, or when more effort twice found no
+# A line of settings ends with the table, or when more effort twice found no
 # more.
-_RECALL_ENOUGH = 0.9997
+_RECALL_ENOUGH = max(LEVELS)
 _RECALL_GAIN_MIN = 0.00005
 _STALL_COUNT_MAX = 2
 
