@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from report import REFERENCE, Curve
+from report import REFERENCE, Curve, Point
 
 matplotlib.use("Agg")
 # After the choice of Agg, which draws without a screen.
@@ -41,9 +41,7 @@ def draw(curves: list[Curve], title: str, folder: str) -> None:
     libraries = list(dict.fromkeys(curve.library for curve in curves
                                    if curve.library != REFERENCE))
     for curve in curves:
-        # All found: drawn at the edge, where the scale ends.
-        points = [(min(recall, _RECALL_MAX), speed)
-                  for recall, speed in curve.front if recall >= _RECALL_MIN]
+        points = _visible(curve.front)
         if not points:
             continue
         is_ours = curve.library == REFERENCE
@@ -59,6 +57,17 @@ def draw(curves: list[Curve], title: str, folder: str) -> None:
         figure.savefig(os.path.join(folder, "plot." + kind), dpi=150,
                        metadata={"Date": None} if kind == "svg" else None)
     pyplot.close(figure)
+
+
+def _visible(front: list[Point]) -> list[Point]:
+    """Returns what the axes hold; the first point beyond goes to their edge."""
+    points = []
+    for recall, speed in front:
+        if recall >= _RECALL_MIN:
+            points.append((min(recall, _RECALL_MAX), speed))
+        if recall >= _RECALL_MAX:
+            break
+    return points
 
 
 def _set_axes(axes: "pyplot.Axes", title: str) -> None:
