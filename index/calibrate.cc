@@ -72,6 +72,7 @@ constexpr double kRecallMin = 0.5;
 
 // See the head of calibrate.h.
 constexpr double kTolerance = 0.01;
+constexpr double kErrorCount = 2.5;
 
 constexpr size_t kNotFound = std::numeric_limits<size_t>::max();
 
@@ -97,8 +98,8 @@ double PromisedRecall(double sum, double square_sum, size_t count,
   const double variance = (square_sum + unasked * unasked) / n - mean * mean;
   const double error = std::sqrt(std::max(variance, 0.0) / n);
   // The three bounds on t that the formula has, each solved for t.
-  return std::min({mean - error / 2, mean - 3 * error + kTolerance,
-                   (mean - 3 * error + 1) / 2});
+  return std::min({mean - error / 2, mean - kErrorCount * error + kTolerance,
+                   (mean - kErrorCount * error + 1) / 2});
 }
 
 // The true neighbors of one query, and where a search has them.

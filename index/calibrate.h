@@ -18,13 +18,13 @@
 //
 // A sample errs. A setting promises the recall t for which
 //
-//   mean >= t + max(s / 2, 3 s - min(0.01, 1 - t))
+//   mean >= t + max(s / 2, 2.5 s - min(0.01, 1 - t))
 //
 // where s is the standard error of the mean over the queries: so the true
-// recall is below t about every third time, and below t - 0.01 practically
-// never. A query that was not asked, and missed half of 1 neighbor, or 16 % of
-// 10, or 5 % of 100, is counted in, so that a few hundred queries without a
-// miss do not promise 1.
+// recall is below t about every third time, and below t - 0.01 once in 160. A
+// query that was not asked, and missed half of 1 neighbor, or 16 % of 10, or 5
+// % of 100, is counted in, so that a few hundred queries without a miss do not
+// promise 1.
 
 #ifndef COPSE_INDEX_CALIBRATE_H_
 #define COPSE_INDEX_CALIBRATE_H_
