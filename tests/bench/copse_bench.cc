@@ -77,7 +77,7 @@ void AddIndexFlags(CLI::App& command, IndexFlags& flags) {
                   "Rows to compute exact distances of; 0: the default")
       ->check(CLI::NonNegativeNumber);
   command.add_option("--neighbors", options.neighbors_path,
-                     "Write what was found as int64 .npy of shape (budgets, "
+                     "Write what was found as int32 .npy of shape (budgets, "
                      "queries, k)");
   command.add_flag("--json", flags.is_json, "Print one JSON object");
 }
