@@ -18,9 +18,11 @@ from matplotlib import pyplot  # noqa: E402
 _TICKS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 _RECALL_MIN = 0.75
 _RECALL_MAX = 0.9995
-# Okabe and Ito's colors, which the color-blind tell apart; copse is black.
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_MARKERS = "osD^vPX"
+# Okabe and Ito's colors, which the color-blind tell apart, and two more; copse
+# is black.
+_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
+           "#8c564b", "#7f7f7f")
+_MARKERS = "osD^vPX*"
 
 
 def _nines(recall: ArrayLike) -> NDArray[np.float64]:
