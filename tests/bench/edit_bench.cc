@@ -145,8 +145,9 @@ class EditBench {
     options_.progress(absl::StrFormat("%d rows are %s in %d steps",
                                       inserted.size() + deleted.size(), name,
                                       options_.step_count));
-    EditBenchPhase phase = {.name = std::string(name),
-                            .rows_changed = inserted.size() + deleted.size()};
+    EditBenchPhase phase;
+    phase.name = std::string(name);
+    phase.rows_changed = inserted.size() + deleted.size();
     const auto start = std::chrono::steady_clock::now();
     for (size_t step = 0; step < options_.step_count; ++step) {
       const auto part = [&](std::span<const Ordinal> rows) {
