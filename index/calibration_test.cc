@@ -206,9 +206,9 @@ TEST(CalibrationTest, BuiltInCurvesHalveTheMissesWithTwiceTheBudget) {
   EXPECT_EQ(BuiltInEffort(0.95, kMetric, 10, 100000),
             DefaultEffort(kMetric, 10, 100000));
   EXPECT_EQ(BuiltInEffort(0.9, kMetric, 10, 1000000),
-            (SearchEffort{16000, 80}));
+            (SearchEffort{16000, 60}));
   EXPECT_EQ(BuiltInEffort(0.975, kMetric, 10, 1000000),
-            (SearchEffort{64000, 160}));
+            (SearchEffort{64000, 120}));
   EXPECT_EQ(BuiltInEffort(1, kMetric, 10, 777), (SearchEffort{777, 777}));
 }
 
