@@ -127,8 +127,8 @@ class MapCache : public EmbeddingCache {
   }
 
   absl::Status Put(std::span<const Entry> entries) override {
-    if (before_put_) {
-      before_put_();
+    if (const auto before_put = std::exchange(before_put_, nullptr)) {
+      before_put();
     }
     MutexLock lock(mutex_);
     for (const Entry& entry : entries) {
@@ -151,7 +151,7 @@ class MapCache : public EmbeddingCache {
     return vectors_.size();
   }
 
-  // Called at the beginning of each Put().
+  // Called once, at the beginning of the next Put().
   void set_before_put(std::function<void()> before_put) {
     before_put_ = std::move(before_put);
   }
@@ -377,10 +377,9 @@ TEST_F(CachingEmbedderTest, StopsWaitingWhenItIsCancelled) {
 
 TEST_F(CachingEmbedderTest, FindsATextThatIsPaidForButNotYetCached) {
   cache_.set_before_put([this] {
-    cache_.set_before_put(nullptr);
-    EXPECT_THAT(Embed({"oak"}), IsOk());
+    EXPECT_THAT(Embed({"oak"}, EmbeddingRole::kDocument), IsOk());
   });
-  EXPECT_THAT(Embed({"oak"}), IsOk());
+  EXPECT_THAT(Embed({"oak"}, EmbeddingRole::kDocument), IsOk());
   EXPECT_THAT(counting_->asked(), ElementsAre("oak"));
 }
 
