@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "index/centroid_page.h"
 #include "index/distance.h"
 #include "index/kmeans.h"
 #include "index/split_mix.h"
@@ -23,12 +24,6 @@ namespace {
 
 // Nodes are made this full, so that edits need not split them at once.
 constexpr double kFill = 0.75;
-
-// Nodes have about so many children or more. A search that takes a few of many
-// small groups loses less at the borders than with the same share of few large
-// ones: recall@10 on 100,000 MiniLM embeddings, 4 % of the rows scanned and a
-// third of them in sight, is .928 with groups of 13 leaves and .895 with 43.
-constexpr size_t kChildrenMin = 12;
 
 using Members = std::vector<uint32_t>;
 
@@ -49,9 +44,13 @@ size_t UsualFanOut(uint32_t fan_out) {
 // Divides sets of leaves into the children of nodes.
 class Divider {
  public:
-  Divider(const Matrix& leaves, uint32_t fan_out, uint64_t seed,
+  Divider(const Matrix& leaves, const CentroidTree::Options& options,
           WorkerCrew& crew)
-      : leaves_(leaves), fan_out_(fan_out), seed_(seed), crew_(crew) {}
+      : leaves_(leaves),
+        fan_out_(options.fan_out),
+        children_min_(std::min<size_t>(options.children_min, options.fan_out)),
+        seed_(options.seed),
+        crew_(crew) {}
 
   // Divides the leaves below a node of `level` >= 2 among its children: at
   // most fan_out of them, each with at most fan_out^(level - 1) leaves.
@@ -61,7 +60,7 @@ class Divider {
     const size_t least =
         std::min<size_t>((members.size() + usual - 1) / usual, fan_out_);
     const size_t wanted =
-        std::min(members.size() / kChildrenMin, UsualFanOut(fan_out_));
+        std::min(members.size() / children_min_, UsualFanOut(fan_out_));
     const size_t child_count = std::max({size_t{1}, least, wanted});
     std::vector<Members> children = Cluster(members, child_count);
     for (size_t i = 0; i < children.size(); ++i) {
@@ -129,6 +128,7 @@ class Divider {
 
   const Matrix& leaves_;
   const uint32_t fan_out_;
+  const size_t children_min_;
   const uint64_t seed_;
   uint64_t part_ = 0;
   WorkerCrew& crew_;
@@ -170,17 +170,16 @@ Matrix Means(const Matrix& leaves, std::span<const uint32_t> weights,
 
 CentroidTree CentroidTree::Make(const Matrix& leaves,
                                 std::span<const uint32_t> weights,
-                                uint32_t fan_out, uint64_t seed,
-                                WorkerCrew& crew) {
+                                const Options& options, WorkerCrew& crew) {
   COPSE_CHECK(!leaves.empty() && weights.size() == leaves.row_count());
-  Divider divider(leaves, fan_out, seed, crew);
+  Divider divider(leaves, options, crew);
   CentroidTree tree;
   std::vector<Members> nodes(1);
   nodes[0].resize(leaves.row_count());
   std::iota(nodes[0].begin(), nodes[0].end(), 0U);
   // From the top down; a level is put in front of those above it.
   std::vector<Level> levels;
-  for (size_t level = TopLevel(leaves.row_count(), fan_out); level > 1;
+  for (size_t level = TopLevel(leaves.row_count(), options.fan_out); level > 1;
        --level) {
     std::vector<Members> below;
     std::vector<uint32_t> first_child{0};
@@ -214,6 +213,14 @@ CentroidTree CentroidTree::Make(const Matrix& leaves,
   std::ranges::move(levels.rbegin(), levels.rend(),
                     std::back_inserter(tree.levels_));
   return tree;
+}
+
+void CentroidTree::Round(std::span<const float> origin) {
+  for (Level& level : levels_) {
+    for (size_t i = 0; i < level.centroids.row_count(); ++i) {
+      RoundCentroid(origin, level.centroids.mutable_row(i));
+    }
+  }
 }
 
 uint32_t CentroidTree::FindNearestLeaf(std::span<const float> vector,

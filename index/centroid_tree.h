@@ -5,8 +5,8 @@
 // build finds the nearest leaf of a row with, and what the inner pages are
 // written from.
 //
-//   const CentroidTree tree = CentroidTree::Make(centroids, weights, fan_out,
-//                                                seed, crew);
+//   const CentroidTree tree = CentroidTree::Make(centroids, weights, options,
+//                                                crew);
 //   CentroidTree::Scratch scratch;
 //   uint32_t leaf = tree.FindNearestLeaf(vector, beam, scratch);
 //
@@ -48,12 +48,23 @@ class CentroidTree {
     std::vector<std::pair<float, uint32_t>> children;
   };
 
-  // Makes a hierarchy over `leaves`, of which leaf i counts as weights[i] rows,
-  // with at most `fan_out` children a node. Leaves are put into a new order.
+  struct Options {
+    // The most children of a node.
+    uint32_t fan_out = 128;
+    // Nodes have about so many children or more.
+    size_t children_min = 12;
+    uint64_t seed = 0;
+  };
+
+  // Makes a hierarchy over `leaves`, of which leaf i counts as weights[i] rows.
+  // Leaves are put into a new order.
   // REQUIRES: leaves are not empty; weights.size() == leaves.row_count()
   static CentroidTree Make(const Matrix& leaves,
-                           std::span<const uint32_t> weights, uint32_t fan_out,
-                           uint64_t seed, WorkerCrew& crew);
+                           std::span<const uint32_t> weights,
+                           const Options& options, WorkerCrew& crew);
+
+  // Rounds all centroids to what pages can hold, see RoundCentroid().
+  void Round(std::span<const float> origin);
 
   size_t leaf_count() const { return levels_[0].centroids.row_count(); }
 

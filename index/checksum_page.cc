@@ -45,6 +45,7 @@ bool IsKnownKind(PageKind kind) {
     case PageKind::kInner:
     case PageKind::kLeaf:
     case PageKind::kCentroids:
+    case PageKind::kCalibration:
       return true;
   }
   return false;  // A cast made it from stored bytes or from a wrong number.
@@ -100,6 +101,8 @@ absl::string_view PageKindName(PageKind kind) {
       return "leaf";
     case PageKind::kCentroids:
       return "centroids";
+    case PageKind::kCalibration:
+      return "calibration";
   }
   return "unknown";
 }
@@ -152,7 +155,7 @@ absl::StatusOr<ChecksumPage> ChecksumPage::Parse(
         "page kind at offset %d is %d, expected a number from %d to %d",
         kKindOffset, static_cast<uint16_t>(kind),
         static_cast<uint16_t>(PageKind::kForest),
-        static_cast<uint16_t>(PageKind::kCentroids)));
+        static_cast<uint16_t>(PageKind::kCalibration)));
   }
   const auto reserved = LoadLittleEndian<uint32_t>(bytes, kReservedOffset);
   if (reserved != 0) {

@@ -52,13 +52,14 @@ namespace copse {
 // What the payload of a page is. The values are stored: a value keeps its
 // meaning for ever, and a new kind takes the next free one.
 enum class PageKind : uint16_t {
-  kForest = 1,     // forest_page.h
-  kInner = 2,      // inner_page.h
-  kLeaf = 3,       // leaf_page.h
-  kCentroids = 4,  // centroid_page.h
+  kForest = 1,       // forest_page.h
+  kInner = 2,        // inner_page.h
+  kLeaf = 3,         // leaf_page.h
+  kCentroids = 4,    // centroid_page.h
+  kCalibration = 5,  // calibration.h
 };
 
-// Returns "forest", "inner", "leaf" or "centroids".
+// Returns "forest", "inner", "leaf", "centroids" or "calibration".
 absl::string_view PageKindName(PageKind kind);
 
 // A view of one page that has been checked.

@@ -60,8 +60,9 @@ std::vector<std::byte> PatchAndSeal(std::vector<std::byte> page, size_t offset,
 }
 
 TEST(ChecksumPageTest, ParsesWhatItEncoded) {
-  for (const PageKind kind : {PageKind::kForest, PageKind::kInner,
-                              PageKind::kLeaf, PageKind::kCentroids}) {
+  for (const PageKind kind :
+       {PageKind::kForest, PageKind::kInner, PageKind::kLeaf,
+        PageKind::kCentroids, PageKind::kCalibration}) {
     const std::vector<std::byte> bytes = EncodeOrDie(kind, "beech");
     EXPECT_EQ(bytes.size(), ChecksumPage::SizeBytes(5));
     COPSE_ASSERT_OK_AND_ASSIGN(const ChecksumPage page,
@@ -136,7 +137,7 @@ TEST(ChecksumPageTest, TellsANewerVersionFromDamage) {
 }
 
 TEST(ChecksumPageTest, RejectsUnknownKinds) {
-  for (const uint16_t kind : {0, 5, 0xffff}) {
+  for (const uint16_t kind : {0, 6, 0xffff}) {
     const std::vector<std::byte> bytes =
         PatchAndSeal<uint16_t>(EncodeOrDie(PageKind::kLeaf, "oak"), 6, kind);
     EXPECT_THAT(ChecksumPage::Parse(bytes),

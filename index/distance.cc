@@ -3,6 +3,11 @@
 
 #include "index/distance.h"
 
+#if defined(COPSE_INDEX_AARCH64) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -104,6 +109,25 @@ DistanceKernels BestAvx512Kernels() {
 }
 #endif
 
+#ifdef COPSE_INDEX_AARCH64
+bool HasDotprod() {
+#ifdef __linux__
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+  return false;
+#endif
+}
+
+DistanceKernels BestNeonKernels() {
+  DistanceKernels kernels = internal::kNeonKernels;
+  if (HasDotprod()) {
+    kernels.dot_int8 = internal::DotInt8NeonDotprod;
+    kernels.dot_int8_rows = internal::DotInt8RowsNeonDotprod;
+  }
+  return kernels;
+}
+#endif
+
 }  // namespace
 
 absl::string_view SimdLevelName(SimdLevel level) {
@@ -114,29 +138,35 @@ absl::string_view SimdLevelName(SimdLevel level) {
       return "avx2";
     case SimdLevel::kAvx512:
       return "avx512";
+    case SimdLevel::kNeon:
+      return "neon";
   }
   COPSE_CHECK(false, "not a SimdLevel");
   return "";
 }
 
 bool IsSupported(SimdLevel level) {
-#ifdef COPSE_INDEX_X86_64
   switch (level) {
     case SimdLevel::kScalar:
       return true;
+#ifdef COPSE_INDEX_X86_64
     case SimdLevel::kAvx2:
       return HasAvx2();
     case SimdLevel::kAvx512:
       return HasAvx512();
-  }
-  return false;
-#else
-  return level == SimdLevel::kScalar;
 #endif
+#ifdef COPSE_INDEX_AARCH64
+    case SimdLevel::kNeon:
+      return true;
+#endif
+    default:
+      return false;
+  }
 }
 
 SimdLevel BestSimdLevel() {
-  for (const SimdLevel level : {SimdLevel::kAvx512, SimdLevel::kAvx2}) {
+  for (const SimdLevel level :
+       {SimdLevel::kNeon, SimdLevel::kAvx512, SimdLevel::kAvx2}) {
     if (IsSupported(level)) {
       return level;
     }
@@ -153,6 +183,12 @@ const DistanceKernels& KernelsFor(SimdLevel level) {
   }
   if (level == SimdLevel::kAvx2) {
     return internal::kAvx2Kernels;
+  }
+#endif
+#ifdef COPSE_INDEX_AARCH64
+  if (level == SimdLevel::kNeon) {
+    static const DistanceKernels kernels = BestNeonKernels();
+    return kernels;
   }
 #endif
   return internal::kScalarKernels;

@@ -27,9 +27,10 @@
 
 namespace copse {
 
-enum class SimdLevel { kScalar, kAvx2, kAvx512 };
+// kNeon is for ARM, kAvx2 and kAvx512 are for x86: no processor has both.
+enum class SimdLevel { kScalar, kAvx2, kAvx512, kNeon };
 
-// Returns "scalar", "avx2" or "avx512".
+// Returns "scalar", "avx2", "avx512" or "neon".
 absl::string_view SimdLevelName(SimdLevel level);
 
 // Returns whether this processor and operating system can run `level`.
@@ -39,7 +40,8 @@ bool IsSupported(SimdLevel level);
 SimdLevel BestSimdLevel();
 
 // Returns the kernels of `level`. Where the processor has VNNI, the int8
-// product of kAvx512 uses it. REQUIRES: IsSupported(level)
+// product of kAvx512 uses it, and that of kNeon the dot product instructions.
+// REQUIRES: IsSupported(level)
 const DistanceKernels& KernelsFor(SimdLevel level);
 
 // The distances of many vectors to one query, as metric.h defines them, with

@@ -44,8 +44,8 @@ void SetRows(benchmark::State& state) {
 // Which levels there are is known only when the program runs.
 void ApplyLevelsAndSizes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"level", "size"});
-  for (const SimdLevel level :
-       {SimdLevel::kScalar, SimdLevel::kAvx2, SimdLevel::kAvx512}) {
+  for (const SimdLevel level : {SimdLevel::kScalar, SimdLevel::kAvx2,
+                                SimdLevel::kAvx512, SimdLevel::kNeon}) {
     for (const int64_t size : {384, 1536}) {
       if (IsSupported(level)) {
         benchmark->Args({static_cast<int64_t>(level), size});

@@ -65,6 +65,16 @@ void DotInt8RowsAvx512Vnni(const int8_t* a, const int8_t* rows, size_t size,
                            size_t row_count, int32_t* sums);
 #endif
 
+#ifdef COPSE_INDEX_AARCH64
+extern const DistanceKernels kNeonKernels;
+
+// What kNeonKernels.dot_int8 and dot_int8_rows compute.
+// REQUIRES: the dot product instructions of ARMv8.2.
+int32_t DotInt8NeonDotprod(const int8_t* a, const int8_t* b, size_t size);
+void DotInt8RowsNeonDotprod(const int8_t* a, const int8_t* rows, size_t size,
+                            size_t row_count, int32_t* sums);
+#endif
+
 }  // namespace internal
 }  // namespace copse
 

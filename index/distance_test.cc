@@ -177,7 +177,8 @@ INSTANTIATE_TEST_SUITE_P(
     Values(NamedKernels{"scalar", KernelsIfSupported(SimdLevel::kScalar)},
            NamedKernels{"avx2", KernelsIfSupported(SimdLevel::kAvx2)},
            NamedKernels{"avx512", KernelsIfSupported(SimdLevel::kAvx512)},
-           NamedKernels{"avx512_without_vnni", Avx512WithoutVnni()}),
+           NamedKernels{"avx512_without_vnni", Avx512WithoutVnni()},
+           NamedKernels{"neon", KernelsIfSupported(SimdLevel::kNeon)}),
     [](const auto& parameter) { return parameter.param.name; });
 
 TEST_P(DistanceKernelsTest, SumWhatDoubleSums) {
@@ -355,8 +356,8 @@ TEST_P(DistanceKernelsTest, MultiplyTheLargestBytesExactly) {
 TEST(SimdLevelTest, BestIsTheHighestSupported) {
   EXPECT_TRUE(IsSupported(SimdLevel::kScalar));
   EXPECT_TRUE(IsSupported(BestSimdLevel()));
-  for (const SimdLevel level :
-       {SimdLevel::kScalar, SimdLevel::kAvx2, SimdLevel::kAvx512}) {
+  for (const SimdLevel level : {SimdLevel::kScalar, SimdLevel::kAvx2,
+                                SimdLevel::kAvx512, SimdLevel::kNeon}) {
     EXPECT_FALSE(IsSupported(level) && level > BestSimdLevel())
         << SimdLevelName(level);
   }
@@ -366,6 +367,7 @@ TEST(SimdLevelTest, HasNames) {
   EXPECT_EQ(SimdLevelName(SimdLevel::kScalar), "scalar");
   EXPECT_EQ(SimdLevelName(SimdLevel::kAvx2), "avx2");
   EXPECT_EQ(SimdLevelName(SimdLevel::kAvx512), "avx512");
+  EXPECT_EQ(SimdLevelName(SimdLevel::kNeon), "neon");
 }
 
 constexpr Metric kMetrics[] = {Metric::kCosine, Metric::kEuclidean,

@@ -39,6 +39,8 @@
 
 namespace copse {
 
+class Calibration;
+
 struct ForestOptions {
   Metric metric = Metric::kCosine;
 
@@ -75,15 +77,37 @@ struct SearchOptions {
   size_t row_budget = 0;
 
   // How many of the best estimates to compute the exact distance of; less than
-  // `neighbor_count` is taken for that. 0 means 2 * neighbor_count + 20, and
-  // for Manhattan, whose estimates are rough, 8 * neighbor_count + 200.
+  // `neighbor_count` is taken for that. 0 means 4 * neighbor_count + 20, and
+  // for Manhattan, whose estimates are rough, 16 * neighbor_count + 240.
   size_t rerank_count = 0;
+
+  // The share of the true nearest rows that the search should find on average,
+  // in (0, 1]; 1 means exactly all. Decides the row budget and the rerank count
+  // where these are 0. 0 means that it is not set.
+  double recall_target = 0;
+
+  // What `recall_target` goes by: the calibration of the forest that is
+  // searched, or of one that it was edited from. Null means that built-in
+  // curves are used, which are meant for sentence embeddings. Not owned.
+  const Calibration* calibration = nullptr;
+
+  // Whether to compare with every row, whatever the budgets say.
+  bool exact = false;
+
+  // Only rows that are at most so far are returned, in the metric; those of a
+  // range search, with a neighbor_count that is large enough. Not NaN.
+  float distance_max = std::numeric_limits<float>::infinity();
 
   // If set, only rows that it contains are returned. Not owned.
   const RowBitmap* allowed = nullptr;
 
   // If set, rows that it contains are not returned. Not owned.
   const RowBitmap* excluded = nullptr;
+
+  // If set, it is called again and again, after a few dozen leaves or rows, and
+  // the search ends with the first status that is not OK: for deadlines and
+  // cancellation. Not owned.
+  const std::function<absl::Status()>* check = nullptr;
 };
 
 // What one search did; adds up over searches.
@@ -120,12 +144,21 @@ class Forest {
 
   // Returns rows near `query`, ascending by (distance, ordinal), with exact
   // distances from `vectors`. `work`, if not null, is added to. Fails with
-  // kInvalidArgument for a query that CheckVector() refuses or a
-  // neighbor_count of 0, and with what `vectors` and the pages fail with. With
-  // `allowed` rows fewer than the budget it finds every one of them, wherever
-  // they are, which may mean reading all leaves.
+  // kInvalidArgument for a query that CheckVector() refuses, a neighbor_count
+  // of 0 or a recall_target out of range, and with what `vectors` and the pages
+  // fail with. With `allowed` rows fewer than the budget it finds every one of
+  // them, wherever they are, which may mean reading all leaves.
   virtual absl::StatusOr<std::vector<Neighbor>> Search(
       const VectorSource& vectors, std::span<const float> query,
+      const SearchOptions& options, SearchWork* work = nullptr) const = 0;
+
+  // The same for many queries at once: element i of the result is what Search()
+  // returns for queries[i], up to the choice among rows with equal estimates.
+  // A leaf that several queries want is read from memory once, so it is faster
+  // than as many searches, the more so the more queries there are.
+  virtual absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearch(
+      const VectorSource& vectors,
+      std::span<const std::span<const float>> queries,
       const SearchOptions& options, SearchWork* work = nullptr) const = 0;
 
   // Calls `visit` with the number and bytes of each page that the forest

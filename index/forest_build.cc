@@ -12,11 +12,13 @@
 #include "absl/strings/str_format.h"
 
 #include "index/centroid_page.h"
+#include "index/code_space.h"
 #include "index/forest.h"
 #include "index/forest_page.h"
 #include "index/kmeans.h"
 #include "index/metric.h"
 #include "index/page_store.h"
+#include "index/rotation.h"
 #include "index/split_mix.h"
 #include "index/tree_builder.h"
 #include "index/util/status_macros.h"
@@ -86,11 +88,15 @@ absl::StatusOr<PageId> BuildForest(const ForestOptions& options,
     COPSE_ASSIGN_OR_RETURN(origin, internal::FindOrigin(vectors, sorted));
     COPSE_ASSIGN_OR_RETURN(
         record.origin,
-        sink.Write(internal::EncodeCentroidPage(vectors.dimension(), origin)));
+        sink.Write(internal::EncodeCentroidPage(
+            internal::CentroidEncoding::kFloat, vectors.dimension(), origin)));
   }
+  const internal::Rotation rotation(vectors.dimension(), options.seed);
+  const internal::CodeSpace space = {
+      .metric = options.metric, .rotation = &rotation, .origin = origin};
   internal::WorkerCrew crew(options.thread_count);
   for (size_t tree = 0; tree < record.trees.size(); ++tree) {
-    internal::TreeBuilder builder(options, vectors, sorted, origin,
+    internal::TreeBuilder builder(options, vectors, sorted, space,
                                   internal::DerivedSeed(options.seed, tree),
                                   crew);
     COPSE_ASSIGN_OR_RETURN(record.trees[tree], builder.Build(sink));

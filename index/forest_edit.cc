@@ -15,6 +15,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 
+#include "index/code_space.h"
 #include "index/forest.h"
 #include "index/forest_page.h"
 #include "index/loaded_forest.h"
@@ -30,8 +31,8 @@ namespace {
 
 // Counts what goes to another sink.
 class CountingSink final : public PageSink {
-public:
-  explicit CountingSink(PageSink &sink) : sink_(sink) {}
+ public:
+  explicit CountingSink(PageSink& sink) : sink_(sink) {}
 
   absl::StatusOr<PageId> Write(std::span<const std::byte> bytes) override {
     ++pages_written_;
@@ -42,8 +43,8 @@ public:
   int64_t pages_written() const { return pages_written_; }
   int64_t bytes_written() const { return bytes_written_; }
 
-private:
-  PageSink &sink_; // Not owned.
+ private:
+  PageSink& sink_;  // Not owned.
   std::atomic<int64_t> pages_written_{0};
   std::atomic<int64_t> bytes_written_{0};
 };
@@ -64,11 +65,11 @@ absl::StatusOr<std::vector<Ordinal>> Sorted(absl::string_view field,
 
 // Builds the forest anew: where most rows are new, an edit would cost more and
 // find less.
-absl::StatusOr<PageId> Rebuild(const LoadedForest &forest,
-                               const VectorSource &vectors,
+absl::StatusOr<PageId> Rebuild(const LoadedForest& forest,
+                               const VectorSource& vectors,
                                std::span<const Ordinal> inserted,
                                std::span<const Ordinal> deleted,
-                               PageSink &sink) {
+                               PageSink& sink) {
   std::vector<Ordinal> covered;
   covered.reserve(forest.record().row_count);
   COPSE_RETURN_IF_ERROR(forest.ForEachRow(
@@ -94,15 +95,15 @@ absl::StatusOr<PageId> Rebuild(const LoadedForest &forest,
 }
 
 // Edits the trees one by one and writes the root; adds to `edit`.
-absl::StatusOr<PageId> EditTrees(const LoadedForest &forest,
-                                 const VectorSource &vectors,
+absl::StatusOr<PageId> EditTrees(const LoadedForest& forest,
+                                 const VectorSource& vectors,
                                  std::span<const Ordinal> inserted,
                                  std::span<const Ordinal> deleted,
-                                 PageSink &sink, ForestEdit &edit) {
-  COPSE_ASSIGN_OR_RETURN(const std::span<const float> origin, forest.Origin());
+                                 PageSink& sink, ForestEdit& edit) {
+  COPSE_ASSIGN_OR_RETURN(const CodeSpace space, forest.Space());
   ForestRecord record = forest.record();
   for (size_t tree = 0; tree < record.trees.size(); ++tree) {
-    TreeEditor editor(forest, tree, vectors, origin);
+    TreeEditor editor(forest, tree, vectors, space);
     COPSE_RETURN_IF_ERROR(editor.Open());
     COPSE_RETURN_IF_ERROR(editor.Delete(deleted));
     COPSE_RETURN_IF_ERROR(editor.Insert(inserted));
@@ -115,15 +116,15 @@ absl::StatusOr<PageId> EditTrees(const LoadedForest &forest,
   return sink.Write(EncodeForestPage(record));
 }
 
-} // namespace
-} // namespace internal
+}  // namespace
+}  // namespace internal
 
-absl::StatusOr<ForestEdit> EditForest(const Forest &forest,
-                                      const VectorSource &vectors,
+absl::StatusOr<ForestEdit> EditForest(const Forest& forest,
+                                      const VectorSource& vectors,
                                       std::span<const Ordinal> inserted,
                                       std::span<const Ordinal> deleted,
-                                      PageSink &sink) {
-  const auto *loaded = dynamic_cast<const internal::LoadedForest *>(&forest);
+                                      PageSink& sink) {
+  const auto* loaded = dynamic_cast<const internal::LoadedForest*>(&forest);
   COPSE_CHECK(loaded != nullptr, "Forest::Open() alone makes forests");
   if (vectors.dimension() != forest.dimension()) {
     return absl::InvalidArgumentError(
@@ -164,4 +165,4 @@ absl::StatusOr<ForestEdit> EditForest(const Forest &forest,
   return edit;
 }
 
-} // namespace copse
+}  // namespace copse

@@ -48,8 +48,14 @@ absl::Status CheckRowCount(uint64_t found, uint64_t expected) {
 }
 
 absl::StatusOr<CentroidPage> ParseCentroids(std::span<const std::byte> bytes,
+                                            CentroidEncoding encoding,
                                             size_t dimension, size_t count) {
   COPSE_ASSIGN_OR_RETURN(const CentroidPage page, CentroidPage::Parse(bytes));
+  if (page.encoding() != encoding) {
+    return absl::DataLossError(absl::StrFormat(
+        "encoding of centroids is %d, expected %d",
+        static_cast<int>(page.encoding()), static_cast<int>(encoding)));
+  }
   COPSE_RETURN_IF_ERROR(CheckDimension(page.dimension(), dimension));
   if (page.vector_count() != count) {
     return absl::DataLossError(
@@ -75,6 +81,7 @@ absl::StatusOr<InnerPage> ParseInner(std::span<const std::byte> bytes,
         absl::StrFormat("level is %d, expected %d as in the page above",
                         page.level(), expected.level));
   }
+  COPSE_RETURN_IF_ERROR(CheckDimension(page.dimension(), expected.dimension));
   COPSE_RETURN_IF_ERROR(CheckRowCount(page.row_count(), expected.row_count));
   return page;
 }
@@ -92,22 +99,22 @@ InnerNode::InnerNode(PageRef page, const InnerPage& view,
       view_(view),
       centroid_refs_(std::move(centroid_refs)),
       centroid_pages_(std::move(centroid_pages)),
-      slots_(std::make_unique<std::atomic<const void*>[]>(child_count())) {}
-
-std::span<const float> InnerNode::centroid(size_t index) const {
-  for (const CentroidPage& page : centroid_pages_) {
-    if (index < page.vector_count()) {
-      return page.vector(index);
+      slots_(std::make_unique<std::atomic<const void*>[]>(child_count())) {
+  places_.reserve(child_count());
+  for (size_t page_index = 0; page_index < centroid_pages_.size();
+       ++page_index) {
+    const size_t count = centroid_pages_[page_index].vector_count();
+    for (size_t i = 0; i < count; ++i) {
+      places_.push_back(
+          {static_cast<uint16_t>(page_index), static_cast<uint16_t>(i)});
     }
-    index -= page.vector_count();
   }
-  COPSE_CHECK(false, "no such child");
-  return {};
+  COPSE_CHECK(places_.size() == child_count());
 }
 
 size_t InnerNode::memory_size_bytes() const {
-  size_t size_bytes =
-      sizeof(*this) + page_->bytes().size() + child_count() * sizeof(slots_[0]);
+  size_t size_bytes = sizeof(*this) + page_->bytes().size() +
+                      child_count() * (sizeof(slots_[0]) + sizeof(places_[0]));
   for (const PageRef& page : centroid_refs_) {
     size_bytes += sizeof(page) + sizeof(CentroidPage) + page->bytes().size();
   }
@@ -136,8 +143,9 @@ absl::StatusOr<std::unique_ptr<InnerNode>> LoadInnerNode(
   for (size_t i = 0; i < view->centroid_pages().size(); ++i) {
     const PageId centroid_page_id = view->centroid_pages()[i];
     COPSE_ASSIGN_OR_RETURN(PageRef ref, ReadPage(pages, centroid_page_id));
-    absl::StatusOr<CentroidPage> centroids = ParseCentroids(
-        ref->bytes(), expected.dimension, view->centroid_counts()[i]);
+    absl::StatusOr<CentroidPage> centroids =
+        ParseCentroids(ref->bytes(), EncodingFor(expected.dimension),
+                       expected.dimension, view->centroid_counts()[i]);
     if (!centroids.ok()) {
       return AtPage(centroid_page_id, centroids.status());
     }
@@ -154,11 +162,14 @@ absl::StatusOr<std::vector<float>> LoadOrigin(const PageSource& pages,
                                               size_t dimension) {
   COPSE_ASSIGN_OR_RETURN(const PageRef page, ReadPage(pages, page_id));
   absl::StatusOr<CentroidPage> view =
-      ParseCentroids(page->bytes(), dimension, /*count=*/1);
+      ParseCentroids(page->bytes(), CentroidEncoding::kFloat, dimension,
+                     /*count=*/1);
   if (!view.ok()) {
     return AtPage(page_id, view.status());
   }
-  return std::vector<float>(view->vector(0).begin(), view->vector(0).end());
+  std::vector<float> origin(dimension);
+  view->Decode(0, {}, origin);
+  return origin;
 }
 
 }  // namespace copse::internal

@@ -7,7 +7,7 @@
 //
 //   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<InnerNode> node,
 //                          LoadInnerNode(pages, page_id, expected));
-//   std::span<const float> centroid = node->centroid(3);
+//   float score = node->ScoreChild(query, 3);
 
 #ifndef COPSE_INDEX_FOREST_NODE_H_
 #define COPSE_INDEX_FOREST_NODE_H_
@@ -37,13 +37,18 @@ struct ExpectedNode {
   uint64_t row_count = 0;  // Below the node.
 };
 
-// Thread safety: immutable.
+// Thread safety: immutable once it is in a slot.
 class LeafNode {
  public:
   LeafNode(PageRef page, const LeafPage& view)
       : page_(std::move(page)), view_(view) {}
 
   const LeafPage& page() const { return view_; }
+
+  // The place of the leaf in the order in which its forest loaded them, from 0.
+  uint32_t number() const { return number_; }
+  void set_number(uint32_t number) { number_ = number; }
+
   size_t memory_size_bytes() const {
     return sizeof(*this) + page_->bytes().size();
   }
@@ -51,6 +56,7 @@ class LeafNode {
  private:
   PageRef page_;
   LeafPage view_;  // Of page_.
+  uint32_t number_ = 0;
 };
 
 // Thread safety: immutable but for the slots, which are atomic.
@@ -69,8 +75,17 @@ class InnerNode {
     return centroid_pages_;
   }
 
-  // The centroid of child `index`. REQUIRES: index < child_count()
-  std::span<const float> centroid(size_t index) const;
+  // Returns the score of the centroid of child `index`, see LeafPage::Scan().
+  // REQUIRES: index < child_count()
+  float ScoreChild(const CodedQuery& query, size_t index) const {
+    const CentroidPlace& place = places_[index];
+    return centroid_pages_[place.page].Score(query, place.index);
+  }
+  // Asks for the memory that ScoreChild() reads.
+  void PrefetchChild(size_t index) const {
+    const CentroidPlace& place = places_[index];
+    centroid_pages_[place.page].Prefetch(place.index);
+  }
 
   // Child `index` once it has been loaded, else null: at level 1 a LeafNode,
   // above an InnerNode. The node is owned by who sets the slot.
@@ -84,10 +99,17 @@ class InnerNode {
   size_t memory_size_bytes() const;
 
  private:
+  // Where the centroid of a child is.
+  struct CentroidPlace {
+    uint16_t page = 0;
+    uint16_t index = 0;
+  };
+
   PageRef page_;
   InnerPage view_;  // Of page_.
   std::vector<PageRef> centroid_refs_;
   std::vector<CentroidPage> centroid_pages_;  // Of centroid_refs_.
+  std::vector<CentroidPlace> places_;         // As many as children.
   std::unique_ptr<std::atomic<const void*>[]> slots_;
 };
 

@@ -5,11 +5,9 @@
 // and that no damage gets past them.
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <ostream>
 #include <span>
@@ -18,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -25,11 +24,16 @@
 
 #include "index/centroid_page.h"
 #include "index/checksum_page.h"
+#include "index/code_space.h"
+#include "index/coded_query.h"
+#include "index/coded_rows.h"
 #include "index/distance.h"
 #include "index/forest_page.h"
 #include "index/inner_page.h"
 #include "index/leaf_page.h"
 #include "index/metric.h"
+#include "index/page_store.h"
+#include "index/rotation.h"
 #include "index/row_bitmap.h"
 #include "index/top_k.h"
 #include "index/util/little_endian.h"
@@ -62,9 +66,27 @@ Bytes PatchAndSeal(Bytes page, size_t offset, T value) {
   return page;
 }
 
-Bytes GoldenCentroids() {
+Bytes GoldenFloatCentroids() {
   const float components[] = {1, -2, 0.5, 0};
-  return EncodeCentroidPage(2, components);
+  return EncodeCentroidPage(CentroidEncoding::kFloat, 2, components);
+}
+
+Bytes GoldenInt8Centroids() {
+  std::vector<float> components(64);
+  components[0] = 127;
+  components[1] = -2;
+  return EncodeCentroidPage(CentroidEncoding::kInt8, 64, components);
+}
+
+const Rotation& GoldenRotation() {
+  static const Rotation rotation(2, /*seed=*/0);
+  return rotation;
+}
+
+CodeSpace GoldenSpace() {
+  return {.metric = Metric::kEuclidean,
+          .rotation = &GoldenRotation(),
+          .origin = {}};
 }
 
 Bytes GoldenInner() {
@@ -73,19 +95,24 @@ Bytes GoldenInner() {
   const PageId children[] = {0x21, 0x22, 0x23};
   const uint32_t row_counts[] = {5, 6, 7};
   const float spreads[] = {0, 1, 0.5};
+  CodedRowsBuilder codes(GoldenSpace(), {});
+  codes.Add(std::vector<float>{1, 0});
+  codes.Add(std::vector<float>{0, -2});
+  codes.Add(std::vector<float>{3, 4});
   return EncodeInnerPage({.level = 1,
                           .centroid_pages = centroid_pages,
                           .centroid_counts = centroid_counts,
                           .children = children,
                           .row_counts = row_counts,
-                          .spreads = spreads});
+                          .spreads = spreads},
+                         /*dimension=*/2, codes);
 }
 
 Bytes GoldenLeaf() {
   const float centroid[] = {1, 0};
   const float first[] = {1, 1};
   const float second[] = {-1, 0};
-  LeafPageBuilder builder(Metric::kEuclidean, centroid, {});
+  LeafPageBuilder builder(GoldenSpace(), centroid);
   builder.AddRow(9, first);
   builder.AddRow(4, second);
   return builder.Finish();
@@ -108,8 +135,10 @@ Bytes GoldenForest() { return EncodeForestPage(GoldenRecord()); }
 // A kind of page and how to parse it.
 struct Kind {
   std::string name;
+  PageKind kind;
   std::function<Bytes()> golden;
   std::function<absl::Status(std::span<const std::byte>)> parse;
+  uint16_t layout;
   std::string hex;  // As doc/format.md shows it.
 };
 
@@ -117,15 +146,82 @@ struct Kind {
 void PrintTo(const Kind& kind, std::ostream* stream) { *stream << kind.name; }
 
 std::vector<Kind> Kinds() {
+  const auto parse_centroids = [](std::span<const std::byte> bytes) {
+    return CentroidPage::Parse(bytes).status();
+  };
   return {
-      {"Forest", GoldenForest,
+      {"Forest", PageKind::kForest, GoldenForest,
        [](std::span<const std::byte> bytes) {
          return ParseForestPage(bytes).status();
        },
+       1,
        "4350534501000100480000000000000001000501020000001000000008000000"
        "0700000000000000120000000000000031000000000000000000000000000000"
        "320000000000000003000000000000000100000000000000a545b4b684fd74cb"},
-      {"Inner", GoldenInner,
+      {"Inner", PageKind::kInner, GoldenInner,
+       [](std::span<const std::byte> bytes) {
+         return InnerPage::Parse(bytes).status();
+       },
+       2,
+       "4350534501000200b00100000000000002000100030000000200000002000000"
+       "f3fff7ff00000000000000000000000000000000000000000000000000000000"
+       "1100000000000000120000000000000021000000000000002200000000000000"
+       "2300000000000000020000000100000005000000060000000700000000000000"
+       "0000803f0000003fee68cf6c4972006000684072000000000000000000000000"
+       "0000000000000000000000000000000000000000000000000000000000000000"
+       "05020500000000000000000000000000080d0200000000000000000000000000"
+       "0f050e000000000000000000000000000c0d0200000000000000000000000000"
+       "000b04000000000000000000000000000a0d0a00000000000000000000000000"
+       "0d0d0a0000000000000000000000000005020500000000000000000000000000"
+       "0b070900000000000000000000000000030f0100000000000000000000000000"
+       "09000d000000000000000000000000000b0a0b00000000000000000000000000"
+       "09000d00000000000000000000000000010b0400000000000000000000000000"
+       "0d050e00000000000000000000000000090d0000000000000000000000000000"
+       "3ec89a82d1be178e"},
+      {"Leaf", PageKind::kLeaf, GoldenLeaf,
+       [](std::span<const std::byte> bytes) {
+         return LeafPage::Parse(bytes).status();
+       },
+       2,
+       "435053450100030070010000000000000200f2ff0200000002000000f2ff0000"
+       "0000000000000000000000000000000000000000000000000000000000000000"
+       "0400000009000000ee70cf6c00006c7200000000000000000000000000000000"
+       "0000000000000000000000000000000000000000000000000000000000000000"
+       "0b0d000000000000000000000000000007020000000000000000000000000000"
+       "000a000000000000000000000000000003020000000000000000000000000000"
+       "0f04000000000000000000000000000005020000000000000000000000000000"
+       "020200000000000000000000000000000a0d0000000000000000000000000000"
+       "040800000000000000000000000000000c000000000000000000000000000000"
+       "060f000000000000000000000000000004050000000000000000000000000000"
+       "060f00000000000000000000000000000f040000000000000000000000000000"
+       "020a000000000000000000000000000006020000000000000000000000000000"
+       "bc77e86c75d959b5"},
+      {"FloatCentroids", PageKind::kCentroids, GoldenFloatCentroids,
+       parse_centroids, 2,
+       "4350534501000400500000000000000002000100020000000200000000000000"
+       "0000000000000000000000000000000000000000000000000000000000000000"
+       "0000803f000000c00000003f000000000000803f0000803f0000a0400000803e"
+       "172feed762ab47e0"},
+      {"Int8Centroids", PageKind::kCentroids, GoldenInt8Centroids,
+       parse_centroids, 2,
+       "4350534501000400780000000000000002000200400000000100000000000000"
+       "0000000000000000000000000000000000000000000000000000000000000000"
+       "7ffe000000000000000000000000000000000000000000000000000000000000"
+       "0000000000000000000000000000000000000000000000000000000000000000"
+       "0000803f00147c46a1bd7a015839bffd"},
+  };
+}
+
+// Pages as builds before the first release wrote them.
+struct OldPage {
+  std::string name;
+  std::function<absl::Status(std::span<const std::byte>)> parse;
+  std::string hex;
+};
+
+std::vector<OldPage> OldPages() {
+  return {
+      {"inner",
        [](std::span<const std::byte> bytes) {
          return InnerPage::Parse(bytes).status();
        },
@@ -134,7 +230,7 @@ std::vector<Kind> Kinds() {
        "1100000000000000120000000000000021000000000000002200000000000000"
        "2300000000000000020000000100000005000000060000000700000000000000"
        "0000803f0000003fb2b82a303b2e1f12"},
-      {"Leaf", GoldenLeaf,
+      {"leaf",
        [](std::span<const std::byte> bytes) {
          return LeafPage::Parse(bytes).status();
        },
@@ -145,7 +241,7 @@ std::vector<Kind> Kinds() {
        "8100000000000000000000000000000000000000000000000000000000000000"
        "007f000000000000000000000000000000000000000000000000000000000000"
        "9bead584b5292e2d"},
-      {"Centroids", GoldenCentroids,
+      {"centroids",
        [](std::span<const std::byte> bytes) {
          return CentroidPage::Parse(bytes).status();
        },
@@ -160,7 +256,7 @@ class PageKindTest : public ::testing::TestWithParam<Kind> {};
 INSTANTIATE_TEST_SUITE_P(Kinds, PageKindTest, ::testing::ValuesIn(Kinds()),
                          [](const auto& test) { return test.param.name; });
 
-TEST_P(PageKindTest, WritesTheBytesOfLayout1) {
+TEST_P(PageKindTest, WritesTheBytesOfItsLayout) {
   EXPECT_EQ(Hex(GetParam().golden()), GetParam().hex);
   EXPECT_THAT(GetParam().parse(GetParam().golden()), IsOk());
 }
@@ -216,14 +312,34 @@ TEST_P(PageKindTest, EveryFlippedBitUnderARightChecksumIsLegalOrRefused) {
 
 TEST_P(PageKindTest, TellsANewerLayoutFromDamage) {
   EXPECT_THAT(
-      GetParam().parse(PatchAndSeal<uint16_t>(GetParam().golden(), 16, 2)),
+      GetParam().parse(PatchAndSeal<uint16_t>(GetParam().golden(), 16, 3)),
       StatusIs(absl::StatusCode::kUnimplemented,
-               HasSubstr("layout at offset 16")));
+               Eq(absl::StrFormat(
+                   "layout at offset 16 of page kind %s is 3, expected %d: "
+                   "upgrade copse to read it",
+                   PageKindName(GetParam().kind), GetParam().layout))));
+  EXPECT_THAT(
+      GetParam().parse(PatchAndSeal<uint16_t>(GetParam().golden(), 16, 0)),
+      StatusIs(absl::StatusCode::kDataLoss,
+               Eq(absl::StrFormat(
+                   "layout at offset 16 of page kind %s is 0, expected %d",
+                   PageKindName(GetParam().kind), GetParam().layout))));
+}
+
+TEST(OldPagesTest, AreToldFromDamageAndFromNewerOnes) {
+  for (const OldPage& page : OldPages()) {
+    const std::string bytes = absl::HexStringToBytes(page.hex);
+    EXPECT_THAT(page.parse(std::as_bytes(std::span(bytes))),
+                StatusIs(absl::StatusCode::kUnimplemented,
+                         Eq("layout at offset 16 of page kind " + page.name +
+                            " is 1, expected 2: a version before the first "
+                            "release wrote it, build the forest anew")));
+  }
 }
 
 TEST_P(PageKindTest, RejectsThePagesOfOtherKinds) {
   for (const Kind& other : Kinds()) {
-    if (other.name != GetParam().name) {
+    if (other.kind != GetParam().kind) {
       EXPECT_THAT(
           GetParam().parse(other.golden()),
           StatusIs(absl::StatusCode::kDataLoss, HasSubstr("page is of kind ")));
@@ -243,36 +359,86 @@ TEST_P(PageKindTest, RejectsAReservedByteThatIsSet) {
 // ---------------------------------------------------------------
 
 TEST(CentroidPageTest, KeepsItsVectors) {
-  const Bytes bytes = GoldenCentroids();
+  const Bytes bytes = GoldenFloatCentroids();
   COPSE_ASSERT_OK_AND_ASSIGN(const CentroidPage page,
                              CentroidPage::Parse(bytes));
+  EXPECT_EQ(page.encoding(), CentroidEncoding::kFloat);
   EXPECT_EQ(page.dimension(), 2U);
   EXPECT_EQ(page.vector_count(), 2U);
-  EXPECT_THAT(page.vector(0), ElementsAre(1, -2));
-  EXPECT_THAT(page.vector(1), ElementsAre(0.5, 0));
+  std::vector<float> vector(2);
+  page.Decode(0, {}, vector);
+  EXPECT_THAT(vector, ElementsAre(1, -2));
+  page.Decode(1, {}, vector);
+  EXPECT_THAT(vector, ElementsAre(0.5, 0));
+  page.Decode(1, std::vector<float>{1, 3}, vector);
+  EXPECT_THAT(vector, ElementsAre(1.5, 3));
 }
 
 TEST(CentroidPageTest, NamesWhatIsWrong) {
-  EXPECT_THAT(
-      CentroidPage::Parse(PatchAndSeal<uint32_t>(GoldenCentroids(), 20, 5000)),
-      StatusIs(absl::StatusCode::kDataLoss,
-               Eq("dimension at offset 20 is 5000, expected a number from 1 "
-                  "to 4096")));
-  EXPECT_THAT(
-      CentroidPage::Parse(PatchAndSeal<uint32_t>(GoldenCentroids(), 24, 65)),
-      StatusIs(absl::StatusCode::kDataLoss,
-               Eq("vector count at offset 24 is 65, expected a number from 1 "
-                  "to 64")));
-  EXPECT_THAT(
-      CentroidPage::Parse(PatchAndSeal<uint32_t>(GoldenCentroids(), 24, 3)),
-      StatusIs(absl::StatusCode::kDataLoss,
-               Eq("payload is 64 bytes, expected 72 for the counts in its "
-                  "head")));
-  EXPECT_THAT(CentroidPage::Parse(
-                  PatchAndSeal<uint32_t>(GoldenCentroids(), 68, 0x7f800000)),
+  const auto expect_refused = [](const Bytes& golden, size_t offset,
+                                 uint32_t value, absl::string_view message) {
+    EXPECT_THAT(
+        CentroidPage::Parse(PatchAndSeal<uint32_t>(golden, offset, value)),
+        StatusIs(absl::StatusCode::kDataLoss, Eq(std::string(message))));
+  };
+  const Bytes golden = GoldenFloatCentroids();
+  expect_refused(golden, 20, 5000,
+                 "dimension at offset 20 is 5000, expected a number from 1 to "
+                 "4096");
+  expect_refused(golden, 24, 65,
+                 "vector count at offset 24 is 65, expected a number from 1 to "
+                 "64");
+  expect_refused(golden, 24, 3,
+                 "payload is 80 bytes, expected 96 for the counts in its head");
+  expect_refused(golden, 68, 0x7f800000,
+                 "component at offset 68 is inf, expected a finite number");
+  expect_refused(golden, 80, 0x40000000,
+                 "scale of vector 0 is 2, expected 1 for its components");
+  expect_refused(golden, 88, 0x40000000,
+                 "square of vector 0 is 2, expected 5 for its components");
+  EXPECT_THAT(CentroidPage::Parse(PatchAndSeal<uint8_t>(golden, 18, 3)),
               StatusIs(absl::StatusCode::kDataLoss,
-                       Eq("component at offset 68 is inf, expected a finite "
-                          "number")));
+                       Eq("encoding at offset 18 is 3, expected a number from "
+                          "1 to 2")));
+  EXPECT_THAT(CentroidPage::Parse(PatchAndSeal<uint8_t>(golden, 19, 1)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       Eq("reserved byte at offset 19 is 0x01, expected 0")));
+}
+
+TEST(CentroidPageTest, NamesWhatIsWrongWithInt8Codes) {
+  const Bytes golden = GoldenInt8Centroids();
+  const auto refuse = [&golden](size_t offset, uint32_t value) {
+    return CentroidPage::Parse(PatchAndSeal<uint32_t>(golden, offset, value))
+        .status();
+  };
+  EXPECT_THAT(refuse(64, 0x80),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       Eq("code at offset 64 is -128, expected -127 to 127")));
+  // No component is at an end, so the scale could be smaller.
+  EXPECT_THAT(refuse(64, 0x7e),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       Eq("code of vector 0 with the scale 1 is not one that "
+                          "is written")));
+  for (const uint32_t scale :
+       {0x00000000U, 0x80000000U, 0xbf800000U, 0x7f800000U, 0x7fc00000U,
+        0x00400000U, 0x3f800001U, 0x7c020000U}) {
+    EXPECT_THAT(refuse(128, scale),
+                StatusIs(absl::StatusCode::kDataLoss,
+                         HasSubstr("code of vector 0 with the scale ")))
+        << absl::StrFormat("0x%08x", scale);
+  }
+  EXPECT_THAT(refuse(132, 0x7f800000),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       Eq("square of vector 0 is inf, expected 16133 for its "
+                          "components")));
+  const Bytes narrow = [] {
+    std::vector<float> components(70);
+    components[69] = 1;
+    return EncodeCentroidPage(CentroidEncoding::kInt8, 70, components);
+  }();
+  EXPECT_THAT(CentroidPage::Parse(PatchAndSeal<uint8_t>(narrow, 64 + 70, 1)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       Eq("reserved byte at offset 134 is 0x01, expected 0")));
 }
 
 TEST(InnerPageTest, KeepsItsContents) {
@@ -306,6 +472,14 @@ TEST(InnerPageTest, NamesWhatIsWrong) {
   expect_refused(112, 0, "a centroid count or row count is 0");
   expect_refused(124, 0x7fc00000, "spread of child 0 is nan");
   expect_refused(128, 0xbf800000, "spread of child 1 is -1");
+  expect_refused(28, 0, "dimension at offset 28 is 0");
+  expect_refused(28, 65, "payload is 432 bytes, expected 688");
+  expect_refused(32, 0x00008000, "exponent of every factor is -32768");
+  expect_refused(136, 0x7c00, "factor of entry 0 is the half float 0x7c00");
+  expect_refused(148, 1, "reserved byte at offset 148 is 0x01");
+  expect_refused(192, 0x10000000,
+                 "byte 3 of the last block has a code of an entry past the 3 "
+                 "there are");
   EXPECT_THAT(InnerPage::Parse(PatchAndSeal<uint8_t>(GoldenInner(), 18, 33)),
               StatusIs(absl::StatusCode::kDataLoss,
                        Eq("level at offset 18 is 33, expected a number from 1 "
@@ -360,15 +534,41 @@ TEST(LeafPageTest, NamesWhatIsWrong) {
         StatusIs(absl::StatusCode::kDataLoss, HasSubstr(std::string(message))));
   };
   expect_refused(20, 4097, "dimension at offset 20 is 4097");
+  expect_refused(20, 65, "payload is 368 bytes, expected 624");
   expect_refused(24, 0, "row count at offset 24 is 0");
   expect_refused(24, 2049, "row count at offset 24 is 2049");
+  expect_refused(28, 0x7fff, "exponent of every bias is 32767");
   expect_refused(64, 9, "ordinal 9 of row 0 is followed by 9");
-  expect_refused(72, 0x7f800000, "scale at offset 72 is inf");
-  expect_refused(72, 0xbf800000, "scale of row 0 is -1");
-  expect_refused(84, 0x7fc00000, "bias at offset 84 is nan");
-  expect_refused(88, 1, "reserved byte at offset 88 is 0x01");
-  expect_refused(128, 0x80, "code at byte 0 is -128");
-  expect_refused(132, 1, "reserved byte at offset 132 is 0x01");
+  expect_refused(80, 1, "reserved byte at offset 80 is 0x01");
+  expect_refused(128, 0x100000,
+                 "byte 2 of the last block has a code of an entry past the 2 "
+                 "there are, expected zeros");
+}
+
+TEST(LeafPageTest, NamesWhatIsWrongWithFactorsAndBiases) {
+  const auto expect_refused = [](size_t offset, uint16_t value,
+                                 absl::string_view message) {
+    EXPECT_THAT(
+        LeafPage::Parse(PatchAndSeal<uint16_t>(GoldenLeaf(), offset, value)),
+        StatusIs(absl::StatusCode::kDataLoss, Eq(std::string(message))));
+  };
+  constexpr uint16_t kHalfNan = 0x7e00;
+  expect_refused(72, 0x7400,
+                 "factor of entry 0 is the half float 0x7400, expected a "
+                 "number below 16384");
+  expect_refused(74, 0x8000,
+                 "factor of entry 1 is the half float 0x8000, expected a "
+                 "number below 16384");
+  expect_refused(76, 0xf400,
+                 "bias of entry 0 is the half float 0xf400, expected a "
+                 "magnitude below 16384");
+  expect_refused(78, kHalfNan,
+                 "bias of entry 1 is the half float 0x7e00, expected a "
+                 "magnitude below 16384");
+  // The larger factor could have more bits with another exponent.
+  expect_refused(72, 0x6fff,
+                 "exponent of every factor is -14, expected another for the "
+                 "largest of them, the half float 0x6fff");
 }
 
 TEST(LeafPageTest, FindsRowsByOrdinal) {
@@ -381,128 +581,154 @@ TEST(LeafPageTest, FindsRowsByOrdinal) {
   EXPECT_EQ(page.Find(10), std::nullopt);
 }
 
-// The estimates, against the distances they stand for.
-class LeafPageEstimateTest : public ::testing::TestWithParam<Metric> {};
+class LeafPageScanTest : public ::testing::TestWithParam<Metric> {
+ protected:
+  static constexpr size_t kRowCount = 100;
+  static constexpr size_t kDimension = 80;
 
-INSTANTIATE_TEST_SUITE_P(Metrics, LeafPageEstimateTest,
+  LeafPageScanTest()
+      : rows_(MakeClusters({.metric = GetParam(),
+                            .row_count = kRowCount,
+                            .dimension = kDimension})),
+        rotation_(kDimension, /*seed=*/5) {
+    space_ = {.metric = GetParam(), .rotation = &rotation_, .origin = {}};
+    if (space_.ranking() != Ranking::kInnerProduct) {
+      space_.origin = rows_.row(1);
+    }
+  }
+
+  MemoryVectors rows_;
+  Rotation rotation_;
+  CodeSpace space_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Metrics, LeafPageScanTest,
                          ::testing::ValuesIn(kAllMetrics),
                          [](const auto& test) {
                            return MetricName(test.param);
                          });
 
-TEST_P(LeafPageEstimateTest, IsNearTheTruth) {
-  const Ranking ranking = RankingFor(GetParam());
-  for (const size_t dimension : {1, 2, 31, 33, 100, 384}) {
-    const MemoryVectors rows = MakeClusters({.metric = GetParam(),
-                                             .row_count = 60,
-                                             .dimension = dimension,
-                                             .cluster_count = 1});
-    const auto origin = ranking == Ranking::kInnerProduct
-                            ? std::span<const float>()
-                            : rows.row(1);
-    const auto centroid = rows.row(0);
-    LeafPageBuilder builder(GetParam(), centroid, origin);
-    for (Ordinal i = 10; i < 60; ++i) {
-      builder.AddRow(i, rows.row(i));
-    }
-    const Bytes bytes = builder.Finish();
-    COPSE_ASSERT_OK_AND_ASSIGN(const LeafPage page, LeafPage::Parse(bytes));
-    for (Ordinal query = 2; query < 10; ++query) {
-      const auto& kernels = KernelsFor(SimdLevel::kScalar);
-      const auto truth = [&](std::span<const float> vector) {
-        const auto q = rows.row(query);
-        return ranking == Ranking::kInnerProduct
-                   ? -kernels.dot(q.data(), vector.data(), dimension)
-                   : kernels.squared_euclidean(q.data(), vector.data(),
-                                               dimension);
-      };
-      LeafQuery leaf_query;
-      leaf_query.Prepare(ranking, rows.row(query), origin);
-      std::vector<float> estimates(page.row_count());
-      page.Estimate(leaf_query, truth(centroid), estimates);
-      // Both codes are within half a step of 1/127 of the largest component;
-      // the errors add up like the square root of the dimension.
-      const float length = std::sqrt(kernels.dot(
-          rows.row(query).data(), rows.row(query).data(), dimension));
-      for (size_t i = 0; i < estimates.size(); ++i) {
-        EXPECT_NEAR(estimates[i], truth(rows.row(page.ordinals()[i])),
-                    0.06 * (length + 1) * (length + 1))
-            << "row " << i << ", query " << query << ", dimension "
-            << dimension;
-      }
-    }
-  }
-}
-
-TEST_P(LeafPageEstimateTest, ScanIsEstimateBehindTheFilter) {
-  const MemoryVectors rows =
-      MakeClusters({.metric = GetParam(), .row_count = 100});
-  LeafPageBuilder builder(GetParam(), rows.row(0), {});
-  for (Ordinal i = 0; i < 100; ++i) {
-    builder.AddRow(i, rows.row(i));
+TEST_P(LeafPageScanTest, IsEstimateBehindTheFilter) {
+  LeafPageBuilder builder(space_, rows_.row(0));
+  for (Ordinal i = 0; i < kRowCount; ++i) {
+    builder.AddRow(i, rows_.row(i));
   }
   const Bytes bytes = builder.Finish();
   COPSE_ASSERT_OK_AND_ASSIGN(const LeafPage page, LeafPage::Parse(bytes));
-  LeafQuery query;
-  query.Prepare(RankingFor(GetParam()), rows.row(5), {});
-  std::vector<float> estimates(100);
-  page.Estimate(query, 0.25, estimates);
+  CodedQuery query;
+  query.Prepare(space_, rows_.row(5));
+  ScanScratch scratch;
+  scratch.Reserve(kRowCount);
+  page.coded_rows().Estimate(query, 0.25, scratch.sums, scratch.estimates);
   RowBitmap excluded;
-  std::vector<Candidate> expected;
-  for (Ordinal i = 0; i < 100; ++i) {
+  std::vector<Candidate> all;
+  std::vector<Candidate> some;
+  for (Ordinal i = 0; i < kRowCount; ++i) {
+    all.push_back({scratch.estimates[i], i});
     if (i % 3 == 0) {
       excluded.Add(i);
     } else {
-      expected.push_back({estimates[i], i});
+      some.push_back({scratch.estimates[i], i});
     }
   }
-  std::sort(expected.begin(), expected.end());
-  expected.resize(20);
+  for (std::vector<Candidate>* expected : {&all, &some}) {
+    std::sort(expected->begin(), expected->end());
+    expected->resize(20);
+  }
   TopK candidates;
   candidates.Reset(20);
-  EXPECT_EQ(page.Scan(query, 0.25, {.excluded = &excluded}, candidates), 66U);
-  EXPECT_THAT(candidates.Finish(), ElementsAreArray(expected));
+  EXPECT_EQ(
+      page.Scan(query, 0.25, {.excluded = &excluded}, scratch, candidates),
+      66U);
+  EXPECT_THAT(candidates.Finish(), ElementsAreArray(some));
+  candidates.Reset(20);
+  EXPECT_EQ(page.Scan(query, 0.25, {}, scratch, candidates), kRowCount);
+  EXPECT_TRUE(candidates.has_limit());
+  EXPECT_THAT(candidates.Finish(), ElementsAreArray(all));
 }
 
-TEST_P(LeafPageEstimateTest, ACopiedRowIsTheRowThatWasAdded) {
-  const MemoryVectors rows =
-      MakeClusters({.metric = GetParam(), .row_count = 50, .dimension = 20});
-  LeafPageBuilder builder(GetParam(), rows.row(0), rows.row(1));
-  for (Ordinal i = 0; i < 50; ++i) {
-    builder.AddRow(i, rows.row(i));
+// With a limit, rows are selected while they are estimated: that must find the
+// same ones, also those that are as near as the last.
+TEST_P(LeafPageScanTest, FindsTheSameRowsWhateverWasScannedBefore) {
+  LeafPageBuilder builder(space_, rows_.row(0));
+  for (Ordinal i = 0; i < kRowCount; ++i) {
+    builder.AddRow(kRowCount - i, rows_.row(i));
+    builder.AddRow(2 * kRowCount + i, rows_.row(i));
+  }
+  const Bytes bytes = builder.Finish();
+  COPSE_ASSERT_OK_AND_ASSIGN(const LeafPage page, LeafPage::Parse(bytes));
+  CodedQuery query;
+  ScanScratch scratch;
+  for (Ordinal row = 0; row < kRowCount; ++row) {
+    query.Prepare(space_, rows_.row(row));
+    TopK once;
+    once.Reset(15);
+    page.Scan(query, 7, {}, scratch, once);
+    std::vector<Candidate> expected;
+    for (const Candidate& candidate : once.Finish()) {
+      expected.push_back({candidate.estimate, candidate.ordinal % 1000});
+    }
+    TopK twice;
+    twice.Reset(15);
+    page.Scan(query, 9, {}, scratch, twice);
+    page.Scan(query, 7, {}, scratch, twice);
+    std::vector<Candidate> found(twice.Finish().begin(), twice.Finish().end());
+    EXPECT_LE(found, expected);
+  }
+}
+
+TEST_P(LeafPageScanTest, ACopiedRowIsTheRowThatWasAdded) {
+  LeafPageBuilder builder(space_, rows_.row(0));
+  for (Ordinal i = 0; i < kRowCount; ++i) {
+    builder.AddRow(i, rows_.row(i));
   }
   const float spread = builder.spread();
   const Bytes bytes = builder.Finish();
   COPSE_ASSERT_OK_AND_ASSIGN(const LeafPage page, LeafPage::Parse(bytes));
-  for (Ordinal i = 50; i-- > 0;) {
+  LeafPageBuilder copies(space_, rows_.row(0));
+  for (Ordinal i = kRowCount; i-- > 0;) {
     if (i % 2 == 0) {
-      builder.CopyRow(page, i);
+      copies.CopyRow(page, i);
     } else {
-      builder.AddRow(i, rows.row(i));
+      copies.AddRow(i, rows_.row(i));
     }
   }
-  EXPECT_FLOAT_EQ(builder.spread(), spread);
-  EXPECT_TRUE(builder.Finish() == bytes);
+  EXPECT_NEAR(copies.spread(), spread, 1e-3 * spread);
+  EXPECT_TRUE(copies.Finish() == bytes);
 }
 
 TEST(LeafPageTest, AZeroVectorIsAtCosineDistanceOne) {
-  const float centroid[] = {0.6, 0.8};
-  const float zero[] = {0, 0};
-  const float query[] = {1, 0};
-  LeafPageBuilder builder(Metric::kCosine, centroid, {});
-  builder.AddRow(1, zero);
-  const Bytes bytes = builder.Finish();
-  COPSE_ASSERT_OK_AND_ASSIGN(const LeafPage page, LeafPage::Parse(bytes));
-  LeafQuery leaf_query;
-  leaf_query.Prepare(Ranking::kSquaredEuclidean, query, {});
-  float estimate = 0;
-  page.Estimate(leaf_query, 0.8F, {&estimate, 1});
-  EXPECT_NEAR(estimate, 2, 0.02) << "twice the cosine distance";
+  constexpr size_t kDimension = 384;
+  const MemoryVectors rows =
+      MakeClusters({.row_count = 100, .dimension = kDimension});
+  const std::vector<float> zero(kDimension);
+  double sum = 0;
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const Rotation rotation(kDimension, seed);
+    const CodeSpace space = {
+        .metric = Metric::kCosine, .rotation = &rotation, .origin = {}};
+    LeafPageBuilder builder(space, rows.row(0));
+    builder.AddRow(1, zero);
+    const Bytes bytes = builder.Finish();
+    COPSE_ASSERT_OK_AND_ASSIGN(const LeafPage page, LeafPage::Parse(bytes));
+    CodedQuery query;
+    query.Prepare(space, rows.row(1));
+    const float centroid_score =
+        KernelsFor(SimdLevel::kScalar)
+            .squared_euclidean(rows.row(0).data(), rows.row(1).data(),
+                               kDimension);
+    ScanScratch scratch;
+    TopK candidates;
+    candidates.Reset(1);
+    page.Scan(query, centroid_score, {}, scratch, candidates);
+    sum += candidates.Finish()[0].estimate;
+  }
+  EXPECT_NEAR(sum / 50, 2, 0.05) << "twice the cosine distance";
 }
 
 TEST(LeafPageDeathTest, ABuilderRefusesARowTwice) {
   const float row[] = {1, 2};
-  LeafPageBuilder builder(Metric::kEuclidean, row, {});
+  LeafPageBuilder builder(GoldenSpace(), row);
   builder.AddRow(3, row);
   builder.AddRow(3, row);
   EXPECT_DEATH(builder.Finish(), "check failed");

@@ -7,7 +7,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -16,13 +18,17 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 
+#include "index/calibration.h"
+#include "index/code_space.h"
 #include "index/distance.h"
 #include "index/exact_search.h"
 #include "index/forest.h"
 #include "index/forest_node.h"
 #include "index/leaf_page.h"
+#include "index/leaf_router.h"
 #include "index/loaded_forest.h"
 #include "index/metric.h"
+#include "index/rerank.h"
 #include "index/top_k.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
@@ -31,44 +37,18 @@
 namespace copse::internal {
 namespace {
 
-// Children are ranked by |q - c|^2 + kSpreadWeight * spread. The rows of a
-// child are on average at |q - c|^2 + spread, so weight 1 would rank by the
-// mean row; but what counts is the nearest row, and a child of wide spread has
-// rows that are nearer than its mean. Measured on 100,000 MiniLM embeddings,
-// recall@10 at 4 % scanned, with weight 0 / 0.2 / 0.4 / 0.6 / 1: .934 / .941 /
-// .946 / .943 / .928.
-constexpr float kSpreadWeight = 0.4F;
-
-// The same for inner products, where <q,x> varies by about |q| times the root
-// of the spread: children are ranked by -<q,c> - kProductSpreadWeight * |q| *
-// sqrt(spread). Measured on the same with lognormal norms (sigma 0.5), with
-// weight 0 / 0.05 / 0.1 / 0.15 / 0.25: .932 / .946 / .950 / .952 / .953.
-constexpr float kProductSpreadWeight = 0.15F;
-
-// Leaves are taken from so many times the rows that are scanned.
-constexpr uint64_t kSightFactor = 8;
-
-// But at least so many nodes of each level are opened.
-constexpr uint32_t kNodesOpenedMin = 6;
-
 // Searches that remember more than this are forgotten.
 constexpr size_t kScratchSizeBytesMax = size_t{1} << 20;
 constexpr size_t kScratchCountMax = 256;
 
-constexpr size_t kVectorsAhead = 4;
-
-// Of two entries the one that comes later.
-bool IsWorse(const FrontierEntry& left, const FrontierEntry& right) {
-  return left.rank != right.rank ? left.rank > right.rank
-                                 : left.sequence > right.sequence;
-}
-
-FrontierEntry PopBest(std::vector<FrontierEntry>& heap) {
-  std::pop_heap(heap.begin(), heap.end(), IsWorse);
-  const FrontierEntry best = heap.back();
-  heap.pop_back();
-  return best;
-}
+// A batch is searched in groups of so many queries that each leaf is wanted by
+// about kVisitsPerLeaf of them, which then read it from memory once; but not so
+// few that it is not worth it, and not so many that their tables take more than
+// some MiB.
+constexpr uint64_t kVisitsPerLeaf = 8;
+constexpr size_t kRowsBeforeLimit = 4;
+constexpr size_t kGroupQueryCountMin = 64;
+constexpr size_t kGroupQueryCountMax = 1024;
 
 // SearchOptions with the defaults filled in and bounded by what there is.
 struct Limits {
@@ -77,33 +57,26 @@ struct Limits {
   size_t rerank_count;
 };
 
-// About .97 recall on MiniLM embeddings: 10 % of 100,000 rows give .976 of the
-// nearest 10. More rows need a smaller share, and more neighbours a larger one.
-size_t DefaultRowBudget(size_t neighbor_count, size_t row_count) {
-  const double scale =
-      std::pow(static_cast<double>(neighbor_count) / 10.0, 0.2);
-  const double budget = 32 * std::sqrt(static_cast<double>(row_count)) * scale;
-  return std::max<size_t>(2048, static_cast<size_t>(budget));
-}
-
 Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
   Limits limits;
   limits.neighbor_count = std::min(options.neighbor_count, row_count);
-  limits.row_budget = options.row_budget;
-  if (limits.row_budget == 0) {
-    limits.row_budget = DefaultRowBudget(limits.neighbor_count, row_count);
+  if (options.exact) {
+    limits.row_budget = row_count;
+    limits.rerank_count = row_count;
+    return limits;
   }
+  const SearchEffort effort =
+      options.recall_target > 0
+          ? EffortFor(options.calibration, options.recall_target, metric,
+                      limits.neighbor_count, row_count)
+          : DefaultEffort(metric, limits.neighbor_count, row_count);
+  const auto bounded = [&limits, row_count](size_t count) {
+    return std::min(std::max(count, limits.neighbor_count), row_count);
+  };
   limits.row_budget =
-      std::min(std::max(limits.row_budget, limits.neighbor_count), row_count);
-  limits.rerank_count = options.rerank_count;
-  if (limits.rerank_count == 0) {
-    // Estimates of L1 by L2 are rough, the others differ by rounding alone.
-    limits.rerank_count = metric == Metric::kManhattan
-                              ? 8 * limits.neighbor_count + 200
-                              : 2 * limits.neighbor_count + 20;
-  }
-  limits.rerank_count =
-      std::min(std::max(limits.rerank_count, limits.neighbor_count), row_count);
+      bounded(options.row_budget == 0 ? effort.row_budget : options.row_budget);
+  limits.rerank_count = bounded(
+      options.rerank_count == 0 ? effort.rerank_count : options.rerank_count);
   return limits;
 }
 
@@ -118,32 +91,77 @@ class Searcher {
         options_(options),
         limits_(ToLimits(options, forest.options().metric,
                          forest.record().row_count)),
-        ranking_(RankingFor(forest.options().metric)),
         filter_{options.allowed, options.excluded},
-        kernels_(KernelsFor(BestSimdLevel())),
         scratch_(scratch),
-        work_(work) {}
+        work_(work),
+        wanted_(RowsWanted()) {}
 
   absl::StatusOr<std::vector<Neighbor>> Run() {
-    COPSE_RETURN_IF_ERROR(Prepare());
-    const size_t wanted = RowsWanted();
-    size_t passed = 0;
-    uint64_t taken = 0;
-    while (passed < wanted) {
+    COPSE_RETURN_IF_ERROR(Collect());
+    return Finish();
+  }
+
+  // Scans as many leaves as the budget says.
+  absl::Status Collect() {
+    COPSE_RETURN_IF_ERROR(Prepare(scratch_.router));
+    do {
       // A filter that few rows pass makes for larger batches, not for more.
       const uint64_t rows_per_match =
-          std::clamp<uint64_t>(taken / (passed + 1), 1, 64);
-      COPSE_ASSIGN_OR_RETURN(
-          const uint64_t row_count,
-          TakeLeaves(taken, (wanted - passed) * rows_per_match));
-      if (row_count == 0) {
-        break;
-      }
-      taken += row_count;
-      COPSE_RETURN_IF_ERROR(ScanLeaves(passed));
+          std::clamp<uint64_t>(taken_ / (passed_ + 1), 1, 64);
+      COPSE_RETURN_IF_ERROR(
+          TakeLeaves(scratch_.router, (wanted_ - passed_) * rows_per_match));
+      COPSE_RETURN_IF_ERROR(ScanLeaves());
+    } while (passed_ < wanted_ && !scratch_.nodes.empty());
+    return absl::OkStatus();
+  }
+
+  // Returns the rows with the best estimates, each once, the best first.
+  std::span<const Ordinal> BestRows() {
+    work_.rows_scanned += static_cast<int64_t>(passed_);
+    ListCandidates(scratch_.candidates.Finish());
+    return scratch_.ordinals;
+  }
+
+  // Prepares the query and takes the leaves to be scanned first, through
+  // `router`, which is needed no longer.
+  absl::Status BeginThrough(LeafRouter& router) {
+    COPSE_RETURN_IF_ERROR(Prepare(router));
+    COPSE_RETURN_IF_ERROR(TakeLeaves(router, RowsWithExcluded()));
+    wanted_ = 0;
+    return absl::OkStatus();
+  }
+
+  // Scans the nearest leaves, and returns how many: their rows set a limit that
+  // few of the others pass, whatever the order in which these are scanned.
+  size_t ScanNearest() {
+    size_t scanned = 0;
+    while (scanned < scratch_.nodes.size() &&
+           passed_ < kRowsBeforeLimit * limits_.rerank_count) {
+      ScanLeaf(scanned++);
     }
-    work_.rows_scanned += static_cast<int64_t>(passed);
-    return Rerank();
+    return scanned;
+  }
+
+  // The leaves that have been taken, about the nearest first.
+  std::span<const LeafNode* const> leaves() const { return scratch_.nodes; }
+  void ScanLeaf(size_t index) {
+    passed_ += scratch_.nodes[index]->page().Scan(
+        scratch_.coded_query, scratch_.leaves[index].score, filter_,
+        scratch_.scan, scratch_.candidates);
+  }
+
+  // Returns the best of the rows that have been scanned.
+  absl::StatusOr<std::vector<Neighbor>> Finish() {
+    work_.rows_scanned += static_cast<int64_t>(passed_);
+    // Of several trees the best are chosen after repeated ones are gone.
+    ListCandidates(TreeCount() > 1 ? scratch_.candidates.Finish()
+                                   : scratch_.candidates.Unsorted());
+    work_.rows_reranked += static_cast<int64_t>(scratch_.ordinals.size());
+    COPSE_RETURN_IF_ERROR(Rerank(forest_.options().metric, vectors_, query_,
+                                 scratch_.ordinals, options_,
+                                 scratch_.neighbors));
+    return std::vector<Neighbor>(scratch_.neighbors.begin(),
+                                 scratch_.neighbors.end());
   }
 
  private:
@@ -163,36 +181,26 @@ class Searcher {
     return all ? 1 : forest_.record().trees.size();
   }
 
-  absl::Status Prepare() {
+  // Returns how many rows have RowsWanted() among them that are not excluded.
+  uint64_t RowsWithExcluded() const {
+    const uint64_t all = forest_.record().row_count;
+    const uint64_t excluded =
+        options_.excluded == nullptr
+            ? 0
+            : static_cast<uint64_t>(options_.excluded->row_count());
+    return excluded < all ? wanted_ * all / (all - excluded) : all;
+  }
+
+  absl::Status Prepare(LeafRouter& router) {
     routing_query_ = query_;
     if (forest_.options().metric == Metric::kCosine) {
       Normalize();
     }
-    spread_factor_ =
-        kProductSpreadWeight *
-        std::sqrt(kernels_.dot(query_.data(), query_.data(), query_.size()));
-    COPSE_ASSIGN_OR_RETURN(const std::span<const float> origin,
-                           forest_.Origin());
-    scratch_.leaf_query.Prepare(ranking_, routing_query_, origin);
+    COPSE_ASSIGN_OR_RETURN(const CodeSpace space, forest_.Space());
+    scratch_.coded_query.Prepare(space, routing_query_);
     // A row may be found once in each tree.
     scratch_.candidates.Reset(limits_.rerank_count * TreeCount());
-    uint32_t level_max = 1;
-    for (const TreeRecord& tree : forest_.record().trees) {
-      level_max = std::max(level_max, tree.level);
-    }
-    if (scratch_.frontier.size() < level_max) {
-      scratch_.frontier.resize(level_max);
-    }
-    for (std::vector<FrontierEntry>& heap : scratch_.frontier) {
-      heap.clear();
-    }
-    scratch_.rows_in_sight.assign(scratch_.frontier.size(), 0);
-    scratch_.nodes_opened.assign(scratch_.frontier.size(), 0);
-    for (size_t tree = 0; tree < TreeCount(); ++tree) {
-      COPSE_ASSIGN_OR_RETURN(const InnerNode* const top, forest_.Top(tree));
-      OpenNode(*top);
-    }
-    return absl::OkStatus();
+    return router.Begin(forest_, scratch_.coded_query, TreeCount(), &work_);
   }
 
   void Normalize() {
@@ -209,101 +217,37 @@ class Searcher {
     routing_query_ = scratch_.query;
   }
 
-  // Returns when a child with this score and spread gets its turn.
-  float Rank(float score, float spread) const {
-    const float bonus = ranking_ == Ranking::kInnerProduct
-                            ? -spread_factor_ * std::sqrt(spread)
-                            : kSpreadWeight * spread;
-    return Ordered(score + bonus);
-  }
-
-  // Scores the children of `node` and puts them in sight.
-  void OpenNode(const InnerNode& node) {
-    ++work_.pages_read;
-    const size_t level = node.page().level() - 1;  // Of the children.
-    const auto score_rows = ranking_ == Ranking::kInnerProduct
-                                ? kernels_.dot_rows
-                                : kernels_.squared_euclidean_rows;
-    const float sign = ranking_ == Ranking::kInnerProduct ? -1 : 1;
-    std::vector<FrontierEntry>& heap = scratch_.frontier[level];
-    uint32_t index = 0;
-    for (const CentroidPage& page : node.centroid_pages()) {
-      scratch_.scores.resize(page.vector_count());
-      score_rows(routing_query_.data(), page.components().data(),
-                 routing_query_.size(), page.vector_count(),
-                 scratch_.scores.data());
-      for (const float unsigned_score : scratch_.scores) {
-        const float score = Ordered(sign * unsigned_score);
-        const float rank = Rank(score, node.page().spreads()[index]);
-        heap.push_back({rank, score, sequence_++, index++, &node});
-        std::push_heap(heap.begin(), heap.end(), IsWorse);
-      }
+  // Takes the leaves that are scanned next, with so many rows together; none
+  // if all have been.
+  absl::Status TakeLeaves(LeafRouter& router, uint64_t rows) {
+    COPSE_ASSIGN_OR_RETURN(const uint64_t row_count,
+                           router.Take(rows, scratch_.leaves));
+    taken_ += row_count;
+    scratch_.nodes.clear();
+    for (const RoutedLeaf& leaf : scratch_.leaves) {
+      COPSE_ASSIGN_OR_RETURN(const LeafNode* const node,
+                             forest_.LeafChild(*leaf.parent, leaf.index));
+      __builtin_prefetch(node);
+      scratch_.nodes.push_back(node);
     }
-    scratch_.rows_in_sight[level] += node.page().row_count();
-    ++scratch_.nodes_opened[level];
+    work_.pages_read += static_cast<int64_t>(scratch_.nodes.size());
+    return absl::OkStatus();
   }
 
-  // Opens nodes, those of the highest level first, until so many rows are in
-  // sight below the entries of each level that the best can be chosen.
-  absl::Status OpenNodes(uint64_t row_count) {
-    const uint64_t all = forest_.record().row_count * TreeCount();
-    for (size_t level = scratch_.frontier.size() - 1; level-- > 0;) {
-      uint64_t wanted = row_count;
-      for (size_t i = 0; i <= level && wanted < all; ++i) {
-        wanted *= kSightFactor;
+  absl::Status ScanLeaves() {
+    for (size_t i = 0; i < scratch_.nodes.size(); ++i) {
+      COPSE_RETURN_IF_ERROR(CheckAt(options_, i));
+      if (i + 1 < scratch_.nodes.size()) {
+        scratch_.nodes[i + 1]->page().Prefetch();
       }
-      std::vector<FrontierEntry>& parents = scratch_.frontier[level + 1];
-      while (!parents.empty() &&
-             (scratch_.rows_in_sight[level] < wanted ||
-              scratch_.nodes_opened[level] < kNodesOpenedMin)) {
-        const FrontierEntry best = PopBest(parents);
-        COPSE_ASSIGN_OR_RETURN(const InnerNode* const node,
-                               forest_.InnerChild(*best.parent, best.index));
-        OpenNode(*node);
-      }
+      ScanLeaf(i);
     }
     return absl::OkStatus();
   }
 
-  // Moves the nearest leaves with `row_count` rows together to the batch and
-  // returns how many rows these hold; 0 if no leaf is left. `taken` rows have
-  // been taken before.
-  absl::StatusOr<uint64_t> TakeLeaves(uint64_t taken, uint64_t row_count) {
-    scratch_.batch.clear();
-    uint64_t rows_in_batch = 0;
-    COPSE_RETURN_IF_ERROR(OpenNodes(taken + row_count));
-    std::vector<FrontierEntry>& heap = scratch_.frontier[0];
-    while (rows_in_batch < row_count && !heap.empty()) {
-      const FrontierEntry best = PopBest(heap);
-      rows_in_batch += best.parent->page().row_counts()[best.index];
-      scratch_.batch.push_back(best);
-    }
-    return rows_in_batch;
-  }
-
-  absl::Status ScanLeaves(size_t& passed) {
-    scratch_.leaves.clear();
-    for (const FrontierEntry& entry : scratch_.batch) {
-      COPSE_ASSIGN_OR_RETURN(const LeafNode* const leaf,
-                             forest_.LeafChild(*entry.parent, entry.index));
-      scratch_.leaves.push_back(leaf);
-    }
-    for (size_t i = 0; i < scratch_.leaves.size(); ++i) {
-      if (i + 1 < scratch_.leaves.size()) {
-        scratch_.leaves[i + 1]->page().Prefetch();
-      }
-      passed += scratch_.leaves[i]->page().Scan(scratch_.leaf_query,
-                                                scratch_.batch[i].score,
-                                                filter_, scratch_.candidates);
-    }
-    work_.pages_read += static_cast<int64_t>(scratch_.leaves.size());
-    return absl::OkStatus();
-  }
-
-  // Lists the rows with the best estimates, each once.
-  void ListCandidates() {
+  void ListCandidates(std::span<const Candidate> candidates) {
     scratch_.ordinals.clear();
-    for (const Candidate& candidate : scratch_.candidates.Finish()) {
+    for (const Candidate& candidate : candidates) {
       scratch_.ordinals.push_back(candidate.ordinal);
     }
     if (TreeCount() > 1) {
@@ -317,8 +261,8 @@ class Searcher {
   // Keeps the first of equal ordinals, at its place.
   void RemoveRepeated() {
     std::vector<Ordinal>& ordinals = scratch_.ordinals;
-    std::vector<std::pair<Ordinal, size_t>> places;
-    places.reserve(ordinals.size());
+    std::vector<std::pair<Ordinal, size_t>>& places = scratch_.places;
+    places.clear();
     for (size_t i = 0; i < ordinals.size(); ++i) {
       places.emplace_back(ordinals[i], i);
     }
@@ -335,60 +279,49 @@ class Searcher {
     }
   }
 
-  absl::StatusOr<std::vector<Neighbor>> Rerank() {
-    ListCandidates();
-    const std::vector<Ordinal>& ordinals = scratch_.ordinals;
-    for (size_t i = 0; i < std::min(kVectorsAhead, ordinals.size()); ++i) {
-      vectors_.Prefetch(ordinals[i]);
-    }
-    std::vector<Neighbor> neighbors;
-    neighbors.reserve(ordinals.size());
-    for (size_t i = 0; i < ordinals.size(); ++i) {
-      if (i + kVectorsAhead < ordinals.size()) {
-        vectors_.Prefetch(ordinals[i + kVectorsAhead]);
-      }
-      COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                             vectors_.Read(ordinals[i]));
-      neighbors.push_back(
-          {ordinals[i], Distance(forest_.options().metric, query_, vector)});
-    }
-    work_.rows_reranked += static_cast<int64_t>(neighbors.size());
-    const size_t count = std::min(limits_.neighbor_count, neighbors.size());
-    const auto is_nearer = [](const Neighbor& left, const Neighbor& right) {
-      return left.distance != right.distance ? left.distance < right.distance
-                                             : left.ordinal < right.ordinal;
-    };
-    std::ranges::partial_sort(neighbors, neighbors.begin() + count, is_nearer);
-    neighbors.resize(count);
-    return neighbors;
-  }
-
   const LoadedForest& forest_;
   const VectorSource& vectors_;
   const std::span<const float> query_;
   const SearchOptions& options_;
   const Limits limits_;
-  const Ranking ranking_;
   const RowFilter filter_;
-  const DistanceKernels& kernels_;
   SearchScratch& scratch_;
   SearchWork& work_;
   std::span<const float> routing_query_;
-  float spread_factor_ = 0;  // kProductSpreadWeight * |q|.
-  uint32_t sequence_ = 0;
+  uint64_t wanted_;     // Rows that are to pass the filters.
+  size_t passed_ = 0;   // Rows that were scanned and passed the filters.
+  uint64_t taken_ = 0;  // Rows of the leaves taken.
 };
+
+absl::Status CheckSearch(const LoadedForest& forest,
+                         const VectorSource& vectors,
+                         const SearchOptions& options) {
+  if (vectors.dimension() != forest.dimension()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("vectors have %d components, expected %d as the forest",
+                        vectors.dimension(), forest.dimension()));
+  }
+  if (options.neighbor_count == 0) {
+    return absl::InvalidArgumentError(
+        "neighbor_count is 0, expected at least 1");
+  }
+  if (std::isnan(options.distance_max)) {
+    return absl::InvalidArgumentError(
+        "distance_max is not a number, expected a distance");
+  }
+  return CheckRecallTarget(options.recall_target);
+}
 
 }  // namespace
 
 size_t SearchScratch::memory_size_bytes() const {
-  size_t size_bytes = candidates.memory_size_bytes() +
-                      batch.capacity() * sizeof(FrontierEntry) +
-                      leaves.capacity() * sizeof(const LeafNode*) +
-                      ordinals.capacity() * sizeof(Ordinal);
-  for (const std::vector<FrontierEntry>& heap : frontier) {
-    size_bytes += heap.capacity() * sizeof(FrontierEntry);
-  }
-  return size_bytes;
+  return candidates.memory_size_bytes() + router.memory_size_bytes() +
+         coded_query.memory_size_bytes() +
+         leaves.capacity() * sizeof(RoutedLeaf) +
+         nodes.capacity() * sizeof(const LeafNode*) +
+         ordinals.capacity() * sizeof(Ordinal) +
+         places.capacity() * sizeof(places[0]) +
+         neighbors.capacity() * sizeof(Neighbor);
 }
 
 std::unique_ptr<SearchScratch> ScratchPool::Take() {
@@ -413,26 +346,184 @@ void ScratchPool::Return(std::unique_ptr<SearchScratch> scratch) {
   }
 }
 
+namespace {
+
+// A leaf that one of the searches of a group is to scan.
+struct Visit {
+  const LeafNode* leaf = nullptr;
+  uint32_t search = 0;
+  uint32_t index = 0;  // Of the leaf in the search.
+};
+
+// Searches for a group of queries: each takes its leaves, then the leaves are
+// scanned one after the other, each for all queries that want it.
+class GroupSearch {
+ public:
+  GroupSearch(const LoadedForest& forest, const VectorSource& vectors,
+              const SearchOptions& options, ScratchPool& pool, SearchWork& work)
+      : forest_(forest),
+        vectors_(vectors),
+        options_(options),
+        pool_(pool),
+        work_(work) {}
+
+  ~GroupSearch() {
+    for (std::unique_ptr<SearchScratch>& scratch : scratches_) {
+      pool_.Return(std::move(scratch));
+    }
+  }
+
+  size_t QueryCount() const {
+    const Limits limits = ToLimits(options_, forest_.options().metric,
+                                   forest_.record().row_count);
+    const uint64_t wanted = kVisitsPerLeaf * forest_.record().row_count /
+                            std::max<size_t>(1, limits.row_budget);
+    return std::clamp<uint64_t>(wanted, kGroupQueryCountMin,
+                                kGroupQueryCountMax);
+  }
+
+  // Appends the neighbors of each query to `found`.
+  absl::Status Run(std::span<const std::span<const float>> queries,
+                   std::vector<std::vector<Neighbor>>& found) {
+    searches_.clear();
+    first_leaf_.clear();
+    for (size_t i = 0; i < queries.size(); ++i) {
+      if (i == scratches_.size()) {
+        scratches_.push_back(pool_.Take());
+      }
+      searches_.emplace_back(forest_, vectors_, queries[i], options_,
+                             *scratches_[i], work_);
+      COPSE_RETURN_IF_ERROR(
+          searches_.back().BeginThrough(scratches_[0]->router));
+      first_leaf_.push_back(searches_.back().ScanNearest());
+    }
+    COPSE_RETURN_IF_ERROR(ScanLeaves());
+    for (Searcher& search : searches_) {
+      COPSE_ASSIGN_OR_RETURN(std::vector<Neighbor> neighbors, search.Finish());
+      found.push_back(std::move(neighbors));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status ScanLeaves() {
+    ListVisits();
+    for (size_t i = 0; i < visits_.size(); ++i) {
+      COPSE_RETURN_IF_ERROR(CheckAt(options_, i));
+      if (i + 1 < visits_.size() && visits_[i + 1].leaf != visits_[i].leaf) {
+        visits_[i + 1].leaf->page().Prefetch();
+      }
+      searches_[visits_[i].search].ScanLeaf(visits_[i].index);
+    }
+    return absl::OkStatus();
+  }
+
+  // Lists what is to be scanned, by leaf: in linear time, as there are a
+  // hundred visits a query.
+  void ListVisits() {
+    first_visit_.clear();
+    for (size_t search = 0; search < searches_.size(); ++search) {
+      for (const LeafNode* const leaf :
+           searches_[search].leaves().subspan(first_leaf_[search])) {
+        if (first_visit_.size() < leaf->number() + 2) {
+          first_visit_.resize(leaf->number() + 2);
+        }
+        ++first_visit_[leaf->number() + 1];
+      }
+    }
+    std::partial_sum(first_visit_.begin(), first_visit_.end(),
+                     first_visit_.begin());
+    visits_.resize(first_visit_.empty() ? 0 : first_visit_.back());
+    for (uint32_t search = 0; search < searches_.size(); ++search) {
+      const auto leaves = searches_[search].leaves();
+      for (auto i = static_cast<uint32_t>(first_leaf_[search]);
+           i < leaves.size(); ++i) {
+        visits_[first_visit_[leaves[i]->number()]++] = {leaves[i], search, i};
+      }
+    }
+  }
+
+  const LoadedForest& forest_;
+  const VectorSource& vectors_;
+  const SearchOptions& options_;
+  ScratchPool& pool_;
+  SearchWork& work_;
+  std::vector<std::unique_ptr<SearchScratch>> scratches_;
+  std::deque<Searcher> searches_;
+  std::vector<size_t> first_leaf_;     // By search: those before are scanned.
+  std::vector<uint32_t> first_visit_;  // By the number of the leaf.
+  std::vector<Visit> visits_;
+};
+
+}  // namespace
+
 absl::StatusOr<std::vector<Neighbor>> SearchForest(const LoadedForest& forest,
                                                    const VectorSource& vectors,
                                                    std::span<const float> query,
                                                    const SearchOptions& options,
-                                                   SearchScratch& scratch,
+                                                   ScratchPool& pool,
                                                    SearchWork& work) {
-  if (vectors.dimension() != forest.dimension()) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("vectors have %d components, expected %d as the forest",
-                        vectors.dimension(), forest.dimension()));
-  }
+  COPSE_RETURN_IF_ERROR(CheckSearch(forest, vectors, options));
   COPSE_RETURN_IF_ERROR(CheckVector(query, forest.dimension()));
-  if (options.neighbor_count == 0) {
-    return absl::InvalidArgumentError(
-        "neighbor_count is 0, expected at least 1");
-  }
   if (forest.row_count() == 0) {
     return std::vector<Neighbor>();
   }
-  return Searcher(forest, vectors, query, options, scratch, work).Run();
+  std::unique_ptr<SearchScratch> scratch = pool.Take();
+  absl::StatusOr<std::vector<Neighbor>> neighbors =
+      Searcher(forest, vectors, query, options, *scratch, work).Run();
+  pool.Return(std::move(scratch));
+  return neighbors;
+}
+
+absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearchForest(
+    const LoadedForest& forest, const VectorSource& vectors,
+    std::span<const std::span<const float>> queries,
+    const SearchOptions& options, ScratchPool& pool, SearchWork& work) {
+  COPSE_RETURN_IF_ERROR(CheckSearch(forest, vectors, options));
+  for (size_t i = 0; i < queries.size(); ++i) {
+    const absl::Status status = CheckVector(queries[i], forest.dimension());
+    if (!status.ok()) {
+      return AnnotateStatus(status, absl::StrFormat("query %d", i));
+    }
+  }
+  std::vector<std::vector<Neighbor>> found;
+  if (forest.row_count() == 0) {
+    found.resize(queries.size());
+    return found;
+  }
+  found.reserve(queries.size());
+  if (options.allowed != nullptr) {
+    // How many leaves a filter needs is known only when some are scanned.
+    for (const std::span<const float> query : queries) {
+      COPSE_ASSIGN_OR_RETURN(
+          std::vector<Neighbor> neighbors,
+          SearchForest(forest, vectors, query, options, pool, work));
+      found.push_back(std::move(neighbors));
+    }
+    return found;
+  }
+  GroupSearch group(forest, vectors, options, pool, work);
+  const size_t group_size = group.QueryCount();
+  for (size_t first = 0; first < queries.size(); first += group_size) {
+    COPSE_RETURN_IF_ERROR(group.Run(
+        queries.subspan(first, std::min(group_size, queries.size() - first)),
+        found));
+  }
+  return found;
+}
+
+absl::StatusOr<std::span<const Ordinal>> FindCandidates(
+    const LoadedForest& forest, const VectorSource& vectors,
+    std::span<const float> query, const SearchOptions& options,
+    SearchScratch& scratch, SearchWork& work) {
+  COPSE_RETURN_IF_ERROR(CheckSearch(forest, vectors, options));
+  COPSE_RETURN_IF_ERROR(CheckVector(query, forest.dimension()));
+  if (forest.row_count() == 0) {
+    return std::span<const Ordinal>();
+  }
+  Searcher searcher(forest, vectors, query, options, scratch, work);
+  COPSE_RETURN_IF_ERROR(searcher.Collect());
+  return searcher.BestRows();
 }
 
 }  // namespace copse::internal

@@ -3,10 +3,8 @@
 //
 // One search of a forest, in three steps:
 //
-//   1. Collect: inner nodes are opened best first, and the centroids of their
-//      children scored exactly, until the leaves in sight hold several times
-//      the rows of the budget; the nearest of them are taken. Never is a
-//      centroid of one level compared with one of another.
+//   1. Collect: the leaves whose centroids are nearest (leaf_router.h), until
+//      they hold the rows of the budget.
 //   2. Scan: the leaves are scanned one after the other, the next prefetched,
 //      and the best estimates kept.
 //   3. Re-rank: the exact distances of the best estimates are computed.
@@ -20,14 +18,17 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 
+#include "index/coded_query.h"
 #include "index/forest.h"
 #include "index/forest_node.h"
 #include "index/leaf_page.h"
+#include "index/leaf_router.h"
 #include "index/top_k.h"
 #include "index/util/mutex.h"
 #include "index/vector_source.h"
@@ -36,30 +37,21 @@ namespace copse::internal {
 
 class LoadedForest;
 
-// A child that a search has seen the centroid of.
-struct FrontierEntry {
-  float rank = 0;         // Smaller comes first.
-  float score = 0;        // Of the centroid; see LeafPage::Scan().
-  uint32_t sequence = 0;  // Decides between equal scores.
-  uint32_t index = 0;     // In `parent`.
-  const InnerNode* parent = nullptr;
-};
-
 // What a search needs to remember; kept from one search to the next, so that
 // after the first ones nothing is allocated.
 struct SearchScratch {
   size_t memory_size_bytes() const;
 
   std::vector<float> query;  // Of unit length, for cosine.
-  LeafQuery leaf_query;
+  CodedQuery coded_query;
+  LeafRouter router;
+  std::vector<RoutedLeaf> leaves;
+  std::vector<const LeafNode*> nodes;
+  ScanScratch scan;
   TopK candidates;
-  std::vector<float> scores;
-  std::vector<std::vector<FrontierEntry>> frontier;  // By level; heaps.
-  std::vector<uint64_t> rows_in_sight;               // By level.
-  std::vector<uint32_t> nodes_opened;  // By level of their children.
-  std::vector<FrontierEntry> batch;
-  std::vector<const LeafNode*> leaves;
   std::vector<Ordinal> ordinals;
+  std::vector<std::pair<Ordinal, size_t>> places;  // In `ordinals`.
+  std::vector<Neighbor> neighbors;
 };
 
 // Lends a SearchScratch to each running search.
@@ -81,8 +73,22 @@ absl::StatusOr<std::vector<Neighbor>> SearchForest(const LoadedForest& forest,
                                                    const VectorSource& vectors,
                                                    std::span<const float> query,
                                                    const SearchOptions& options,
-                                                   SearchScratch& scratch,
+                                                   ScratchPool& pool,
                                                    SearchWork& work);
+
+// See Forest::BatchSearch().
+absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearchForest(
+    const LoadedForest& forest, const VectorSource& vectors,
+    std::span<const std::span<const float>> queries,
+    const SearchOptions& options, ScratchPool& pool, SearchWork& work);
+
+// Runs the first two steps of a search and returns the rows that it would
+// re-rank, the best estimate first; valid until `scratch` is used again. Fails
+// as SearchForest() does.
+absl::StatusOr<std::span<const Ordinal>> FindCandidates(
+    const LoadedForest& forest, const VectorSource& vectors,
+    std::span<const float> query, const SearchOptions& options,
+    SearchScratch& scratch, SearchWork& work);
 
 }  // namespace copse::internal
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
@@ -265,6 +266,102 @@ TEST_F(ForestSearchTest, ManyThreadsGetTheAnswersOfOne) {
     }
   }
   EXPECT_THAT(differences, Each(0));
+}
+
+TEST_F(ForestSearchTest, ComparesEveryRowWhenAskedForTheExactAnswer) {
+  for (Ordinal i = 0; i < queries_.row_count(); ++i) {
+    SearchWork work;
+    const auto all = [](Ordinal) { return true; };
+    EXPECT_THAT(
+        forest_->Search(vectors_, queries_.row(i),
+                        {.row_budget = 1, .rerank_count = 1, .exact = true},
+                        &work),
+        IsOkAndHolds(ElementsAreArray(Exact(queries_.row(i), 10, all))));
+    EXPECT_EQ(work.rows_reranked, kRowCount);
+  }
+}
+
+TEST_F(ForestSearchTest, ReturnsOnlyRowsWithinTheDistance) {
+  const auto all = [](Ordinal) { return true; };
+  const std::vector<Neighbor> truth = Exact(queries_.row(0), 60, all);
+  const float bound = truth[40].distance;
+  std::vector<Neighbor> within = truth;
+  std::erase_if(within, [bound](const Neighbor& neighbor) {
+    return neighbor.distance > bound;
+  });
+  EXPECT_THAT(forest_->Search(
+                  vectors_, queries_.row(0),
+                  {.neighbor_count = 60, .exact = true, .distance_max = bound}),
+              IsOkAndHolds(ElementsAreArray(within)));
+  EXPECT_THAT(forest_->Search(vectors_, queries_.row(0), {.distance_max = -1}),
+              IsOkAndHolds(SizeIs(0)));
+}
+
+TEST_F(ForestSearchTest, RefusesADistanceThatIsNotANumber) {
+  EXPECT_THAT(forest_->Search(
+                  vectors_, queries_.row(0),
+                  {.distance_max = std::numeric_limits<float>::quiet_NaN()}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("distance_max is not a number")));
+}
+
+TEST_F(ForestSearchTest, EndsWithTheStatusOfTheCheck) {
+  int calls = 0;
+  const std::function<absl::Status()> check = [&calls] {
+    return ++calls < 3 ? absl::OkStatus()
+                       : absl::DeadlineExceededError("too late");
+  };
+  EXPECT_THAT(forest_->Search(vectors_, queries_.row(0),
+                              {.row_budget = kRowCount, .check = &check}),
+              StatusIs(absl::StatusCode::kDeadlineExceeded, "too late"));
+  EXPECT_EQ(calls, 3);
+}
+
+TEST_F(ForestSearchTest, FindsInABatchWhatSingleSearchesFind) {
+  RowBitmap excluded;
+  RowBitmap allowed;
+  for (Ordinal i = 0; i < kRowCount; ++i) {
+    if (i % 7 == 0) {
+      excluded.Add(i);
+    } else if (i % 2 == 0) {
+      allowed.Add(i);
+    }
+  }
+  std::vector<std::span<const float>> queries;
+  for (int repeat = 0; repeat < 8; ++repeat) {
+    for (Ordinal i = 0; i < queries_.row_count(); ++i) {
+      queries.push_back(queries_.row(i));
+    }
+  }
+  for (const SearchOptions& options :
+       {SearchOptions{.row_budget = 600},
+        SearchOptions{.row_budget = kRowCount, .rerank_count = kRowCount},
+        SearchOptions{.row_budget = 600, .excluded = &excluded},
+        SearchOptions{.row_budget = 300, .allowed = &allowed}}) {
+    COPSE_ASSERT_OK_AND_ASSIGN(
+        const std::vector<std::vector<Neighbor>> found,
+        forest_->BatchSearch(vectors_, queries, options));
+    ASSERT_THAT(found, SizeIs(queries.size()));
+    for (size_t i = 0; i < queries.size(); ++i) {
+      COPSE_ASSERT_OK_AND_ASSIGN(
+          const std::vector<Neighbor> single,
+          forest_->Search(vectors_, queries[i], options));
+      // With excluded rows a batch takes a leaf more or less.
+      if (options.excluded == nullptr) {
+        EXPECT_THAT(found[i], ElementsAreArray(single));
+      } else {
+        EXPECT_GE(Recall(found[i], single), 0.8);
+      }
+    }
+  }
+}
+
+TEST_F(ForestSearchTest, NamesTheBadQueryOfABatch) {
+  const std::vector<float> bad(3);
+  const std::vector<std::span<const float>> queries = {queries_.row(0), bad};
+  EXPECT_THAT(
+      forest_->BatchSearch(vectors_, queries, {}).status(),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("query 1: ")));
 }
 
 }  // namespace

@@ -16,6 +16,8 @@
 #include "absl/strings/str_format.h"
 
 #include "index/checksum_page.h"
+#include "index/coded_rows.h"
+#include "index/metric.h"
 #include "index/page_payload.h"
 #include "index/page_store.h"
 #include "index/util/check.h"
@@ -25,7 +27,7 @@
 namespace copse::internal {
 namespace {
 
-constexpr uint16_t kLayout = 1;
+constexpr uint16_t kLayout = 2;
 
 constexpr size_t kLayoutOffset = 0;
 constexpr size_t kLevelOffset = kLayoutOffset + sizeof(uint16_t);
@@ -33,8 +35,11 @@ constexpr size_t kReservedByteOffset = kLevelOffset + sizeof(uint8_t);
 constexpr size_t kChildCountOffset = kReservedByteOffset + sizeof(uint8_t);
 constexpr size_t kCentroidPageCountOffset =
     kChildCountOffset + sizeof(uint32_t);
-constexpr size_t kReservedOffset = kCentroidPageCountOffset + sizeof(uint32_t);
-static_assert(kReservedOffset + 36 == kPayloadHeadSizeBytes);
+constexpr size_t kDimensionOffset = kCentroidPageCountOffset + sizeof(uint32_t);
+constexpr size_t kFactorExponentOffset = kDimensionOffset + sizeof(uint32_t);
+constexpr size_t kBiasExponentOffset = kFactorExponentOffset + sizeof(int16_t);
+constexpr size_t kReservedOffset = kBiasExponentOffset + sizeof(int16_t);
+static_assert(kReservedOffset + 28 == kPayloadHeadSizeBytes);
 
 // Where the arrays begin in the payload, and where it ends.
 struct Offsets {
@@ -43,14 +48,14 @@ struct Offsets {
         centroid_counts(children + sizeof(PageId) * child_count),
         row_counts(centroid_counts + sizeof(uint32_t) * centroid_page_count),
         spreads(row_counts + sizeof(uint32_t) * child_count),
-        end(spreads + sizeof(float) * child_count) {}
+        coded_rows(spreads + sizeof(float) * child_count) {}
 
   size_t centroid_pages = kPayloadHeadSizeBytes;
   size_t children;
   size_t centroid_counts;
   size_t row_counts;
   size_t spreads;
-  size_t end;
+  size_t coded_rows;
 };
 
 uint64_t Sum(std::span<const uint32_t> counts) {
@@ -92,8 +97,12 @@ absl::Status CheckContents(const InnerPageContents& contents) {
 
 }  // namespace
 
-InnerPage::InnerPage(const InnerPageContents& contents)
-    : contents_(contents), row_count_(Sum(contents.row_counts)) {}
+InnerPage::InnerPage(const InnerPageContents& contents, size_t dimension,
+                     const CodedRows& coded_rows)
+    : contents_(contents),
+      row_count_(Sum(contents.row_counts)),
+      dimension_(dimension),
+      coded_rows_(coded_rows) {}
 
 absl::StatusOr<InnerPage> InnerPage::Parse(std::span<const std::byte> bytes) {
   COPSE_ASSIGN_OR_RETURN(const std::span<const std::byte> payload,
@@ -113,10 +122,14 @@ absl::StatusOr<InnerPage> InnerPage::Parse(std::span<const std::byte> bytes) {
   COPSE_RETURN_IF_ERROR(CheckField("centroid page count",
                                    kCentroidPageCountOffset,
                                    centroid_page_count, 1, child_count));
+  const auto dimension = LoadLittleEndian<uint32_t>(payload, kDimensionOffset);
+  COPSE_RETURN_IF_ERROR(
+      CheckField("dimension", kDimensionOffset, dimension, 1, kDimensionMax));
   COPSE_RETURN_IF_ERROR(
       CheckZero(payload, kReservedOffset, kPayloadHeadSizeBytes));
   const Offsets offsets(child_count, centroid_page_count);
-  COPSE_RETURN_IF_ERROR(CheckPayloadSize(payload, offsets.end));
+  COPSE_RETURN_IF_ERROR(CheckPayloadSize(
+      payload, CodedRowsEnd(offsets.coded_rows, dimension, child_count)));
   contents.centroid_pages = PayloadArray<PageId>(
       payload, offsets.centroid_pages, centroid_page_count);
   contents.children =
@@ -127,10 +140,20 @@ absl::StatusOr<InnerPage> InnerPage::Parse(std::span<const std::byte> bytes) {
       PayloadArray<uint32_t>(payload, offsets.row_counts, child_count);
   contents.spreads = PayloadArray<float>(payload, offsets.spreads, child_count);
   COPSE_RETURN_IF_ERROR(CheckContents(contents));
-  return InnerPage(contents);
+  const CodedRowsExponents exponents = {
+      .factors = static_cast<int16_t>(
+          LoadLittleEndian<uint16_t>(payload, kFactorExponentOffset)),
+      .biases = static_cast<int16_t>(
+          LoadLittleEndian<uint16_t>(payload, kBiasExponentOffset))};
+  COPSE_ASSIGN_OR_RETURN(const CodedRows coded_rows,
+                         CodedRows::Parse(payload, offsets.coded_rows,
+                                          dimension, child_count, exponents));
+  return InnerPage(contents, dimension, coded_rows);
 }
 
-std::vector<std::byte> EncodeInnerPage(const InnerPageContents& contents) {
+std::vector<std::byte> EncodeInnerPage(const InnerPageContents& contents,
+                                       size_t dimension,
+                                       const CodedRowsBuilder& codes) {
   const size_t child_count = contents.children.size();
   const size_t centroid_page_count = contents.centroid_pages.size();
   COPSE_CHECK(contents.level >= 1 && contents.level <= kLevelMax);
@@ -139,9 +162,11 @@ std::vector<std::byte> EncodeInnerPage(const InnerPageContents& contents) {
   COPSE_CHECK(contents.row_counts.size() == child_count);
   COPSE_CHECK(contents.spreads.size() == child_count);
   COPSE_CHECK(contents.centroid_counts.size() == centroid_page_count);
+  COPSE_CHECK(codes.row_count() == child_count);
   COPSE_CHECK(CheckContents(contents).ok());
   const Offsets offsets(child_count, centroid_page_count);
-  std::vector<std::byte> payload(offsets.end);
+  std::vector<std::byte> payload(
+      CodedRowsEnd(offsets.coded_rows, dimension, child_count));
   StoreLittleEndian<uint16_t>(payload, kLayoutOffset, kLayout);
   StoreLittleEndian<uint8_t>(payload, kLevelOffset,
                              static_cast<uint8_t>(contents.level));
@@ -155,6 +180,16 @@ std::vector<std::byte> EncodeInnerPage(const InnerPageContents& contents) {
   StorePayloadArray(bytes, offsets.centroid_counts, contents.centroid_counts);
   StorePayloadArray(bytes, offsets.row_counts, contents.row_counts);
   StorePayloadArray(bytes, offsets.spreads, contents.spreads);
+  std::vector<uint32_t> order(child_count);
+  std::iota(order.begin(), order.end(), 0U);
+  const CodedRowsExponents exponents =
+      codes.Store(order, bytes, offsets.coded_rows);
+  StoreLittleEndian<uint32_t>(payload, kDimensionOffset,
+                              static_cast<uint32_t>(dimension));
+  StoreLittleEndian<uint16_t>(payload, kFactorExponentOffset,
+                              static_cast<uint16_t>(exponents.factors));
+  StoreLittleEndian<uint16_t>(payload, kBiasExponentOffset,
+                              static_cast<uint16_t>(exponents.biases));
   return SealPage(PageKind::kInner, payload);
 }
 

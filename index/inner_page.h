@@ -14,18 +14,24 @@
 // offsets from the first byte of the page:
 //
 //   OFFSET        SIZE  FIELD
-//       16           2  layout, 1
+//       16           2  layout, 2
 //       18           1  level, 1 to kLevelMax
 //       19           1  reserved, zero
 //       20           4  child count n, 1 to kChildCountMax
 //       24           4  centroid page count m, 1 to n
-//       28          36  reserved, zero
+//       28           4  dimension d, 1 to kDimensionMax
+//       32           2  exponent of the factors of the coded rows
+//       34           2  exponent of the biases of the coded rows
+//       36          28  reserved, zero
 //       64         8*m  numbers of the centroid pages, none of them 0
 //   64+8*m         8*n  numbers of the children, none of them 0
 //      ...         4*m  centroids on each centroid page, at least 1, sum n
 //      ...         4*n  rows below each child, at least 1
 //      ...         4*n  spreads, fp32, finite, at least 0: the mean squared
 //                       distance of the rows below each child to its centroid
+//      ...              coded rows (coded_rows.h): the centroids of the
+//                       children, relative to that of the node, which for the
+//                       top of a tree is the origin
 
 #ifndef COPSE_INDEX_INNER_PAGE_H_
 #define COPSE_INDEX_INNER_PAGE_H_
@@ -37,6 +43,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "index/coded_rows.h"
 #include "index/page_store.h"
 
 namespace copse::internal {
@@ -57,6 +64,13 @@ struct InnerPageContents {
   std::span<const uint32_t> row_counts;  // As many as children.
   std::span<const float> spreads;        // As many as children.
 };
+
+// Returns the page that says `contents`, and has `codes` for the centroids of
+// the children, in their order.
+// REQUIRES: contents are within the bounds of the layout.
+std::vector<std::byte> EncodeInnerPage(const InnerPageContents& contents,
+                                       size_t dimension,
+                                       const CodedRowsBuilder& codes);
 
 // A view of one page that has been checked.
 class InnerPage {
@@ -80,16 +94,18 @@ class InnerPage {
   // Returns the rows below all children.
   uint64_t row_count() const { return row_count_; }
 
+  size_t dimension() const { return dimension_; }
+  const CodedRows& coded_rows() const { return coded_rows_; }
+
  private:
-  explicit InnerPage(const InnerPageContents& contents);
+  InnerPage(const InnerPageContents& contents, size_t dimension,
+            const CodedRows& coded_rows);
 
   InnerPageContents contents_;  // Spans into the bytes; not owned.
   uint64_t row_count_;
+  size_t dimension_;
+  CodedRows coded_rows_;
 };
-
-// Returns the page that says `contents`.
-// REQUIRES: contents are within the bounds of the layout.
-std::vector<std::byte> EncodeInnerPage(const InnerPageContents& contents);
 
 }  // namespace copse::internal
 

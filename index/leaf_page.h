@@ -2,46 +2,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A leaf page holds the rows of one leaf as codes from which distances are
-// estimated: each row is its difference r to the centroid of the leaf, rounded
-// to 8 bits a component. A scan reads the page from front to back and nothing
-// else. What a code looks like is known to this file alone, so that another
-// layout can replace it.
+// estimated (coded_rows.h). A scan reads the page from front to back and
+// nothing else.
 //
-//   LeafPageBuilder builder(metric, centroid, origin);
+//   LeafPageBuilder builder(space, centroid);
 //   builder.AddRow(ordinal, vector);
 //   std::vector<std::byte> bytes = builder.Finish();
 //   ...
-//   LeafQuery leaf_query;
-//   leaf_query.Prepare(RankingFor(metric), query, origin);  // Once a search.
 //   COPSE_ASSIGN_OR_RETURN(LeafPage page, LeafPage::Parse(bytes));
-//   page.Scan(leaf_query, centroid_score, filter, candidates);
-//
-// The estimates, with c the centroid, m the origin (about the mean of all
-// rows, so that the query's code is not spent on what all rows share), r^ the
-// rounded r and `bias` = |r|^2 + 2 <c - m, r^>:
-//
-//   squared Euclidean   |q - x|^2 ~ |q - c|^2 + bias - 2 <q - m, r^>
-//   inner product           <q,x> ~ <q,c> + <q,r^>              (m = 0)
-//
-// The first is |q - c|^2 + |r|^2 - 2 <q - c, r^> in other words, so its error
-// goes with the distance to the centroid and not with the length of the query,
-// but for the rounding of the query. <q - m, r^> is an inner product of int8.
+//   page.Scan(query, centroid_score, filter, scratch, candidates);
 //
 // Layout in the envelope of checksum_page.h, little-endian; sizes in bytes,
 // offsets from the first byte of the page:
 //
 //   OFFSET   SIZE  FIELD
-//       16      2  layout, 1
-//       18      2  reserved, zero
+//       16      2  layout, 2
+//       18      2  exponent of the factors of the coded rows
 //       20      4  dimension d, 1 to kDimensionMax
 //       24      4  row count n, 1 to kLeafRowCountMax
-//       28     36  reserved, zero
+//       28      2  exponent of the biases of the coded rows
+//       30     34  reserved, zero
 //       64    4*n  ordinals, strictly ascending
-//      ...    4*n  scales, fp32, finite, at least 0
-//      ...    4*n  biases, fp32, finite
-//      ...         zeros up to the next multiple of 64
-//      ...    s*n  codes: int8 from -127 to 127, r^ = scale * code; s is d
-//                  rounded up to a multiple of 32, the rest zero
+//      ...         coded rows, in the same order
 
 #ifndef COPSE_INDEX_LEAF_PAGE_H_
 #define COPSE_INDEX_LEAF_PAGE_H_
@@ -54,6 +36,9 @@
 
 #include "absl/status/statusor.h"
 
+#include "index/code_space.h"
+#include "index/coded_query.h"
+#include "index/coded_rows.h"
 #include "index/metric.h"
 #include "index/row_bitmap.h"
 #include "index/top_k.h"
@@ -64,17 +49,6 @@ namespace copse::internal {
 // The most rows of a leaf page: twice the largest
 // ForestOptions::leaf_row_count.
 inline constexpr uint32_t kLeafRowCountMax = 2048;
-
-// By what a search is routed and rows are estimated.
-enum class Ranking {
-  kSquaredEuclidean,  // All metrics but dot product; cosine on unit vectors.
-  kInnerProduct,
-};
-
-inline Ranking RankingFor(Metric metric) {
-  return metric == Metric::kDotProduct ? Ranking::kInnerProduct
-                                       : Ranking::kSquaredEuclidean;
-}
 
 // Which rows a search may return.
 struct RowFilter {
@@ -88,23 +62,14 @@ struct RowFilter {
   }
 };
 
-// A query as leaf pages want it.
-//
-// Thread safety: any number of threads may scan with one LeafQuery.
-class LeafQuery {
- public:
-  // Takes `query`, relative to `origin`; an empty origin is zero. Components
-  // may have any value. REQUIRES: for kInnerProduct, `origin` is empty.
-  void Prepare(Ranking ranking, std::span<const float> query,
-               std::span<const float> origin);
+// Working memory of scans; kept from one to the next.
+struct ScanScratch {
+  // Makes room for pages of `row_count` rows.
+  void Reserve(size_t row_count);
 
- private:
-  friend class LeafPage;
-
-  Ranking ranking_ = Ranking::kSquaredEuclidean;
-  float scale_ = 0;
-  std::vector<int8_t> code_;  // As long as the code of a row.
-  std::vector<float> difference_;
+  std::vector<uint16_t> sums;
+  std::vector<float> estimates;
+  std::vector<uint32_t> indices;
 };
 
 // A view of one page that has been checked.
@@ -128,38 +93,23 @@ class LeafPage {
   // is nearer, and returns how many these are. `centroid_score` is the squared
   // distance of the query to the centroid of the leaf, or minus their inner
   // product; so are the estimates.
-  size_t Scan(const LeafQuery& query, float centroid_score,
-              const RowFilter& filter, TopK& candidates) const;
+  size_t Scan(const CodedQuery& query, float centroid_score,
+              const RowFilter& filter, ScanScratch& scratch,
+              TopK& candidates) const;
 
-  // Sets estimates[i] to the estimate of row i.
-  // REQUIRES: estimates.size() == row_count()
-  void Estimate(const LeafQuery& query, float centroid_score,
-                std::span<float> estimates) const;
+  const CodedRows& coded_rows() const { return rows_; }
 
-  // Asks for the beginning of the page, which will be scanned soon.
+  // Asks for the page, which will be scanned soon.
   void Prefetch() const;
 
  private:
-  friend class LeafPageBuilder;
-
   LeafPage(size_t dimension, std::span<const Ordinal> ordinals,
-           std::span<const float> scales, std::span<const float> biases,
-           std::span<const int8_t> codes)
-      : dimension_(dimension),
-        ordinals_(ordinals),
-        scales_(scales),
-        biases_(biases),
-        codes_(codes) {}
-
-  template <typename Wanted, typename Visit>
-  void ForEachEstimate(const LeafQuery& query, float centroid_score,
-                       const Wanted& wanted, const Visit& visit) const;
+           const CodedRows& rows)
+      : dimension_(dimension), ordinals_(ordinals), rows_(rows) {}
 
   size_t dimension_;
-  std::span<const Ordinal> ordinals_;  // The spans are not owned.
-  std::span<const float> scales_;
-  std::span<const float> biases_;
-  std::span<const int8_t> codes_;
+  std::span<const Ordinal> ordinals_;  // Not owned.
+  CodedRows rows_;
 };
 
 // Makes a leaf page, row by row in any order.
@@ -167,9 +117,8 @@ class LeafPage {
 // Thread safety: none.
 class LeafPageBuilder {
  public:
-  // `centroid` and `origin` must outlive the builder; an empty origin is zero.
-  LeafPageBuilder(Metric metric, std::span<const float> centroid,
-                  std::span<const float> origin);
+  // `space` and `centroid` must outlive the builder.
+  LeafPageBuilder(const CodeSpace& space, std::span<const float> centroid);
 
   // Encodes `vector`, whose components are finite.
   void AddRow(Ordinal ordinal, std::span<const float> vector);
@@ -180,23 +129,19 @@ class LeafPageBuilder {
 
   size_t row_count() const { return ordinals_.size(); }
 
-  // Returns the mean squared distance of the rows to the centroid, as the codes
-  // have it; 0 without rows.
-  float spread() const;
+  // Returns the mean squared distance of the rows to the centroid, about; 0
+  // without rows.
+  float spread() const { return rows_.spread(); }
 
-  // Returns the page, and begins a new one.
+  // Returns the page. Called once.
   // REQUIRES: 1 to kLeafRowCountMax rows, with different ordinals.
   std::vector<std::byte> Finish();
 
  private:
   Metric metric_;
-  std::span<const float> centroid_;  // Not owned.
-  std::span<const float> origin_;    // Not owned.
+  size_t dimension_;
   std::vector<Ordinal> ordinals_;
-  std::vector<float> scales_;
-  std::vector<float> biases_;
-  std::vector<int8_t> codes_;
-  std::vector<float> difference_;  // Of the row being added.
+  CodedRowsBuilder rows_;
 };
 
 }  // namespace copse::internal

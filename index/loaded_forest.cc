@@ -156,6 +156,7 @@ LoadedForest::LoadedForest(PageId root, ForestRecord record,
                            const PageSource& pages, size_t root_size_bytes)
     : root_(root),
       record_(std::move(record)),
+      rotation_(record_.dimension, record_.options.seed),
       pages_(pages),
       memory_size_bytes_(sizeof(*this) + root_size_bytes) {
   COPSE_CHECK(record_.trees.size() <= tops_.size());
@@ -165,12 +166,17 @@ absl::StatusOr<std::vector<Neighbor>> LoadedForest::Search(
     const VectorSource& vectors, std::span<const float> query,
     const SearchOptions& options, SearchWork* work) const {
   SearchWork ignored;
-  std::unique_ptr<SearchScratch> scratch = scratch_pool_.Take();
-  absl::StatusOr<std::vector<Neighbor>> neighbors =
-      SearchForest(*this, vectors, query, options, *scratch,
-                   work == nullptr ? ignored : *work);
-  scratch_pool_.Return(std::move(scratch));
-  return neighbors;
+  return SearchForest(*this, vectors, query, options, scratch_pool_,
+                      work == nullptr ? ignored : *work);
+}
+
+absl::StatusOr<std::vector<std::vector<Neighbor>>> LoadedForest::BatchSearch(
+    const VectorSource& vectors,
+    std::span<const std::span<const float>> queries,
+    const SearchOptions& options, SearchWork* work) const {
+  SearchWork ignored;
+  return BatchSearchForest(*this, vectors, queries, options, scratch_pool_,
+                           work == nullptr ? ignored : *work);
 }
 
 // ---- Loading
@@ -194,6 +200,13 @@ absl::StatusOr<std::span<const float>> LoadedForest::Origin() const {
     origin_.store(origin_owner_.get(), std::memory_order_release);
   }
   return std::span<const float>(*origin_owner_);
+}
+
+absl::StatusOr<CodeSpace> LoadedForest::Space() const {
+  COPSE_ASSIGN_OR_RETURN(const std::span<const float> origin, Origin());
+  return CodeSpace{.metric = record_.options.metric,
+                   .rotation = &rotation_,
+                   .origin = origin};
 }
 
 absl::StatusOr<const InnerNode*> LoadedForest::Top(size_t tree) const {
@@ -254,6 +267,7 @@ absl::StatusOr<const LeafNode*> LoadedForest::LeafChild(const InnerNode& parent,
                          LoadLeafNode(pages_, parent.page().children()[index],
                                       ChildOf(parent, index, dimension())));
   MutexLock lock(mutex_);
+  node->set_number(static_cast<uint32_t>(leaf_nodes_.size()));
   return Keep(parent, index, std::move(node), leaf_nodes_);
 }
 

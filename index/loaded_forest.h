@@ -21,11 +21,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "index/code_space.h"
 #include "index/forest.h"
 #include "index/forest_node.h"
 #include "index/forest_page.h"
 #include "index/forest_search.h"
 #include "index/page_store.h"
+#include "index/rotation.h"
 #include "index/util/mutex.h"
 #include "index/vector_source.h"
 
@@ -49,6 +51,10 @@ class LoadedForest final : public Forest {
                                                std::span<const float> query,
                                                const SearchOptions& options,
                                                SearchWork* work) const override;
+  absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearch(
+      const VectorSource& vectors,
+      std::span<const std::span<const float>> queries,
+      const SearchOptions& options, SearchWork* work) const override;
   absl::Status ForEachPage(
       const std::function<absl::Status(PageId, std::span<const std::byte>)>&
           visit) const override;
@@ -62,6 +68,10 @@ class LoadedForest final : public Forest {
 
   // Returns the vector that codes are relative to; empty if it is zero.
   absl::StatusOr<std::span<const float>> Origin() const;
+
+  // Returns what the codes of the forest are relative to; valid as long as the
+  // forest.
+  absl::StatusOr<CodeSpace> Space() const;
 
   // Returns the top node of a tree. REQUIRES: row_count() > 0
   absl::StatusOr<const InnerNode*> Top(size_t tree) const;
@@ -91,6 +101,7 @@ class LoadedForest final : public Forest {
 
   const PageId root_;
   const ForestRecord record_;
+  const Rotation rotation_;
   const PageSource& pages_;  // Not owned.
 
   mutable std::array<std::atomic<const InnerNode*>, 8> tops_{};

@@ -11,6 +11,8 @@
 #include "absl/status/statusor.h"
 
 #include "index/centroid_page.h"
+#include "index/code_space.h"
+#include "index/coded_query.h"
 #include "index/distance.h"
 #include "index/inner_page.h"
 #include "index/page_store.h"
@@ -36,19 +38,27 @@ float SpreadAround(std::span<const float> centroid,
   return weight > 0 ? Ordered(static_cast<float>(sum / weight)) : 0;
 }
 
-void NodeWriter::KeepCentroidPage(PageId page_id,
-                                  std::span<const ChildNode> children) {
-  COPSE_CHECK(centroids_.empty() && !children.empty());
+void NodeWriter::KeepCentroidPage(
+    PageId page_id, std::span<const ChildNode> children,
+    std::span<const std::span<const float>> centroids) {
+  COPSE_CHECK(differences_.empty() && !children.empty());
+  COPSE_CHECK(centroids.size() == children.size());
   centroid_pages_.push_back(page_id);
   centroid_counts_.push_back(static_cast<uint32_t>(children.size()));
   children_.insert(children_.end(), children.begin(), children.end());
+  for (const std::span<const float> centroid : centroids) {
+    codes_.Add(centroid);
+  }
 }
 
 void NodeWriter::AddChild(const ChildNode& child,
                           std::span<const float> centroid) {
-  COPSE_CHECK(centroid.size() == dimension_);
+  COPSE_CHECK(centroid.size() == space_.dimension());
   children_.push_back(child);
-  centroids_.insert(centroids_.end(), centroid.begin(), centroid.end());
+  codes_.Add(centroid);
+  for (size_t i = 0; i < centroid.size(); ++i) {
+    differences_.push_back(ToFinite(double{centroid[i]} - space_.OriginAt(i)));
+  }
 }
 
 uint32_t NodeWriter::row_count() const {
@@ -60,18 +70,20 @@ uint32_t NodeWriter::row_count() const {
 }
 
 absl::StatusOr<PageId> NodeWriter::Finish(PageSink& sink) {
-  const size_t added_count = centroids_.size() / dimension_;
+  const size_t dimension = space_.dimension();
+  const size_t added_count = differences_.size() / dimension;
   // Evenly, so that no page is left with a centroid or two.
   const size_t page_count =
       (added_count + kCentroidCountTarget - 1) / kCentroidCountTarget;
   for (size_t i = 0; i < page_count; ++i) {
     const size_t first = added_count * i / page_count;
     const size_t last = added_count * (i + 1) / page_count;
-    const auto centroids =
-        std::span(centroids_)
-            .subspan(first * dimension_, (last - first) * dimension_);
+    const auto differences =
+        std::span(differences_)
+            .subspan(first * dimension, (last - first) * dimension);
     COPSE_ASSIGN_OR_RETURN(const PageId page_id, sink.Write(EncodeCentroidPage(
-                                                     dimension_, centroids)));
+                                                     EncodingFor(dimension),
+                                                     dimension, differences)));
     centroid_pages_.push_back(page_id);
     centroid_counts_.push_back(static_cast<uint32_t>(last - first));
   }
@@ -88,7 +100,8 @@ absl::StatusOr<PageId> NodeWriter::Finish(PageSink& sink) {
                                      .centroid_counts = centroid_counts_,
                                      .children = page_ids,
                                      .row_counts = row_counts,
-                                     .spreads = spreads}));
+                                     .spreads = spreads},
+                                    space_.dimension(), codes_));
 }
 
 }  // namespace copse::internal

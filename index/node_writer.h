@@ -3,10 +3,10 @@
 //
 // Writes an inner node: its centroid pages and its inner page.
 //
-//   NodeWriter writer(level, dimension);
-//   writer.KeepCentroidPage(page_id, children);     // Not written again.
-//   writer.AddChild(child, centroid);
-//   COPSE_ASSIGN_OR_RETURN(PageId page_id, writer.Finish(sink));
+//   NodeWriter writer(level, space, centroid);
+//   writer.KeepCentroidPage(page_id, children, centroids);  // Not written
+//   again. writer.AddChild(child, centroid); COPSE_ASSIGN_OR_RETURN(PageId
+//   page_id, writer.Finish(sink));
 
 #ifndef COPSE_INDEX_NODE_WRITER_H_
 #define COPSE_INDEX_NODE_WRITER_H_
@@ -18,6 +18,8 @@
 
 #include "absl/status/statusor.h"
 
+#include "index/code_space.h"
+#include "index/coded_rows.h"
 #include "index/page_store.h"
 
 namespace copse::internal {
@@ -38,14 +40,20 @@ float SpreadAround(std::span<const float> centroid,
 // Thread safety: none.
 class NodeWriter {
  public:
-  NodeWriter(uint32_t level, size_t dimension)
-      : level_(level), dimension_(dimension) {}
+  // `space` and `centroid`, that of the node, must outlive the writer; the top
+  // of a tree has an empty one.
+  NodeWriter(uint32_t level, const CodeSpace& space,
+             std::span<const float> centroid)
+      : level_(level), space_(space), codes_(space_, centroid) {}
 
   // Adds `children` whose centroids are those of a page that exists, in this
-  // order. REQUIRES: AddChild() has not been called.
-  void KeepCentroidPage(PageId page_id, std::span<const ChildNode> children);
+  // order. REQUIRES: AddChild() has not been called;
+  // centroids.size() == children.size()
+  void KeepCentroidPage(PageId page_id, std::span<const ChildNode> children,
+                        std::span<const std::span<const float>> centroids);
 
-  // Adds a child whose centroid is still to be written.
+  // Adds a child whose centroid, which RoundCentroid() has rounded, is still to
+  // be written.
   void AddChild(const ChildNode& child, std::span<const float> centroid);
 
   // Returns the rows below all children.
@@ -57,11 +65,12 @@ class NodeWriter {
 
  private:
   const uint32_t level_;
-  const size_t dimension_;
+  const CodeSpace space_;
+  CodedRowsBuilder codes_;
   std::vector<PageId> centroid_pages_;
   std::vector<uint32_t> centroid_counts_;
   std::vector<ChildNode> children_;
-  std::vector<float> centroids_;  // Of AddChild().
+  std::vector<float> differences_;  // To the origin, of AddChild().
 };
 
 }  // namespace copse::internal

@@ -8,11 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 
@@ -22,6 +24,24 @@
 #include "index/util/status_macros.h"
 
 namespace copse::internal {
+
+namespace {
+
+absl::Status LayoutError(PageKind kind, uint16_t found, uint16_t expected) {
+  const std::string message = absl::StrFormat(
+      "layout at offset %d of page kind %s is %d, expected %d",
+      ChecksumPage::kHeaderSizeBytes, PageKindName(kind), found, expected);
+  if (found == 0) {
+    return absl::DataLossError(message);
+  }
+  return absl::UnimplementedError(absl::StrCat(
+      message, found > expected
+                   ? ": upgrade copse to read it"
+                   : ": a version before the first release wrote it, build the "
+                     "forest anew"));
+}
+
+}  // namespace
 
 absl::StatusOr<std::span<const std::byte>> OpenPayload(
     std::span<const std::byte> bytes, PageKind kind, uint16_t layout) {
@@ -39,10 +59,7 @@ absl::StatusOr<std::span<const std::byte>> OpenPayload(
   }
   const auto found = LoadLittleEndian<uint16_t>(page.payload(), 0);
   if (found != layout) {
-    return absl::UnimplementedError(absl::StrFormat(
-        "layout at offset %d of a %s page is %d, expected %d: upgrade copse to "
-        "read it",
-        ChecksumPage::kHeaderSizeBytes, PageKindName(kind), found, layout));
+    return LayoutError(kind, found, layout);
   }
   return page.payload();
 }

@@ -40,7 +40,8 @@ inline constexpr size_t kPayloadHeadSizeBytes = 48;
 // Returns the payload of the page `bytes` after checking the envelope, that
 // the page is of `kind`, that it has a whole head and that the head begins
 // with `layout`. Fails with kDataLoss, and with kUnimplemented if the page is
-// intact but its layout is unknown.
+// intact but of another layout. No layout below the present one was released;
+// who changes one that was, makes a reader of the old one first.
 absl::StatusOr<std::span<const std::byte>> OpenPayload(
     std::span<const std::byte> bytes, PageKind kind, uint16_t layout);
 

@@ -39,11 +39,13 @@ struct Candidate {
   friend bool operator==(const Candidate&, const Candidate&) = default;
 };
 
-// Returns `value`, or the largest finite number for infinities and NaN, so
-// that what vectors at the end of the range of fp32 make still has an order.
+// Returns `value`, the nearest finite number for infinities, or the largest for
+// NaN, so that what vectors at the end of the range of fp32 make still has an
+// order.
 inline float Ordered(float value) {
   constexpr float kMax = std::numeric_limits<float>::max();
-  return value < kMax ? value : kMax;
+  // In this order, as std::min() returns its first argument for NaN.
+  return std::max(-kMax, std::min(kMax, value));
 }
 
 // Thread safety: none.
@@ -53,9 +55,14 @@ class TopK {
   // REQUIRES: count > 0
   void Reset(size_t count) {
     count_ = count;
-    limit_ = std::numeric_limits<float>::max();
+    limit_ = kNoLimit;
     candidates_.clear();
   }
+
+  // Whether so many estimates have been added that those above limit() cannot
+  // be among the smallest.
+  bool has_limit() const { return limit_ < kNoLimit; }
+  float limit() const { return limit_; }
 
   // REQUIRES: estimate is not NaN and at most the largest finite number.
   void Add(float estimate, Ordinal ordinal) {
@@ -70,10 +77,16 @@ class TopK {
 
   // Returns the smallest in ascending order. Valid until the next call.
   std::span<const Candidate> Finish() {
+    Unsorted();
+    std::sort(candidates_.begin(), candidates_.end());
+    return candidates_;
+  }
+
+  // Returns the smallest in no particular order. Valid until the next call.
+  std::span<const Candidate> Unsorted() {
     if (candidates_.size() > count_) {
       Cut();
     }
-    std::sort(candidates_.begin(), candidates_.end());
     return candidates_;
   }
 
@@ -90,9 +103,11 @@ class TopK {
     limit_ = candidates_.back().estimate;
   }
 
+  static constexpr float kNoLimit = std::numeric_limits<float>::max();
+
   size_t count_ = 1;
   // No larger estimate can be among the smallest.
-  float limit_ = std::numeric_limits<float>::max();
+  float limit_ = kNoLimit;
   std::vector<Candidate> candidates_;
 };
 

@@ -57,6 +57,7 @@ TEST(TopKTest, EveryFloatHasAnOrder) {
   constexpr float kMax = std::numeric_limits<float>::max();
   EXPECT_EQ(Ordered(std::numeric_limits<float>::quiet_NaN()), kMax);
   EXPECT_EQ(Ordered(std::numeric_limits<float>::infinity()), kMax);
+  EXPECT_EQ(Ordered(-std::numeric_limits<float>::infinity()), -kMax);
   EXPECT_EQ(Ordered(-1), -1);
 }
 

@@ -92,12 +92,12 @@ absl::Status AppendVectors(const VectorSource& vectors,
 TreeBuilder::TreeBuilder(const ForestOptions& options,
                          const VectorSource& vectors,
                          std::span<const Ordinal> ordinals,
-                         std::span<const float> origin, uint64_t seed,
+                         const CodeSpace& space, uint64_t seed,
                          WorkerCrew& crew)
     : options_(options),
       vectors_(vectors),
       ordinals_(ordinals),
-      origin_(origin),
+      space_(space),
       seed_(seed),
       crew_(crew),
       rows_(ordinals.size()) {
@@ -124,8 +124,13 @@ absl::StatusOr<TreeRecord> TreeBuilder::Build(PageSink& sink) {
 }
 
 CentroidTree TreeBuilder::MakeTree(const Matrix& centroids,
-                                   std::span<const uint32_t> weights) {
-  return CentroidTree::Make(centroids, weights, options_.fan_out, seed_, crew_);
+                                   std::span<const uint32_t> weights,
+                                   size_t children_min) {
+  return CentroidTree::Make(centroids, weights,
+                            {.fan_out = options_.fan_out,
+                             .children_min = children_min,
+                             .seed = seed_},
+                            crew_);
 }
 
 absl::Status TreeBuilder::ReadRows(std::span<const Row> rows,
@@ -458,8 +463,7 @@ absl::StatusOr<std::vector<ChildNode>> TreeBuilder::WriteLeaves(
     written.resize(first + count);
     const auto encode = [&](size_t i) {
       const uint32_t leaf = tree.leaf_order()[first + i];
-      LeafPageBuilder builder(options_.metric, leaves.centroids.row(leaf),
-                              origin_);
+      LeafPageBuilder builder(space_, tree.level(0).centroids.row(first + i));
       for (const Row row : leaves.rows_of(leaf)) {
         COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
                                ReadVector(vectors_, ordinals_[row]));
@@ -491,7 +495,9 @@ absl::StatusOr<std::vector<ChildNode>> TreeBuilder::WriteLevel(
       is_top ? all : tree.level(level).first_child;
   std::vector<ChildNode> written;
   for (size_t i = 0; i + 1 < first_child.size(); ++i) {
-    NodeWriter writer(static_cast<uint32_t>(level), vectors_.dimension());
+    const std::span<const float> centroid =
+        is_top ? std::span<const float>() : tree.level(level).centroids.row(i);
+    NodeWriter writer(static_cast<uint32_t>(level), space_, centroid);
     std::vector<std::span<const float>> child_centroids;
     for (uint32_t child = first_child[i]; child < first_child[i + 1]; ++child) {
       writer.AddChild(children[child], centroids.row(child));
@@ -501,7 +507,7 @@ absl::StatusOr<std::vector<ChildNode>> TreeBuilder::WriteLevel(
     node.row_count = writer.row_count();
     if (!is_top) {
       node.spread = SpreadAround(
-          tree.level(level).centroids.row(i), child_centroids,
+          centroid, child_centroids,
           children.subspan(first_child[i], child_centroids.size()));
     }
     COPSE_ASSIGN_OR_RETURN(node.page_id, writer.Finish(sink));
@@ -512,7 +518,9 @@ absl::StatusOr<std::vector<ChildNode>> TreeBuilder::WriteLevel(
 
 absl::StatusOr<TreeRecord> TreeBuilder::Write(const Leaves& leaves,
                                               PageSink& sink) {
-  const CentroidTree tree = MakeTree(leaves.centroids, Counts(leaves.first));
+  CentroidTree tree =
+      MakeTree(leaves.centroids, Counts(leaves.first), kPageChildrenMin);
+  tree.Round(space_.origin);
   COPSE_ASSIGN_OR_RETURN(std::vector<ChildNode> nodes,
                          WriteLeaves(leaves, tree, sink));
   for (size_t level = 1; level <= tree.level_count(); ++level) {

@@ -4,7 +4,7 @@
 // Builds one tree of a forest: leaves by k-means, rows moved to the nearest
 // leaf of all, an inner level on top of the other.
 //
-//   TreeBuilder builder(options, vectors, ordinals, origin, seed, crew);
+//   TreeBuilder builder(options, vectors, ordinals, space, seed, crew);
 //   COPSE_ASSIGN_OR_RETURN(TreeRecord tree, builder.Build(sink));
 //
 // How it goes:
@@ -35,6 +35,7 @@
 #include "absl/status/statusor.h"
 
 #include "index/centroid_tree.h"
+#include "index/code_space.h"
 #include "index/forest.h"
 #include "index/forest_page.h"
 #include "index/kmeans.h"
@@ -59,7 +60,7 @@ class TreeBuilder {
   // All arguments must outlive the builder. `ordinals` are ascending, without
   // duplicates and not empty; an empty `origin` is zero.
   TreeBuilder(const ForestOptions& options, const VectorSource& vectors,
-              std::span<const Ordinal> ordinals, std::span<const float> origin,
+              std::span<const Ordinal> ordinals, const CodeSpace& space,
               uint64_t seed, WorkerCrew& crew);
 
   // Writes the pages of the tree and returns its record. Called once.
@@ -67,6 +68,13 @@ class TreeBuilder {
 
  private:
   using Row = uint32_t;  // An index into ordinals_.
+
+  // The usual children of nodes, see CentroidTree::Make(). To assign rows, many
+  // small nodes are best: recall@10 on 100,000 MiniLM embeddings, 4 % of the
+  // rows scanned, is .928 with 13 leaves a node and .895 with 43. On pages, a
+  // node is scanned in blocks of 32 at little cost, and a search opens many.
+  static constexpr size_t kAssignmentChildrenMin = 12;
+  static constexpr size_t kPageChildrenMin = 64;
 
   // The rows of leaf i are rows[first[i]], ... rows[first[i + 1] - 1].
   struct Leaves {
@@ -126,13 +134,14 @@ class TreeBuilder {
       std::span<const ChildNode> children, PageSink& sink);
 
   CentroidTree MakeTree(const Matrix& centroids,
-                        std::span<const uint32_t> weights);
+                        std::span<const uint32_t> weights,
+                        size_t children_min = kAssignmentChildrenMin);
   absl::Status ReadRows(std::span<const Row> rows, Matrix& matrix) const;
 
   const ForestOptions& options_;
   const VectorSource& vectors_;
   const std::span<const Ordinal> ordinals_;
-  const std::span<const float> origin_;
+  const CodeSpace space_;
   const uint64_t seed_;
   WorkerCrew& crew_;
   std::vector<Row> rows_;

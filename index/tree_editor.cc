@@ -55,13 +55,12 @@ constexpr std::array<Look, 3> kLooks = {{{8, 8}, {32, 32}, {128, 512}}};
 }  // namespace
 
 TreeEditor::TreeEditor(const LoadedForest& forest, size_t tree,
-                       const VectorSource& vectors,
-                       std::span<const float> origin)
+                       const VectorSource& vectors, const CodeSpace& space)
     : forest_(forest),
       record_(forest.record().trees[tree]),
       tree_(tree),
       vectors_(vectors),
-      origin_(origin),
+      space_(space),
       leaf_row_count_max_(size_t{2} * forest.options().leaf_row_count),
       leaf_row_count_min_(forest.options().leaf_row_count / 4),
       kernels_(KernelsFor(BestSimdLevel())),
@@ -85,6 +84,8 @@ TreeEditor::NodeIndex TreeEditor::AddInner(const InnerNode& source,
   inner.source = &source;
   inner.centroid = centroid;
   inner.children.reserve(source.child_count());
+  const size_t dimension = vectors_.dimension();
+  inner.decoded.resize(source.child_count() * dimension);
   for (uint32_t page = 0; page < source.centroid_pages().size(); ++page) {
     const CentroidPage& centroids = source.centroid_pages()[page];
     for (size_t i = 0; i < centroids.vector_count(); ++i) {
@@ -93,7 +94,10 @@ TreeEditor::NodeIndex TreeEditor::AddInner(const InnerNode& source,
       child.stored = {.page_id = source.page().children()[index],
                       .row_count = source.page().row_counts()[index],
                       .spread = source.page().spreads()[index]};
-      child.centroid = centroids.vector(i);
+      const std::span<float> decoded =
+          std::span(inner.decoded).subspan(index * dimension, dimension);
+      centroids.Decode(i, space_.origin, decoded);
+      child.centroid = decoded;
       child.centroid_page = page;
       child.source = &source;
       child.source_index = index;

@@ -5,7 +5,7 @@
 // SOSP 2023, section 4): the pages that change are written anew, all others
 // are shared with the tree it started from.
 //
-//   TreeEditor editor(forest, tree, vectors, origin);
+//   TreeEditor editor(forest, tree, vectors, space);
 //   COPSE_RETURN_IF_ERROR(editor.Delete(deleted));
 //   COPSE_RETURN_IF_ERROR(editor.Insert(inserted));
 //   COPSE_RETURN_IF_ERROR(editor.Settle());
@@ -38,6 +38,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "index/code_space.h"
 #include "index/distance.h"
 #include "index/forest_node.h"
 #include "index/forest_page.h"
@@ -55,7 +56,7 @@ class TreeEditor {
  public:
   // All arguments must outlive the editor. REQUIRES: forest.row_count() > 0
   TreeEditor(const LoadedForest& forest, size_t tree,
-             const VectorSource& vectors, std::span<const float> origin);
+             const VectorSource& vectors, const CodeSpace& space);
 
   // Reads the top node. Called once, before anything else.
   absl::Status Open();
@@ -87,7 +88,7 @@ class TreeEditor {
   // A child of an inner node that is in memory.
   struct Child {
     ChildNode stored;                 // As it is, or was before it changed.
-    std::span<const float> centroid;  // Of a stored page or an own centroid.
+    std::span<const float> centroid;  // Of a decoded or an own centroid.
     NodeIndex node = kNoNode;         // If it has been looked at.
     uint32_t centroid_page = kNoCentroidPage;  // Index in the parent's pages.
     const InnerNode* source = nullptr;         // Names the page, with
@@ -100,6 +101,7 @@ class TreeEditor {
     const InnerNode* source = nullptr;  // Null for a new node.
     std::vector<float> own_centroid;    // Of a new node.
     std::span<const float> centroid;    // Empty for the top.
+    std::vector<float> decoded;         // The centroids of source's children.
     std::vector<Child> children;
     bool changed = false;
     bool gone = false;
@@ -160,11 +162,9 @@ class TreeEditor {
                                std::span<const NodeIndex> parts,
                                std::span<const NearLeaf> neighbors);
   absl::Status ReassignNeighbor(NodeIndex neighbor,
-                                std::span<const NodeIndex> parts,
-                                std::span<const LeafQuery> part_queries);
+                                std::span<const NodeIndex> parts);
   absl::Status ListNearerRows(const Leaf& leaf,
                               std::span<const float> part_centroid,
-                              const LeafQuery& part_query,
                               std::vector<Ordinal>& rows) const;
   absl::Status MergeSmallLeaves();
   absl::Status DissolveLeaf(NodeIndex leaf);
@@ -185,7 +185,7 @@ class TreeEditor {
   const TreeRecord record_;
   const size_t tree_;
   const VectorSource& vectors_;
-  const std::span<const float> origin_;
+  const CodeSpace space_;
   const size_t leaf_row_count_max_;
   const size_t leaf_row_count_min_;
   const DistanceKernels& kernels_;

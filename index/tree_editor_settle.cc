@@ -11,6 +11,7 @@
 //   * Merging is done once, and what it fills is split without reassignment.
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -22,11 +23,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "index/centroid_page.h"
+#include "index/coded_query.h"
+#include "index/coded_rows.h"
 #include "index/forest_node.h"
 #include "index/inner_page.h"
 #include "index/kmeans.h"
 #include "index/leaf_page.h"
+#include "index/metric.h"
 #include "index/split_mix.h"
+#include "index/top_k.h"
 #include "index/tree_builder.h"
 #include "index/tree_editor.h"
 #include "index/util/check.h"
@@ -41,8 +47,10 @@ constexpr size_t kBeam = 8;
 // How many leaves around one that is split may give and take rows.
 constexpr size_t kNeighborLeafCount = 32;
 
-// Estimates of squared distances are off by less than this share.
-constexpr float kEstimateMargin = 0.03F;
+// An estimate of <r, v> by a code is off by 0.75 * |r| * |v| / sqrt(D) in one
+// standard deviation, and |r| is about 0.8 * sqrt(D) * factor: so many of the
+// products of factor and |v| are three standard deviations.
+constexpr float kProductMargin = 1.8F;
 
 // Splits with reassignment that are always allowed in one edit.
 constexpr size_t kReassigningSplitsMin = 64;
@@ -98,13 +106,8 @@ absl::Status TreeEditor::SplitLeaf(NodeIndex leaf, Reassign reassign) {
   }
   COPSE_RETURN_IF_ERROR(
       ReassignOwnRows(leaves_[leaf].centroid, parts, neighbors));
-  std::vector<LeafQuery> part_queries(parts.size());
-  for (size_t i = 0; i < parts.size(); ++i) {
-    part_queries[i].Prepare(Ranking::kSquaredEuclidean,
-                            leaves_[parts[i]].centroid, origin_);
-  }
   for (const NearLeaf& neighbor : neighbors) {
-    COPSE_RETURN_IF_ERROR(ReassignNeighbor(neighbor.leaf, parts, part_queries));
+    COPSE_RETURN_IF_ERROR(ReassignNeighbor(neighbor.leaf, parts));
   }
   return absl::OkStatus();
 }
@@ -125,6 +128,7 @@ absl::StatusOr<std::vector<TreeEditor::NodeIndex>> TreeEditor::MakeParts(
         }
         centroids[i].resize(vectors_.dimension());
         sum.Finish(centroids[i]);
+        RoundCentroid(space_.origin, centroids[i]);
         break;
       }
       const std::vector<bool> second = SplitInTwo(
@@ -208,10 +212,11 @@ absl::Status TreeEditor::ReassignOwnRows(std::span<const float> old_centroid,
 }
 
 // Appends the rows of `leaf` that may be nearer to `part_centroid`: by their
-// codes where they have one, so that few vectors need be read.
+// codes where they have one, so that few vectors need be read. With v the way
+// from one centroid to the other, these are the rows of which the residual r
+// has <r, v> > |v|^2 / 2.
 absl::Status TreeEditor::ListNearerRows(const Leaf& leaf,
                                         std::span<const float> part_centroid,
-                                        const LeafQuery& part_query,
                                         std::vector<Ordinal>& rows) const {
   if (leaf.source == nullptr) {
     rows.insert(rows.end(), leaf.rows.begin(), leaf.rows.end());
@@ -220,26 +225,24 @@ absl::Status TreeEditor::ListNearerRows(const Leaf& leaf,
   std::unique_ptr<LeafNode> storage;
   COPSE_ASSIGN_OR_RETURN(const LeafNode* const node, PeekPage(leaf, storage));
   const LeafPage& page = node->page();
-  LeafQuery own_query;
-  own_query.Prepare(Ranking::kSquaredEuclidean, leaf.centroid, origin_);
-  std::vector<float> to_own(page.row_count());
-  page.Estimate(own_query, 0, to_own);
-  const float between = SquaredDistance(part_centroid, leaf.centroid);
-  const float farthest = *std::ranges::max_element(to_own);
-  const bool all_nearer_to_own =
-      between > 4 * (1 + kEstimateMargin) * farthest &&
-      leaf.rows.size() <= page.row_count();
-  if (all_nearer_to_own && !leaf.changed) {
-    return absl::OkStatus();
+  std::vector<float> way(part_centroid.begin(), part_centroid.end());
+  for (size_t i = 0; i < way.size(); ++i) {
+    way[i] = Ordered(way[i] - leaf.centroid[i]);
   }
-  std::vector<float> to_part(page.row_count());
-  page.Estimate(part_query, between, to_part);
+  CodedQuery query;
+  query.Prepare(
+      {.metric = Metric::kEuclidean, .rotation = space_.rotation, .origin = {}},
+      way);
+  ScanScratch scan;
+  scan.Reserve(page.row_count());
+  page.coded_rows().EstimateProducts(query, scan.sums, scan.estimates);
+  const float length = std::sqrt(query.square());
   for (const Ordinal ordinal : leaf.rows) {
     const std::optional<size_t> index = page.Find(ordinal);
-    const bool maybe_nearer =
-        !index.has_value() ||
-        to_part[*index] < to_own[*index] + kEstimateMargin * between;
-    if (maybe_nearer) {
+    if (!index.has_value() ||
+        scan.estimates[*index] +
+                kProductMargin * length * page.coded_rows().factor(*index) >
+            0.5F * query.square()) {
       rows.push_back(ordinal);
     }
   }
@@ -247,9 +250,8 @@ absl::Status TreeEditor::ListNearerRows(const Leaf& leaf,
 }
 
 // Moves the rows of `neighbor` that are nearer to one of `parts`.
-absl::Status TreeEditor::ReassignNeighbor(
-    NodeIndex neighbor, std::span<const NodeIndex> parts,
-    std::span<const LeafQuery> part_queries) {
+absl::Status TreeEditor::ReassignNeighbor(NodeIndex neighbor,
+                                          std::span<const NodeIndex> parts) {
   if (leaves_[neighbor].gone) {
     return absl::OkStatus();
   }
@@ -257,8 +259,8 @@ absl::Status TreeEditor::ReassignNeighbor(
   for (size_t i = 0; i < parts.size(); ++i) {
     const std::span<const float> part_centroid = leaves_[parts[i]].centroid;
     std::vector<Ordinal> rows;
-    COPSE_RETURN_IF_ERROR(ListNearerRows(leaves_[neighbor], part_centroid,
-                                         part_queries[i], rows));
+    COPSE_RETURN_IF_ERROR(
+        ListNearerRows(leaves_[neighbor], part_centroid, rows));
     for (const Ordinal ordinal : rows) {
       COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
                              ReadVector(vectors_, ordinal));
@@ -416,6 +418,7 @@ void TreeEditor::SplitInner(NodeIndex inner) {
     }
     half.own_centroid.resize(vectors_.dimension());
     sum.Finish(half.own_centroid);
+    RoundCentroid(space_.origin, half.own_centroid);
     half.centroid = half.own_centroid;
     Child& child = inners_[parent].children.emplace_back();
     child.centroid = half.centroid;
@@ -433,6 +436,8 @@ absl::Status TreeEditor::LowerTop() {
     inners_[top_].gone = true;
     top_ = child;
     inners_[top_].parent = kNoNode;
+    inners_[top_]
+        .centroid = {};  // The codes of a top are relative to the origin.
     inners_[top_].changed = true;
   }
   return absl::OkStatus();

@@ -29,7 +29,7 @@ namespace copse::internal {
 
 // Writes a leaf and makes `child`, its entry in the parent, name the new page.
 absl::Status TreeEditor::WriteLeaf(Leaf& leaf, Child& child, PageSink& sink) {
-  LeafPageBuilder builder(forest_.options().metric, leaf.centroid, origin_);
+  LeafPageBuilder builder(space_, leaf.centroid);
   std::unique_ptr<LeafNode> storage;
   const LeafNode* stored = nullptr;
   if (leaf.source != nullptr) {
@@ -56,7 +56,7 @@ absl::Status TreeEditor::WriteLeaf(Leaf& leaf, Child& child, PageSink& sink) {
 // Writes an inner node whose children have been written. A centroid page of
 // which all vectors are still needed is kept.
 absl::StatusOr<ChildNode> TreeEditor::WriteInner(Inner& inner, PageSink& sink) {
-  NodeWriter writer(inner.level, vectors_.dimension());
+  NodeWriter writer(inner.level, space_, inner.centroid);
   std::vector<Child> others;
   size_t next = 0;
   const size_t centroid_page_count =
@@ -65,14 +65,16 @@ absl::StatusOr<ChildNode> TreeEditor::WriteInner(Inner& inner, PageSink& sink) {
     // Children are only taken out or added at the end, so those that are left
     // of one page still follow each other.
     std::vector<ChildNode> kept;
+    std::vector<std::span<const float>> centroids;
     const size_t first = next;
     while (next < inner.children.size() &&
            inner.children[next].centroid_page == page) {
+      centroids.push_back(inner.children[next].centroid);
       kept.push_back(inner.children[next++].stored);
     }
     if (kept.size() == inner.source->centroid_pages()[page].vector_count()) {
-      writer.KeepCentroidPage(inner.source->page().centroid_pages()[page],
-                              kept);
+      writer.KeepCentroidPage(inner.source->page().centroid_pages()[page], kept,
+                              centroids);
     } else {
       others.insert(others.end(), inner.children.begin() + first,
                     inner.children.begin() + next);

@@ -25,6 +25,7 @@
 #include "sidecar/config/config.h"
 #include "sidecar/embedding/embedder_registry.h"
 #include "sidecar/grpc/grpc_server.h"
+#include "sidecar/recall_collector.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/util/http_server.h"
 #include "sidecar/util/logger.h"
@@ -51,6 +52,9 @@ std::string AdviceFor(const Config& config, absl::string_view reason) {
   }
   if (reason == "DATA_FOLDER_FOREIGN") {
     return "set 'data' to an empty or new folder";
+  }
+  if (reason == "DATA_FORMAT_OLDER") {
+    return "set 'data' to an empty or new folder and push again";
   }
   if (reason == "DATA_FORMAT_NEWER") {
     return "install the version of copse that wrote it or a newer one, or set "
@@ -181,6 +185,7 @@ absl::Status Daemon::MakeEmbedders() {
 absl::Status Daemon::StartMetrics() {
   metrics_.Add(std::make_shared<ProcessCollector>(version_));
   metrics_.Add(std::make_shared<StoreCollector>(*store_));
+  metrics_.Add(std::make_shared<RecallCollector>(engine_->recall_meter()));
   if (!config_.metrics_address.has_value()) {
     return absl::OkStatus();
   }

@@ -31,6 +31,7 @@
 #include "versioning/keys.h"
 #include "versioning/live_set.h"
 #include "versioning/live_set_store.h"
+#include "versioning/query_sample.h"
 #include "versioning/row_record.h"
 #include "versioning/store_errors.h"
 #include "versioning/vector_check.h"
@@ -360,6 +361,11 @@ absl::StatusOr<CommitInfo> CommitBuilderImpl::CommitClaimed(
                ForestKey(domain_->number(), forest->number()),
                fold->record.Encode());
     written_size_bytes_ += fold->record.written_size_bytes;
+    const QuerySampleRecord sample = domain_->query_sample().ToRecord();
+    if (sample.query_count() > 0) {
+      batch_.Put(MetaTable::kDomains, QuerySampleKey(domain_->number()),
+                 sample.Encode());
+    }
   }
   manifest.preferred_forest = forest == nullptr ? 0 : forest->number();
   manifest.written_size_bytes =

@@ -40,6 +40,15 @@ struct DocumentSearchOptions {
   size_t row_budget = 0;
   size_t rerank_count = 0;
 
+  // As in SearchOptions: the share of the true nearest rows to find, in (0, 1],
+  // where 1 is the same as `exact`; 0 means that it is not set. Numbers above
+  // that are not 0 win.
+  double recall_target = 0;
+
+  // Whether the query is one that users have, so that it may serve to calibrate
+  // forests. Not if its vector is that of a row.
+  bool is_user_query = false;
+
   // Whether to compare with every row instead of using the forest.
   bool exact = false;
 
@@ -93,14 +102,19 @@ class CommitReader {
   // Results are exact in small commits and with `exact`: then the first by
   // (distance, bytes of the ID), also where distances are equal. Fails with
   // kInvalidArgument for a query of another dimension or with components that
-  // are not finite, or a neighbor_count out of range, and kDataLoss naming what
-  // is damaged.
+  // are not finite, or a neighbor_count or recall_target out of range, and
+  // kDataLoss naming what is damaged.
   virtual absl::StatusOr<DocumentSearchResult> Search(
       const DocumentSearchOptions& options) const = 0;
 
   // Returns nullopt if the commit does not hold `document_id`.
   virtual absl::StatusOr<std::optional<StoredDocument>> GetDocument(
       absl::string_view document_id, ReadMask mask) const = 0;
+
+  // Returns `count` documents of the commit, or all if there are fewer, with
+  // their vectors and in no particular order: the same for a seed.
+  virtual absl::StatusOr<std::vector<StoredDocument>> SampleDocuments(
+      size_t count, uint64_t seed) const = 0;
 
   // Calls `visit` with each document of the commit in ascending order of the
   // bytes of their IDs; stops at the first status that is not OK.

@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
+#include "index/split_mix.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
 #include "versioning/document_search.h"
@@ -61,11 +62,34 @@ size_t TailSizeBytes(const std::vector<Ordinal>& tail,
 
 CommitTail::CommitTail(MemoryCounter& memory, std::vector<Ordinal> tail_rows,
                        const std::vector<Ordinal>& removed_rows)
-    : tail(std::move(tail_rows)),
-      charge(&memory, TailSizeBytes(tail, removed_rows)) {
+    : memory_(memory),
+      tail_(std::move(tail_rows)),
+      charge_(&memory, TailSizeBytes(tail_, removed_rows)) {
   for (const Ordinal ordinal : removed_rows) {
-    removed.Add(ordinal);
+    removed_.Add(ordinal);
   }
+}
+
+absl::StatusOr<std::shared_ptr<const PackedRows>> CommitTail::Packed(
+    Metric metric, const VectorSource& vectors) const {
+  if (tail_.size() < kPackedRowCountMin) {
+    return nullptr;
+  }
+  {
+    MutexLock lock(mutex_);
+    // The one search that reaches the number packs; if it fails, none does
+    // again, as the vectors are damaged.
+    if (packed_ != nullptr || ++search_count_ != kSearchesBeforePacking) {
+      return packed_;
+    }
+  }
+  COPSE_ASSIGN_OR_RETURN(PackedRows packed,
+                         PackedRows::Make(metric, vectors, tail_));
+  MutexLock lock(mutex_);
+  packed_ = std::make_shared<const PackedRows>(std::move(packed));
+  packed_charge_ =
+      std::make_unique<MemoryCharge>(&memory_, packed_->memory_size_bytes());
+  return packed_;
 }
 
 CommitReaderImpl::CommitReaderImpl(std::shared_ptr<Domain> domain,
@@ -177,6 +201,32 @@ absl::StatusOr<std::optional<StoredDocument>> CommitReaderImpl::GetDocument(
   // Asked afterwards: a deleted domain looks like one without documents.
   COPSE_RETURN_IF_ERROR(domain_->CheckExists());
   return document;
+}
+
+absl::StatusOr<std::vector<StoredDocument>> CommitReaderImpl::SampleDocuments(
+    size_t count, uint64_t seed) const {
+  std::vector<Ordinal> ordinals = live_->ToVector();
+  internal::SplitMix random(seed);
+  count = std::min(count, ordinals.size());
+  for (size_t i = 0; i < count; ++i) {
+    std::swap(ordinals[i], ordinals[i + random.Below(ordinals.size() - i)]);
+  }
+  ordinals.resize(count);
+  // Rows are read in the order of their keys.
+  std::sort(ordinals.begin(), ordinals.end());
+  std::vector<StoredDocument> documents;
+  absl::StatusOr<std::vector<RowRecord>> rows =
+      ReadRows(domain_->database(), domain_->number(), ordinals);
+  // Asked afterwards, as in GetDocument().
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  COPSE_RETURN_IF_ERROR(rows.status());
+  for (size_t i = 0; i < count; ++i) {
+    COPSE_ASSIGN_OR_RETURN(
+        StoredDocument document,
+        ToDocument(ordinals[i], std::move((*rows)[i]), {.vector = true}));
+    documents.push_back(std::move(document));
+  }
+  return documents;
 }
 
 absl::Status CommitReaderImpl::ForEachDocument(

@@ -21,6 +21,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "index/metric.h"
+#include "index/packed_rows.h"
 #include "index/row_bitmap.h"
 #include "index/util/mutex.h"
 #include "index/vector_source.h"
@@ -35,13 +37,37 @@
 namespace copse {
 
 // How a commit differs from the covered set of its forest.
-struct CommitTail {
+//
+// Thread safety: any number of threads may use one CommitTail.
+class CommitTail {
+ public:
   CommitTail(MemoryCounter& memory, std::vector<Ordinal> tail_rows,
              const std::vector<Ordinal>& removed_rows);
 
-  std::vector<Ordinal> tail;  // Ascending; all rows without a forest.
-  RowBitmap removed;
-  MemoryCharge charge;
+  // Ascending; all rows without a forest.
+  const std::vector<Ordinal>& tail() const { return tail_; }
+  const RowBitmap& removed() const { return removed_; }
+
+  // Returns the tail packed for scans; null if it is too small, or has not been
+  // searched often enough, to be worth packing, or another thread is at it.
+  // Fails with what `vectors` fails with.
+  absl::StatusOr<std::shared_ptr<const PackedRows>> Packed(
+      Metric metric, const VectorSource& vectors) const;
+
+ private:
+  // Packing a row costs as much as comparing it about 50 times.
+  static constexpr size_t kPackedRowCountMin = 256;
+  static constexpr int kSearchesBeforePacking = 16;
+
+  MemoryCounter& memory_;
+  const std::vector<Ordinal> tail_;
+  RowBitmap removed_;
+  const MemoryCharge charge_;
+
+  mutable Mutex mutex_;
+  mutable int search_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  mutable std::shared_ptr<const PackedRows> packed_ ABSL_GUARDED_BY(mutex_);
+  mutable std::unique_ptr<MemoryCharge> packed_charge_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Thread safety: any number of threads may use one CommitReaderImpl.
@@ -79,6 +105,8 @@ class CommitReaderImpl final : public CommitReader {
       const DocumentSearchOptions& options) const override;
   absl::StatusOr<std::optional<StoredDocument>> GetDocument(
       absl::string_view document_id, ReadMask mask) const override;
+  absl::StatusOr<std::vector<StoredDocument>> SampleDocuments(
+      size_t count, uint64_t seed) const override;
   absl::Status ForEachDocument(
       ReadMask mask,
       const std::function<absl::Status(const StoredDocument&)>& visit)

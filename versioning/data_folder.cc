@@ -100,6 +100,18 @@ absl::StatusOr<FolderFormat> ParseFormat(const std::string& path,
          {"format", absl::StrCat(format.version)},
          {"format_max", absl::StrCat(kDataFormatVersion)}});
   }
+  if (format.version < kDataFormatVersion) {
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrFormat(
+            "file '%s': format is %d, expected %d: a copse from before the "
+            "first release wrote the data folder, choose an empty folder and "
+            "push the commits again",
+            path, format.version, kDataFormatVersion)),
+        "DATA_FORMAT_OLDER",
+        {{"path", path},
+         {"format", absl::StrCat(format.version)},
+         {"format_min", absl::StrCat(kDataFormatVersion)}});
+  }
   const absl::string_view state =
       lines.size() > 2 ? absl::StripPrefix(lines[2], "state ") : "";
   if (state != kStateNew && state != kStateReady) {

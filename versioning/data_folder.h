@@ -11,7 +11,7 @@
 //   COPSE_RETURN_IF_ERROR(folder->MarkReady());
 //
 //   LOCK             held with flock(2) while open; holds the process number
-//   FORMAT           four lines of text: "copse data folder", "format 1",
+//   FORMAT           four lines of text: "copse data folder", "format 2",
 //                    "state new" or "state ready", and "checksum " with the
 //                    XXH3-64 of the lines before it in 16 hex digits
 //   meta/            the RocksDB database
@@ -41,9 +41,9 @@
 
 namespace copse {
 
-// The version of the data folder that this build writes, and the newest that
-// it reads.
-inline constexpr uint32_t kDataFormatVersion = 1;
+// The version of the data folder that this build writes, and the only one that
+// it reads: version 1, with other pages of forests, was never released.
+inline constexpr uint32_t kDataFormatVersion = 2;
 
 // Thread safety: immutable but for MarkReady(), which one thread calls.
 class DataFolder {
@@ -52,6 +52,8 @@ class DataFolder {
   //
   //   kFailedPrecondition, DATA_FOLDER_LOCKED   naming the other process;
   //   kFailedPrecondition, DATA_FOLDER_FOREIGN  it holds files, but no FORMAT;
+  //   kFailedPrecondition, DATA_FORMAT_OLDER    a copse from before the first
+  //                                             release wrote it;
   //   kUnimplemented, DATA_FORMAT_NEWER         a newer copse wrote it;
   //   kDataLoss, DATA_DAMAGED                   FORMAT is damaged, or meta/ is
   //                                             missing from a ready folder;

@@ -37,6 +37,13 @@ using ::testing::StartsWith;
 
 constexpr absl::string_view kGoldenFormat =
     "copse data folder\n"
+    "format 2\n"
+    "state ready\n"
+    "checksum e2085d71b267f06c\n";
+
+// As builds before the first release wrote it.
+constexpr absl::string_view kFormatVersion1 =
+    "copse data folder\n"
     "format 1\n"
     "state ready\n"
     "checksum 6cba803769854857\n";
@@ -74,7 +81,7 @@ TEST_F(DataFolderTest, SettlesInAFolderThatDoesNotExist) {
   EXPECT_EQ(found.st_mode & 0777, 0700u);
 }
 
-TEST_F(DataFolderTest, KeepsTheBytesOfFormatVersion1) {
+TEST_F(DataFolderTest, KeepsTheBytesOfFormatVersion2) {
   MakeReady();
   EXPECT_THAT(ReadSmallFile(format_path(), 4096),
               IsOkAndHolds(Eq(kGoldenFormat)));
@@ -128,16 +135,33 @@ TEST_F(DataFolderTest, SettlesOnAFreshDisk) {
 TEST_F(DataFolderTest, TellsANewerFormatFromDamage) {
   MakeReady();
   WriteFile(format_path(),
-            Sealed("copse data folder\nformat 2\nwhat comes then\n"));
+            Sealed("copse data folder\nformat 3\nwhat comes then\n"));
   const absl::Status status = DataFolder::Open(path()).status();
   EXPECT_THAT(status,
               StatusIs(absl::StatusCode::kUnimplemented,
                        Eq(absl::StrFormat(
-                           "file '%s': format is 2, expected at most 1: a "
+                           "file '%s': format is 3, expected at most 2: a "
                            "newer copse wrote the data folder, upgrade copse "
                            "to open it",
                            format_path()))));
   EXPECT_EQ(ReasonOf(status)->reason, "DATA_FORMAT_NEWER");
+}
+
+TEST_F(DataFolderTest, RefusesTheFormatFromBeforeTheFirstRelease) {
+  MakeReady();
+  WriteFile(format_path(), kFormatVersion1);
+  const absl::Status status = DataFolder::Open(path()).status();
+  EXPECT_THAT(
+      status,
+      StatusIs(absl::StatusCode::kFailedPrecondition,
+               Eq(absl::StrFormat(
+                   "file '%s': format is 1, expected 2: a copse from before "
+                   "the first release wrote the data folder, choose an empty "
+                   "folder and push the commits again",
+                   format_path()))));
+  EXPECT_EQ(ReasonOf(status)->reason, "DATA_FORMAT_OLDER");
+  EXPECT_THAT(ReadSmallFile(format_path(), 4096),
+              IsOkAndHolds(Eq(kFormatVersion1)));
 }
 
 TEST_F(DataFolderTest, RefusesEveryTruncationOfFormat) {
@@ -169,8 +193,8 @@ TEST_F(DataFolderTest, RefusesVersionAndStateThatNobodyWrites) {
   MakeReady();
   for (const char* lines : {"copse data folder\nformat 0\nstate ready\n",
                             "copse data folder\nformat x\nstate ready\n",
-                            "copse data folder\nformat 1\nstate odd\n",
-                            "copse data folder\nformat 1\n"}) {
+                            "copse data folder\nformat 2\nstate odd\n",
+                            "copse data folder\nformat 2\n"}) {
     WriteFile(format_path(), Sealed(lines));
     EXPECT_THAT(DataFolder::Open(path()), StatusIs(absl::StatusCode::kDataLoss))
         << lines;

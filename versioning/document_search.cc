@@ -18,8 +18,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
+#include "index/calibration.h"
 #include "index/exact_search.h"
 #include "index/forest.h"
+#include "index/packed_rows.h"
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "versioning/commit_reader_impl.h"
@@ -78,6 +80,9 @@ class DocumentSearch {
                               domain_.types().TypeOf(ordinal));
   }
 
+  // Decides how much of the forest to look at.
+  void FindEffort(const DomainForest& forest);
+
   // Decides between forest and exact scan, and collects the rows of the latter.
   absl::Status PreparePlan();
 
@@ -99,9 +104,11 @@ class DocumentSearch {
   std::vector<uint32_t> type_numbers_;  // Ascending.
   std::optional<Ordinal> excluded_;
   std::shared_ptr<const CommitTail> tail_;
+  std::shared_ptr<const PackedRows> packed_tail_;  // Null: not packed.
   std::shared_ptr<const TypedRows> typed_rows_;
   std::shared_ptr<const Forest> forest_;  // Null: scan_rows_ are all there are.
   std::vector<Ordinal> scan_rows_;
+  SearchEffort effort_;  // 0: the defaults of a forest.
   DocumentSearchResult result_;
 };
 
@@ -115,6 +122,7 @@ absl::Status DocumentSearch::CheckOptions() const {
                       {{"found", absl::StrCat(options_.neighbor_count)},
                        {"wanted", absl::StrCat("1 to ", kNeighborCountMax)}});
   }
+  COPSE_RETURN_IF_ERROR(CheckRecallTarget(options_.recall_target));
   return CheckMetricVector(domain_.metric(), options_.query,
                            domain_.dimension());
 }
@@ -150,9 +158,25 @@ absl::Status DocumentSearch::FindExcluded() {
   return absl::OkStatus();
 }
 
+void DocumentSearch::FindEffort(const DomainForest& forest) {
+  if (options_.recall_target > 0) {
+    effort_ = EffortFor(forest.calibration(), options_.recall_target,
+                        domain_.metric(), options_.neighbor_count,
+                        static_cast<size_t>(forest.covered().row_count()));
+  }
+  if (options_.row_budget > 0) {
+    effort_.row_budget = options_.row_budget;
+  }
+  if (options_.rerank_count > 0) {
+    effort_.rerank_count = options_.rerank_count;
+  }
+}
+
 absl::Status DocumentSearch::PreparePlan() {
   const std::shared_ptr<const DomainForest>& forest = reader_.forest();
-  if (options_.exact || forest == nullptr) {
+  const bool all = options_.recall_target >= 1 && options_.row_budget == 0 &&
+                   options_.rerank_count == 0;
+  if (options_.exact || all || forest == nullptr) {
     reader_.live().ForEach([this](Ordinal ordinal) {
       if (IsOfType(ordinal)) {
         scan_rows_.push_back(ordinal);
@@ -160,8 +184,13 @@ absl::Status DocumentSearch::PreparePlan() {
     });
     return absl::OkStatus();
   }
+  FindEffort(*forest);
   tail_ = reader_.GetTail();
-  for (const Ordinal ordinal : tail_->tail) {
+  if (options_.types.empty()) {
+    COPSE_ASSIGN_OR_RETURN(packed_tail_,
+                           tail_->Packed(domain_.metric(), domain_.vectors()));
+  }
+  for (const Ordinal ordinal : tail_->tail()) {
     if (IsOfType(ordinal)) {
       scan_rows_.push_back(ordinal);
     }
@@ -169,11 +198,11 @@ absl::Status DocumentSearch::PreparePlan() {
   if (!options_.types.empty()) {
     typed_rows_ = forest->RowsOfTypes(type_numbers_, domain_.types());
     const size_t budget =
-        options_.row_budget == 0 ? kRowBudgetDefault : options_.row_budget;
+        effort_.row_budget == 0 ? kRowBudgetDefault : effort_.row_budget;
     const auto typed_count = static_cast<size_t>(typed_rows_->rows.row_count());
     if (typed_count == typed_rows_->list.size() && typed_count / 4 <= budget) {
       for (const Ordinal ordinal : typed_rows_->list) {
-        if (!tail_->removed.Contains(ordinal)) {
+        if (!tail_->removed().Contains(ordinal)) {
           scan_rows_.push_back(ordinal);
         }
       }
@@ -186,22 +215,29 @@ absl::Status DocumentSearch::PreparePlan() {
 
 absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
   Candidates candidates;
-  COPSE_ASSIGN_OR_RETURN(candidates.rows,
-                         ExactSearch(domain_.metric(), domain_.vectors(),
-                                     scan_rows_, options_.query, row_count));
-  result_.work.rows_scanned += static_cast<int64_t>(scan_rows_.size());
+  if (packed_tail_ != nullptr && scan_rows_.size() > row_count) {
+    COPSE_ASSIGN_OR_RETURN(
+        candidates.rows,
+        packed_tail_->Search(domain_.vectors(), options_.query,
+                             {.neighbor_count = row_count}, &result_.work));
+  } else {
+    COPSE_ASSIGN_OR_RETURN(candidates.rows,
+                           ExactSearch(domain_.metric(), domain_.vectors(),
+                                       scan_rows_, options_.query, row_count));
+    result_.work.rows_scanned += static_cast<int64_t>(scan_rows_.size());
+  }
   candidates.complete = scan_rows_.size() <= row_count;
   if (forest_ == nullptr) {
     return candidates;
   }
   const SearchOptions options = {
       .neighbor_count = row_count,
-      .row_budget = options_.row_budget,
-      .rerank_count = options_.rerank_count == 0
+      .row_budget = effort_.row_budget,
+      .rerank_count = effort_.rerank_count == 0
                           ? 0
-                          : std::max(options_.rerank_count, row_count),
+                          : std::max(effort_.rerank_count, row_count),
       .allowed = typed_rows_ == nullptr ? nullptr : &typed_rows_->rows,
-      .excluded = tail_->removed.empty() ? nullptr : &tail_->removed};
+      .excluded = tail_->removed().empty() ? nullptr : &tail_->removed()};
   COPSE_ASSIGN_OR_RETURN(const std::vector<Neighbor> neighbors,
                          forest_->Search(domain_.vectors(), options_.query,
                                          options, &result_.work));
@@ -290,6 +326,9 @@ absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
   }
   COPSE_RETURN_IF_ERROR(FindExcluded());
   COPSE_RETURN_IF_ERROR(PreparePlan());
+  if (options_.is_user_query) {
+    domain_.query_sample().Add(options_.query);
+  }
   size_t row_count = options_.neighbor_count + kExtraRowCount;
   for (int round = 1;; ++round) {
     COPSE_ASSIGN_OR_RETURN(Candidates candidates, Find(row_count));

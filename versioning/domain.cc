@@ -25,6 +25,7 @@
 #include "versioning/keys.h"
 #include "versioning/manifest.h"
 #include "versioning/meta_database.h"
+#include "versioning/query_sample.h"
 #include "versioning/storage_errors.h"
 #include "versioning/store_errors.h"
 
@@ -88,9 +89,21 @@ absl::StatusOr<std::shared_ptr<Domain>> Domain::Open(
         vectors.status().message());
   }
   COPSE_RETURN_IF_ERROR(vectors.status());
-  return std::shared_ptr<Domain>(
+  COPSE_ASSIGN_OR_RETURN(
+      const std::optional<std::string> sample_bytes,
+      database.Get(MetaTable::kDomains, QuerySampleKey(number)));
+  std::shared_ptr<Domain> domain(
       new Domain(std::move(context), record, *std::move(vectors),
                  static_cast<int64_t>(commit_count), published_end));
+  if (sample_bytes.has_value()) {
+    absl::StatusOr<QuerySampleRecord> sample =
+        QuerySampleRecord::Parse(*sample_bytes);
+    // Losing a damaged sample costs a few hundred queries, not the domain.
+    if (sample.ok()) {
+      domain->query_sample_.Restore(*std::move(sample));
+    }
+  }
+  return domain;
 }
 
 Domain::Domain(std::shared_ptr<StoreContext> context,
@@ -114,6 +127,7 @@ Domain::Domain(std::shared_ptr<StoreContext> context,
       catalog_(*context_->database, number_, live_sets_, pages_,
                context_->index_memory),
       types_(context_->type_memory),
+      query_sample_(dimension_, number_),
       commit_count_(commit_count),
       published_end_(published_end),
       record_(std::make_shared<const DomainRecord>(record)) {}

@@ -48,6 +48,7 @@
 #include "versioning/manifest.h"
 #include "versioning/meta_database.h"
 #include "versioning/number_allocator.h"
+#include "versioning/query_sample.h"
 #include "versioning/rocks_page_store.h"
 #include "versioning/store_context.h"
 #include "versioning/text_store.h"
@@ -118,6 +119,10 @@ class Domain {
   PageSink& page_sink() { return page_sink_; }
   IndexCatalog& catalog() { return catalog_; }
   TypeIndex& types() { return types_; }
+
+  // Queries that searches had, as of the last fold before the store was opened
+  // and since. Written with each fold.
+  QuerySample& query_sample() const { return query_sample_; }
 
   // ---- Deletion ----
 
@@ -216,6 +221,7 @@ class Domain {
   GatedPageSink page_sink_;
   IndexCatalog catalog_;
   TypeIndex types_;
+  mutable QuerySample query_sample_;
   std::atomic<bool> is_deleted_ = false;
 
   // Held while a commit or branch is written, and taken before mutex_.

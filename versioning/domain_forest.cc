@@ -58,7 +58,7 @@ absl::StatusOr<std::shared_ptr<const Forest>> DomainForest::Open() const {
   // Two that open it at once read its root page twice; the first one is kept,
   // so that pages are loaded into one forest.
   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<const Forest> forest,
-                         Forest::Open(root_, pages_));
+                         Forest::Open(root(), pages_));
   MutexLock lock(mutex_);
   if (forest_ == nullptr) {
     forest_ = std::move(forest);

@@ -19,11 +19,13 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 
+#include "index/calibration.h"
 #include "index/forest.h"
 #include "index/page_store.h"
 #include "index/row_bitmap.h"
 #include "index/util/mutex.h"
 #include "index/vector_source.h"
+#include "versioning/forest_record.h"
 #include "versioning/memory_counter.h"
 #include "versioning/row_set.h"
 #include "versioning/type_index.h"
@@ -48,17 +50,23 @@ struct TypedRows {
 class DomainForest {
  public:
   // `pages` and `memory` are not owned.
-  DomainForest(uint64_t number, PageId root, RowSet covered,
+  DomainForest(uint64_t number, ForestRecord record, RowSet covered,
                const PageSource& pages, MemoryCounter& memory)
       : number_(number),
-        root_(root),
+        record_(std::move(record)),
         covered_(std::move(covered)),
         pages_(pages),
         memory_(memory),
         charge_(&memory, sizeof(DomainForest)) {}
 
   uint64_t number() const { return number_; }
-  PageId root() const { return root_; }
+  PageId root() const { return record_.root_page; }
+  const ForestRecord& record() const { return record_; }
+
+  // Returns what a recall target goes by; null if there is nothing.
+  const Calibration* calibration() const {
+    return record_.calibration.has_value() ? &*record_.calibration : nullptr;
+  }
   const RowSet& covered() const { return covered_; }
 
   // Returns the forest, opening it first if need be. Fails as Forest::Open().
@@ -83,7 +91,7 @@ class DomainForest {
   };
 
   const uint64_t number_;
-  const PageId root_;
+  const ForestRecord record_;
   const RowSet covered_;
   const PageSource& pages_;
   MemoryCounter& memory_;

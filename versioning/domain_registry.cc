@@ -261,6 +261,7 @@ absl::Status DomainRegistry::Purge(uint32_t domain_number) {
         CounterKind::kPublishedOrdinalEnd}) {
     batch.Delete(MetaTable::kCounters, CounterKey(kind, domain_number));
   }
+  batch.Delete(MetaTable::kDomains, QuerySampleKey(domain_number));
   COPSE_RETURN_IF_ERROR(database.Write(batch, Durability::kUnsynced));
   COPSE_RETURN_IF_ERROR(context_->folder->RemoveDomainFolder(domain_number));
   // Last, since it is what a start looks for.

@@ -21,6 +21,7 @@
 #include "index/util/status_macros.h"
 #include "versioning/domain.h"
 #include "versioning/domain_forest.h"
+#include "versioning/fold_calibration.h"
 #include "versioning/forest_record.h"
 #include "versioning/index_catalog.h"
 #include "versioning/row_set.h"
@@ -79,16 +80,17 @@ absl::StatusOr<PageId> EditBase(Domain& domain, const DomainForest& base,
 }
 
 // Returns the root of a forest over `live`. `base_number` becomes that of
-// `base` if it was edited, and 0 if the forest was built anew.
+// `base` if it was edited, with `change_count` rows inserted and deleted, and 0
+// if the forest was built anew.
 absl::StatusOr<PageId> WriteForest(Domain& domain, const DomainForest* base,
                                    const RowSet& live, PageSink& sink,
-                                   uint64_t& base_number) {
+                                   uint64_t& base_number,
+                                   int64_t& change_count) {
   if (base != nullptr) {
     std::vector<Ordinal> inserted;
     std::vector<Ordinal> deleted;
     RowSet::Compare(live, base->covered(), &inserted, &deleted);
-    const auto change_count =
-        static_cast<int64_t>(inserted.size() + deleted.size());
+    change_count = static_cast<int64_t>(inserted.size() + deleted.size());
     if (change_count <= base->covered().row_count() / 2) {
       absl::StatusOr<PageId> root =
           EditBase(domain, *base, inserted, deleted, sink);
@@ -147,9 +149,10 @@ absl::StatusOr<Fold> FoldForest(Domain& domain, const DomainForest* base,
                                 const RowSet& live, uint64_t live_set_number) {
   CountingSink sink(domain.page_sink());
   Fold fold;
-  COPSE_ASSIGN_OR_RETURN(
-      fold.record.root_page,
-      WriteForest(domain, base, live, sink, fold.record.base_forest));
+  int64_t change_count = 0;
+  COPSE_ASSIGN_OR_RETURN(fold.record.root_page,
+                         WriteForest(domain, base, live, sink,
+                                     fold.record.base_forest, change_count));
   COPSE_ASSIGN_OR_RETURN(const uint64_t number,
                          domain.forest_numbers().Allocate(1));
   fold.record.covered_live_set = live_set_number;
@@ -157,9 +160,11 @@ absl::StatusOr<Fold> FoldForest(Domain& domain, const DomainForest* base,
   fold.record.written_page_count = sink.page_count();
   fold.record.written_size_bytes = sink.size_bytes();
   fold.record.create_time = domain.context().options.clock();
+  COPSE_RETURN_IF_ERROR(
+      CalibrateFold(domain, fold.record.base_forest == 0 ? nullptr : base,
+                    change_count, live, fold.record));
   fold.forest = std::make_shared<const DomainForest>(
-      number, fold.record.root_page, live, domain.pages(),
-      domain.context().index_memory);
+      number, fold.record, live, domain.pages(), domain.context().index_memory);
   return fold;
 }
 

@@ -15,17 +15,23 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "index/calibration.h"
+#include "index/metric.h"
 #include "tests/support/status_matchers.h"
 #include "versioning/commit_reader_impl.h"
+#include "versioning/query_sample.h"
 #include "versioning/store.h"
 #include "versioning/store_test_util.h"
 
 namespace copse {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::Ge;
 using ::testing::IsEmpty;
 using ::testing::IsNull;
+using ::testing::Le;
 using ::testing::Not;
 using ::testing::NotNull;
 
@@ -79,7 +85,7 @@ TEST_F(FoldTest, FewRowsHaveNoForest) {
   Push("c1", "", kRowCountMin);
   EXPECT_THAT(phases_, Not(Contains(CommitPhase::kFolding)));
   EXPECT_THAT(OpenReader("c1")->forest(), IsNull());
-  EXPECT_EQ(OpenReader("c1")->GetTail()->tail.size(), kRowCountMin);
+  EXPECT_EQ(OpenReader("c1")->GetTail()->tail().size(), kRowCountMin);
 }
 
 TEST_F(FoldTest, ABuildCoversExactlyTheCommit) {
@@ -88,8 +94,8 @@ TEST_F(FoldTest, ABuildCoversExactlyTheCommit) {
   const auto reader = OpenReader("c1");
   ASSERT_THAT(reader->forest(), NotNull());
   EXPECT_EQ(reader->forest()->covered().row_count(), kRowCountMin + 1);
-  EXPECT_THAT(reader->GetTail()->tail, IsEmpty());
-  EXPECT_TRUE(reader->GetTail()->removed.empty());
+  EXPECT_THAT(reader->GetTail()->tail(), IsEmpty());
+  EXPECT_TRUE(reader->GetTail()->removed().empty());
 }
 
 TEST_F(FoldTest, SmallChangesShareTheForestOfTheParent) {
@@ -98,11 +104,11 @@ TEST_F(FoldTest, SmallChangesShareTheForestOfTheParent) {
   EXPECT_THAT(phases_, Not(Contains(CommitPhase::kFolding)));
   EXPECT_EQ(ForestOf("c2"), ForestOf("c1"));
   EXPECT_EQ(OpenReader("c2")->forest(), OpenReader("c1")->forest());
-  EXPECT_EQ(OpenReader("c2")->GetTail()->tail.size(), 20);
-  EXPECT_EQ(OpenReader("c2")->GetTail()->removed.row_count(), 2);
+  EXPECT_EQ(OpenReader("c2")->GetTail()->tail().size(), 20);
+  EXPECT_EQ(OpenReader("c2")->GetTail()->removed().row_count(), 2);
   // Nothing of it hangs on what was in memory.
   test_.Reopen();
-  EXPECT_EQ(OpenReader("c2")->GetTail()->tail.size(), 20);
+  EXPECT_EQ(OpenReader("c2")->GetTail()->tail().size(), 20);
   EXPECT_EQ(OpenReader("c2")->forest(), OpenReader("c1")->forest());
 }
 
@@ -114,7 +120,7 @@ TEST_F(FoldTest, LargeChangesEditTheForest) {
   EXPECT_THAT(phases_, Contains(CommitPhase::kFolding));
   EXPECT_NE(ForestOf("c3"), first);
   EXPECT_EQ(ForestOf("c2"), first);
-  EXPECT_THAT(OpenReader("c3")->GetTail()->tail, IsEmpty());
+  EXPECT_THAT(OpenReader("c3")->GetTail()->tail(), IsEmpty());
   EXPECT_EQ(OpenReader("c3")->forest()->covered().row_count(), 460);
   COPSE_ASSERT_OK_AND_ASSIGN(const VerifyReport report,
                              test_->VerifyDomain("d"));
@@ -134,6 +140,85 @@ TEST_F(FoldTest, ASiblingTakesTheBetterForestOfTheOther) {
   // From nothing, but with the same rows as nobody: a forest of its own.
   Push("other", "", 200);
   EXPECT_NE(ForestOf("other"), folded);
+}
+
+TEST_F(FoldTest, ANewForestIsCalibratedWithRows) {
+  Push("c1", "", 400);
+  const auto encode = [this] {
+    const auto reader = OpenReader("c1");
+    const Calibration* calibration = reader->forest()->calibration();
+    EXPECT_THAT(calibration, NotNull());
+    EXPECT_EQ(calibration->row_count(), 400);
+    EXPECT_EQ(calibration->query_count(), 128);
+    return calibration->Encode();
+  };
+  const std::vector<std::byte> written = encode();
+  test_.Reopen();
+  EXPECT_EQ(encode(), written);
+}
+
+TEST_F(FoldTest, ACalibrationServesUntilAFifthOfTheRowsHasChanged) {
+  Push("c1", "", 400);
+  Push("c2", "c1", 60);
+  const auto second = OpenReader("c2");
+  ASSERT_THAT(second->forest()->calibration(), NotNull());
+  EXPECT_EQ(second->forest()->calibration()->row_count(), 400);
+  EXPECT_EQ(second->forest()->record().changed_row_count, 60);
+  Push("c3", "c2", 60);
+  const auto third = OpenReader("c3");
+  ASSERT_THAT(third->forest()->calibration(), NotNull());
+  EXPECT_EQ(third->forest()->calibration()->row_count(), 520);
+  EXPECT_EQ(third->forest()->record().changed_row_count, 0);
+}
+
+TEST_F(FoldTest, CalibratesWithQueriesOnceThereAreEnough) {
+  Push("c1", "", 400);
+  for (uint32_t i = 0; i < 120; ++i) {
+    EXPECT_THAT(
+        OpenReader("c1")->Search({.query = MakeVector(Metric::kCosine, 8, i),
+                                  .is_user_query = i < 110}),
+        IsOk());
+  }
+  Push("c2", "c1", 60);
+  const auto reader = OpenReader("c2");
+  ASSERT_THAT(reader->forest()->calibration(), NotNull());
+  EXPECT_EQ(reader->forest()->calibration()->query_count(), 110);
+  EXPECT_EQ(reader->forest()->record().accepted_query_count, 110);
+}
+
+TEST_F(FoldTest, TheSampleOfQueriesIsThereAfterARestart) {
+  Push("c1", "", 400);
+  for (uint32_t i = 0; i < 110; ++i) {
+    EXPECT_THAT(
+        OpenReader("c1")->Search({.query = MakeVector(Metric::kCosine, 8, i),
+                                  .is_user_query = true}),
+        IsOk());
+  }
+  Push("c2", "c1", 60);
+  test_.Reopen();
+  EXPECT_EQ(OpenReader("c2")->domain().query_sample().ToRecord().query_count(),
+            110);
+}
+
+TEST_F(FoldTest, ASearchWithATargetScansWhatTheCalibrationSays) {
+  Push("c1", "", 2000);
+  const auto reader = OpenReader("c1");
+  ASSERT_THAT(reader->forest()->calibration(), NotNull());
+  const auto rows_scanned = [&reader](const DocumentSearchOptions& options) {
+    return reader->Search(options)->work.rows_scanned;
+  };
+  const std::vector<float> query = MakeVector(Metric::kCosine, 8, 10000);
+  const size_t budget = reader->forest()
+                            ->calibration()
+                            ->EffortFor(0.9, Metric::kCosine, 10, 2000)
+                            .row_budget;
+  EXPECT_THAT(rows_scanned({.query = query, .recall_target = 0.9}),
+              AllOf(Ge(static_cast<int64_t>(budget)), Le(2000)));
+  EXPECT_EQ(rows_scanned({.query = query, .recall_target = 1}), 2000);
+  EXPECT_THAT(
+      reader->Search({.query = query, .recall_target = 2}),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               "recall_target is 2, expected more than 0 and at most 1"));
 }
 
 TEST_F(FoldTest, ACommitThatShrinksNeedsNoForest) {

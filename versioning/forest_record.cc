@@ -3,12 +3,16 @@
 
 #include "versioning/forest_record.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "index/calibration.h"
 #include "index/page_store.h"
 #include "index/util/status_macros.h"
 #include "versioning/record_codec.h"
@@ -16,12 +20,34 @@
 namespace copse {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersionPlain = 1;
+constexpr uint8_t kVersionCalibrated = 2;
+
+// A page of Calibration is shorter.
+constexpr size_t kCalibrationSizeBytesMax = 8192;
+
+void ParseCalibration(RecordReader& reader, ForestRecord& record) {
+  const absl::string_view bytes =
+      reader.Bytes("calibration", kCalibrationSizeBytesMax);
+  if (reader.ok()) {
+    absl::StatusOr<Calibration> calibration = Calibration::Parse(
+        std::as_bytes(std::span(bytes.data(), bytes.size())));
+    if (calibration.ok()) {
+      record.calibration = *std::move(calibration);
+    } else {
+      reader.Fail("calibration", calibration.status().message());
+    }
+  }
+  record.changed_row_count = reader.Count("changed rows");
+  record.accepted_query_count = reader.Count("accepted queries");
+}
 
 }  // namespace
 
 std::string ForestRecord::Encode() const {
-  RecordWriter writer(RecordKind::kForest, kVersion);
+  RecordWriter writer(RecordKind::kForest, calibration.has_value()
+                                               ? kVersionCalibrated
+                                               : kVersionPlain);
   writer.U64(root_page);
   writer.U64(covered_live_set);
   writer.I64(row_count);
@@ -29,13 +55,18 @@ std::string ForestRecord::Encode() const {
   writer.I64(written_page_count);
   writer.I64(written_size_bytes);
   writer.Time(create_time);
+  if (calibration.has_value()) {
+    writer.Bytes(calibration->Encode());
+    writer.I64(changed_row_count);
+    writer.I64(accepted_query_count);
+  }
   return std::move(writer).Finish();
 }
 
 absl::StatusOr<ForestRecord> ForestRecord::Parse(absl::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
-      RecordReader::Open(bytes, RecordKind::kForest, kVersion));
+      RecordReader::Open(bytes, RecordKind::kForest, kVersionCalibrated));
   ForestRecord record;
   record.root_page = reader.U64("root page");
   if (reader.ok() && record.root_page == kNoPage) {
@@ -50,6 +81,9 @@ absl::StatusOr<ForestRecord> ForestRecord::Parse(absl::string_view bytes) {
   record.written_page_count = reader.Count("written pages");
   record.written_size_bytes = reader.Count("written bytes");
   record.create_time = reader.Time("create time");
+  if (reader.version() == kVersionCalibrated) {
+    ParseCalibration(reader, record);
+  }
   COPSE_RETURN_IF_ERROR(reader.Finish());
   return record;
 }

@@ -12,17 +12,25 @@
 //   written pages      u64   below 2^63
 //   written bytes      u64   below 2^63
 //   create time        time
+//
+// Version 2, which is written if and only if there is a calibration, goes on:
+//
+//   calibration        bytes   a page of index/calibration.h
+//   changed rows       u64     since then, below 2^63
+//   accepted queries   u64     of the sample then (query_sample.h), below 2^63
 
 #ifndef COPSE_VERSIONING_FOREST_RECORD_H_
 #define COPSE_VERSIONING_FOREST_RECORD_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "index/calibration.h"
 #include "index/page_store.h"
 
 namespace copse {
@@ -36,6 +44,12 @@ struct ForestRecord {
   int64_t written_page_count = 0;
   int64_t written_size_bytes = 0;
   absl::Time create_time;
+
+  // Of this forest, or of one that it was edited from, since when so many rows
+  // have been inserted and deleted.
+  std::optional<Calibration> calibration = std::nullopt;
+  int64_t changed_row_count = 0;
+  int64_t accepted_query_count = 0;
 
   std::string Encode() const;
   static absl::StatusOr<ForestRecord> Parse(absl::string_view bytes);

@@ -138,8 +138,8 @@ absl::StatusOr<std::shared_ptr<const DomainForest>> IndexCatalog::LoadForest(
         name, absl::StrCat("its covered set has ", (*covered)->row_count(),
                            " rows, expected ", record->row_count));
   }
-  auto forest = std::make_shared<const DomainForest>(
-      number, record->root_page, **covered, pages_, memory_);
+  auto forest = std::make_shared<const DomainForest>(number, *record, **covered,
+                                                     pages_, memory_);
   MutexLock lock(mutex_);
   std::weak_ptr<const DomainForest>& slot = forests_[number];
   if (auto other = slot.lock(); other != nullptr) {

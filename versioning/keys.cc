@@ -29,6 +29,7 @@ namespace {
 constexpr char kFirstSubtable = 1;   // Names of domains; commits by name.
 constexpr char kSecondSubtable = 2;  // Numbers of domains; commits by time.
 constexpr char kTotalsSubtable = 3;
+constexpr char kQuerySampleSubtable = 3;
 
 // What stands for a zero byte, and for the end, inside an escaped text.
 constexpr char kEscape = 0;
@@ -146,6 +147,12 @@ absl::StatusOr<std::string> ParseDomainNameKey(absl::string_view key) {
 
 std::string DomainNumberKey(uint32_t domain_number) {
   std::string key(1, kSecondSubtable);
+  AppendBigEndian(domain_number, key);
+  return key;
+}
+
+std::string QuerySampleKey(uint32_t domain_number) {
+  std::string key(1, kQuerySampleSubtable);
   AppendBigEndian(domain_number, key);
   return key;
 }

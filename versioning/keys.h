@@ -9,8 +9,8 @@
 //   TABLE       KEY                                              VALUE
 //   domains     01, name                                         u32 number
 //   domains     02, number 4                                     DomainRecord
-//   commits     domain 4, 01, commit                             Manifest
-//   commits     domain 4, 02, ~create time 8, commit             (nothing)
+//   domains     03, number 4 QuerySampleRecord commits     domain 4, 01, commit
+//   Manifest commits     domain 4, 02, ~create time 8, commit (nothing)
 //   branches    domain 4, branch                                 BranchRecord
 //   rows        domain 4, ordinal 4                              RowRecord
 //   documents   domain 4, escaped document ID, ~ordinal 4        DocumentRecord
@@ -80,6 +80,7 @@ absl::StatusOr<std::string> ParseDomainNameKey(absl::string_view key);
 std::string DomainNumberKey(uint32_t domain_number);
 KeyRange DomainNumberRange();
 absl::StatusOr<uint32_t> ParseDomainNumberKey(absl::string_view key);
+std::string QuerySampleKey(uint32_t domain_number);
 
 std::string CommitKey(uint32_t domain_number, absl::string_view commit);
 // All commits of a domain, ascending by name.

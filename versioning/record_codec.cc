@@ -62,6 +62,8 @@ absl::string_view KindName(RecordKind kind) {
       return "counter";
     case RecordKind::kDomainName:
       return "domain name";
+    case RecordKind::kQuerySample:
+      return "query sample";
   }
   return "unknown";
 }

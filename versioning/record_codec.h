@@ -60,6 +60,7 @@ enum class RecordKind : uint8_t {
   kEmbeddingTotals = 10,
   kCounter = 11,
   kDomainName = 12,
+  kQuerySample = 13,
 };
 
 // No record is longer; a text is the largest.

@@ -31,6 +31,7 @@
 #include "versioning/live_set.h"
 #include "versioning/live_set_store.h"
 #include "versioning/manifest.h"
+#include "versioning/query_sample.h"
 #include "versioning/rocks_embedding_cache.h"
 #include "versioning/row_record.h"
 #include "versioning/segment_file.h"
@@ -80,6 +81,7 @@ void CheckRecords(absl::string_view input) {
   CheckRecord<ForestRecord>(input);
   CheckRecord<EmbeddingRecord>(input);
   CheckRecord<EmbeddingTotals>(input);
+  CheckRecord<QuerySampleRecord>(input);
   CheckRoundTrip(input, ParseDomainName, EncodeDomainName);
   CheckRoundTrip(input, ParseText, EncodeText);
 }

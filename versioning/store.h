@@ -19,7 +19,8 @@
 //   kAlreadyExists       DOMAIN_EXISTS, COMMIT_EXISTS, BRANCH_EXISTS
 //   kAborted             COMMIT_IN_FLIGHT, BRANCH_MOVED
 //   kFailedPrecondition  PARENT_COMMIT_NOT_FOUND, COMMIT_IN_USE,
-//                        DATA_FOLDER_LOCKED, DATA_FOLDER_FOREIGN
+//                        DATA_FOLDER_LOCKED, DATA_FOLDER_FOREIGN,
+//                        DATA_FORMAT_OLDER
 //   kInvalidArgument     NAME_INVALID, STORE_OPTION_INVALID,
 //                        DOMAIN_OPTION_INVALID, COMMIT_OPTION_INVALID,
 //                        DOCUMENT_ID_INVALID,
@@ -162,6 +163,8 @@ class Store {
   //
   //   kInvalidArgument, STORE_OPTION_INVALID   naming the option;
   //   kFailedPrecondition, DATA_FOLDER_LOCKED  another process has it open;
+  //   kFailedPrecondition, DATA_FORMAT_OLDER   a copse from before the first
+  //                                            release wrote it;
   //   kUnimplemented, DATA_FORMAT_NEWER        a newer copse wrote it;
   //   kDataLoss, DATA_DAMAGED                  naming what is damaged;
   //   kResourceExhausted, DISK_FULL            too little space to start.

@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// copse stats and copse verify
+// copse stats, copse verify and copse recall
 
 #include <cstdint>
 #include <memory>
@@ -29,6 +29,16 @@ namespace {
 
 struct Flags {
   std::string domain;
+};
+
+struct RecallFlags {
+  std::string domain;
+  SelectorOptions at;
+  int32_t neighbor_count = 10;
+  int64_t scan_budget = 0;
+  double recall_target = 0;
+  int32_t sample_count = 100;
+  uint64_t seed = 0;
 };
 
 std::string Size(int64_t size_bytes) {
@@ -149,6 +159,80 @@ absl::StatusOr<ExitCode> Verify(Context& context, const Flags& flags) {
                                       : ExitCode::kGateRefused;
 }
 
+std::string FormatRecall(const v1::MeasureRecallResponse& response) {
+  TextTable table({{"commit"}, {Printable(response.answered_by().commit())}});
+  table.AddRow({"queries", FormatCount(response.query_count())});
+  table.AddRow({absl::StrCat("recall@", response.neighbor_count()),
+                absl::StrFormat("%.4f", response.recall())});
+  table.AddRow(
+      {"rows scanned", absl::StrFormat("%.0f", response.scanned_row_count())});
+  table.AddRow({"rows re-ranked",
+                absl::StrFormat("%.0f", response.reranked_row_count())});
+  table.AddRow(
+      {"search p50, p99", absl::StrFormat("%.0f us, %.0f us", response.p50_us(),
+                                          response.p99_us())});
+  table.AddRow({"exact p50, p99",
+                absl::StrFormat("%.0f us, %.0f us", response.exact_p50_us(),
+                                response.exact_p99_us())});
+  return table.Format(0);
+}
+
+absl::StatusOr<ExitCode> Recall(Context& context, const RecallFlags& flags) {
+  v1::MeasureRecallRequest request;
+  request.set_domain(flags.domain);
+  *request.mutable_at() = ToSelector(flags.at);
+  v1::SearchSettings& settings = *request.mutable_settings();
+  settings.set_neighbor_count(flags.neighbor_count);
+  settings.set_scan_budget(flags.scan_budget);
+  settings.set_recall_target(flags.recall_target);
+  request.set_sample_count(flags.sample_count);
+  request.set_seed(flags.seed);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::MeasureRecallResponse response,
+                                context.client().MeasureRecall(request));
+  if (context.json()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.PrintJson(response));
+    return ExitCode::kDone;
+  }
+  COPSE_CLIENT_RETURN_IF_ERROR(context.output().Write(FormatRecall(response)));
+  return ExitCode::kDone;
+}
+
+void AddRecallCommand(CommandLine& line) {
+  const auto flags = std::make_shared<RecallFlags>();
+  CLI::App& recall = *line.app.add_subcommand(
+      "recall", "Compare searches of a commit with the true neighbors");
+  recall.add_option("DOMAIN", flags->domain, "The domain")->required();
+  AddSelectorOptions(recall, flags->at);
+  recall
+      .add_option("-k,--neighbors", flags->neighbor_count,
+                  "Neighbors of each search [10]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10000));
+  recall
+      .add_option("--scan-budget", flags->scan_budget,
+                  "Rows that a search looks at [by size]")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  recall
+      .add_option("--recall-target", flags->recall_target,
+                  "The recall that searches ask for, up to 1 [none]")
+      ->type_name("R")
+      ->check(CLI::Range(0.0, 1.0));
+  recall
+      .add_option("--samples", flags->sample_count,
+                  "Documents to search for [100]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
+  recall.add_option("--seed", flags->seed, "Draws other documents [0]")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  AddExamples(recall, {"copse recall admin/star_wars --branch main",
+                       "copse recall admin/star_wars --branch main "
+                       "--recall-target 0.95 --json"});
+  line.OnChosen(recall,
+                [flags](Context& context) { return Recall(context, *flags); });
+}
+
 }  // namespace
 
 void AddAdminCommands(CommandLine& line) {
@@ -167,6 +251,7 @@ void AddAdminCommands(CommandLine& line) {
   AddExamples(verify, {"copse verify admin/star_wars"});
   line.OnChosen(verify,
                 [flags](Context& context) { return Verify(context, *flags); });
+  AddRecallCommand(line);
 }
 
 }  // namespace copse

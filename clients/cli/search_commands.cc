@@ -49,6 +49,7 @@ struct Flags {
   std::vector<std::string> types;
   bool exact = false;
   int64_t scan_budget = 0;
+  double recall_target = 0;
   std::optional<double> max_distance;
   bool text = false;
   bool attributes = false;
@@ -67,6 +68,7 @@ v1::SearchSettings ToSettings(const Flags& flags) {
   }
   settings.set_exact(flags.exact);
   settings.set_scan_budget(flags.scan_budget);
+  settings.set_recall_target(flags.recall_target);
   if (flags.max_distance.has_value()) {
     settings.set_max_distance(*flags.max_distance);
   }
@@ -240,6 +242,10 @@ void AddSettings(CLI::App& app, Flags& flags) {
                  "Rows to look at: more find more and take longer [by size]")
       ->type_name("N")
       ->check(AtLeast(0));
+  app.add_option("--recall-target", flags.recall_target,
+                 "Share of the true nearest documents to find, up to 1 [none]")
+      ->type_name("R")
+      ->check(CLI::Range(0.0, 1.0));
   app.add_flag("--text", flags.text, "Show the texts, too");
   app.add_flag("--attributes", flags.attributes, "Show the attributes, too");
   app.add_flag("--vectors", flags.vectors,

@@ -295,6 +295,13 @@ absl::Status Client::VerifyDomain(
       *stubs_->admin, &v1::AdminService::Stub::VerifyDomain, request, visit);
 }
 
+absl::StatusOr<v1::MeasureRecallResponse> Client::MeasureRecall(
+    const v1::MeasureRecallRequest& request) {
+  return Call<v1::MeasureRecallResponse>(*stubs_->admin,
+                                         &v1::AdminService::Stub::MeasureRecall,
+                                         request, options_.timeout);
+}
+
 absl::Status Client::ForEachDomain(v1::ListDomainsRequest request,
                                    const Visitor<v1::Domain>& visit) {
   return ForEachItem(

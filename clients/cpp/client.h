@@ -116,6 +116,9 @@ class Client {
   absl::Status VerifyDomain(const v1::VerifyDomainRequest& request,
                             const Visitor<v1::VerifyDomainResponse>& visit);
 
+  absl::StatusOr<v1::MeasureRecallResponse> MeasureRecall(
+      const v1::MeasureRecallRequest& request);
+
   // ---- Every page of a list, each with up to `request.page_size` items ----
   absl::Status ForEachDomain(v1::ListDomainsRequest request,
                              const Visitor<v1::Domain>& visit);

@@ -226,12 +226,14 @@ absl::Status CachingCall::EmbedMissing(const ItemIndexes& missing,
     entries.push_back({items_[item_index].key, *outcome});
     if (entries.size() >= kPutCount) {
       Put(entries);
+      claims.Release();
     }
     Settle(item_index, std::move(outcome));
   };
   absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes =
       embedder_.Embed(texts, role_, inner);
   Put(entries);  // Also after a failure: these are paid for.
+  claims.Release();
   COPSE_RETURN_IF_ERROR(outcomes.status());
   for (size_t i = 0; i < missing.size(); ++i) {
     Item& item = items_[missing[i]];

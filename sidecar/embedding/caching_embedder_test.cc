@@ -127,6 +127,9 @@ class MapCache : public EmbeddingCache {
   }
 
   absl::Status Put(std::span<const Entry> entries) override {
+    if (const auto before_put = std::exchange(before_put_, nullptr)) {
+      before_put();
+    }
     MutexLock lock(mutex_);
     for (const Entry& entry : entries) {
       vectors_[entry.key] = entry.vector;
@@ -148,7 +151,13 @@ class MapCache : public EmbeddingCache {
     return vectors_.size();
   }
 
+  // Called once, at the beginning of the next Put().
+  void set_before_put(std::function<void()> before_put) {
+    before_put_ = std::move(before_put);
+  }
+
  private:
+  std::function<void()> before_put_;
   mutable Mutex mutex_;
   std::map<EmbeddingKey, std::vector<float>> vectors_ ABSL_GUARDED_BY(mutex_);
   absl::Status get_status_ ABSL_GUARDED_BY(mutex_);
@@ -364,6 +373,14 @@ TEST_F(CachingEmbedderTest, StopsWaitingWhenItIsCancelled) {
   EXPECT_THAT(Embed({"oak"}, EmbeddingRole::kDocument, context),
               StatusIs(absl::StatusCode::kCancelled));
   may_end.release();
+}
+
+TEST_F(CachingEmbedderTest, FindsATextThatIsPaidForButNotYetCached) {
+  cache_.set_before_put([this] {
+    EXPECT_THAT(Embed({"oak"}, EmbeddingRole::kDocument), IsOk());
+  });
+  EXPECT_THAT(Embed({"oak"}, EmbeddingRole::kDocument), IsOk());
+  EXPECT_THAT(counting_->asked(), ElementsAre("oak"));
 }
 
 TEST_F(CachingEmbedderTest, IsSafeForManyCallsAtOnce) {

@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -80,6 +81,7 @@ class FlightTable {
    public:
     explicit Claims(FlightTable& table) : table_(table) {}
     ~Claims() {
+      Release();
       for (const auto& [key, flight] : flights_) {
         table_.Remove(key);
         flight->Abandon();
@@ -99,16 +101,27 @@ class FlightTable {
       return nullptr;
     }
 
-    // REQUIRES: `key` is ours.
+    // Gives the outcome to who waits for it, and to who asks for it until
+    // Release() is called. REQUIRES: `key` is ours.
     void Publish(const EmbeddingKey& key, const EmbeddingOutcome& outcome) {
       const auto found = flights_.find(key);
       found->second->Publish(outcome);
-      table_.Remove(key);
+      published_.push_back(key);
       flights_.erase(found);
+    }
+
+    // Takes what has been published from the table: it can be found in the
+    // cache now. Before, another call would find it nowhere, and pay for it.
+    void Release() {
+      for (const EmbeddingKey& key : published_) {
+        table_.Remove(key);
+      }
+      published_.clear();
     }
 
    private:
     FlightTable& table_;
+    std::vector<EmbeddingKey> published_;
     absl::flat_hash_map<EmbeddingKey, std::shared_ptr<Flight>, EmbeddingKeyHash>
         flights_;
   };

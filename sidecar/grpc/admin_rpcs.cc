@@ -25,7 +25,9 @@ namespace {
 using v1::AdminService;
 
 using RawAdminService = AdminService::WithRawCallbackMethod_GetStatistics<
-    AdminService::WithRawCallbackMethod_VerifyDomain<AdminService::Service>>;
+    AdminService::WithRawCallbackMethod_VerifyDomain<
+        AdminService::WithRawCallbackMethod_MeasureRecall<
+            AdminService::Service>>>;
 
 constexpr int kFindingCountMax = 1000;  // In one response.
 
@@ -89,6 +91,24 @@ class AdminRpcs final : public RawAdminService {
         [this](const v1::VerifyDomainRequest& message, const CallContext& call,
                ResponseWriter& writer) {
           return copse::VerifyDomain(engine_.store(), message, call, writer);
+        });
+  }
+
+  // In the pool of the streams, as it may take as long.
+  grpc::ServerUnaryReactor* MeasureRecall(grpc::CallbackServerContext* context,
+                                          const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::MeasureRecallRequest, v1::MeasureRecallResponse>(
+        {environment_, *environment_.stream_executor,
+         "copse.v1.AdminService/MeasureRecall", context},
+        request, response,
+        [this](const v1::MeasureRecallRequest& message, const CallContext& call,
+               v1::MeasureRecallResponse& answer) -> absl::Status {
+          COPSE_ASSIGN_OR_RETURN(
+              const RecallReport report,
+              engine_.recall_meter().Measure(ToRecallRequest(message), call));
+          Fill(report, answer);
+          return absl::OkStatus();
         });
   }
 

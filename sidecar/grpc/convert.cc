@@ -377,6 +377,7 @@ SearchSettings ToSearchSettings(const v1::SearchSettings& message) {
   settings.neighbor_count = message.neighbor_count();
   settings.types.assign(message.types().begin(), message.types().end());
   settings.scan_budget = message.scan_budget();
+  settings.recall_target = message.recall_target();
   settings.exact = message.exact();
   if (message.has_max_distance()) {
     settings.max_distance = message.max_distance();
@@ -452,6 +453,33 @@ void Fill(SearchNeighbor&& neighbor, const DocumentMask& mask,
   if (neighbor.similarity.has_value()) {
     message.set_similarity(*neighbor.similarity);
   }
+}
+
+RecallRequest ToRecallRequest(const v1::MeasureRecallRequest& message) {
+  RecallRequest request;
+  request.domain = message.domain();
+  request.at = ToCommitSelector(message.at());
+  request.settings = ToSearchSettings(message.settings());
+  for (const v1::Vector& query : message.queries()) {
+    request.queries.emplace_back(query.components().begin(),
+                                 query.components().end());
+  }
+  request.sample_count = message.sample_count();
+  request.seed = message.seed();
+  return request;
+}
+
+void Fill(const RecallReport& report, v1::MeasureRecallResponse& message) {
+  Fill(report.answered_by, *message.mutable_answered_by());
+  message.set_neighbor_count(static_cast<int32_t>(report.neighbor_count));
+  message.set_query_count(static_cast<int32_t>(report.query_count));
+  message.set_recall(report.recall);
+  message.set_scanned_row_count(report.rows_scanned);
+  message.set_reranked_row_count(report.rows_reranked);
+  message.set_p50_us(report.p50_us);
+  message.set_p99_us(report.p99_us);
+  message.set_exact_p50_us(report.exact_p50_us);
+  message.set_exact_p99_us(report.exact_p99_us);
 }
 
 void Fill(const SearchWork& work, v1::SearchWork& message) {

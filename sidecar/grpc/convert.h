@@ -24,6 +24,7 @@
 #include "sidecar/service/domain_manager.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/service/push_operation.h"
+#include "sidecar/service/recall_meter.h"
 #include "sidecar/service/searcher.h"
 #include "versioning/commit.h"
 #include "versioning/store.h"
@@ -65,6 +66,8 @@ void Fill(StoredDocument&& document, const DocumentMask& mask,
           v1::StoredDocument& message);
 void Fill(SearchNeighbor&& neighbor, const DocumentMask& mask,
           v1::Neighbor& message);
+RecallRequest ToRecallRequest(const v1::MeasureRecallRequest& message);
+void Fill(const RecallReport& report, v1::MeasureRecallResponse& message);
 void Fill(const SearchWork& work, v1::SearchWork& message);
 
 void Fill(const EngineStatistics& statistics, v1::ServerStatistics& message);

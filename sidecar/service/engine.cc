@@ -47,7 +47,8 @@ Engine::Engine(Store& store, EngineOptions options)
       embedders_(options_.find_embedder),
       domains_(store_, embedders_),
       searcher_(store_, embedders_),
-      documents_(store_, embedders_) {}
+      documents_(store_, embedders_),
+      recall_meter_(store_) {}
 
 absl::StatusOr<std::unique_ptr<PushSession>> Engine::BeginPush(
     const PushOptions& options, const CallContext& context,

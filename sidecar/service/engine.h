@@ -24,6 +24,7 @@
 #include "sidecar/service/domain_manager.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/push_session.h"
+#include "sidecar/service/recall_meter.h"
 #include "sidecar/service/searcher.h"
 #include "versioning/store.h"
 
@@ -71,6 +72,7 @@ class Engine {
   DomainManager& domains() { return domains_; }
   Searcher& searcher() { return searcher_; }
   DocumentReader& documents() { return documents_; }
+  RecallMeter& recall_meter() { return recall_meter_; }
 
   // See PushSession::Begin().
   absl::StatusOr<std::unique_ptr<PushSession>> BeginPush(
@@ -87,6 +89,7 @@ class Engine {
   DomainManager domains_;
   Searcher searcher_;
   DocumentReader documents_;
+  RecallMeter recall_meter_;
 };
 
 }  // namespace copse

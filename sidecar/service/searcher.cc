@@ -28,40 +28,6 @@
 namespace copse {
 namespace {
 
-absl::Status CheckSettings(const SearchSettings& settings) {
-  if (settings.neighbor_count < 0 ||
-      settings.neighbor_count > kNeighborCountMax) {
-    return FieldInvalidError(
-        "settings.neighbor_count", absl::StrCat(settings.neighbor_count),
-        absl::StrCat("1 to ", kNeighborCountMax, ", or 0 for ",
-                     kNeighborCountDefault));
-  }
-  if (settings.types.size() > kTypeCountMax) {
-    return FieldInvalidError("settings.types",
-                             absl::StrCat(settings.types.size(), " types"),
-                             absl::StrCat("at most ", kTypeCountMax));
-  }
-  if (settings.scan_budget < 0) {
-    return FieldInvalidError("settings.scan_budget",
-                             absl::StrCat(settings.scan_budget), "at least 0");
-  }
-  if (settings.max_distance.has_value() && std::isnan(*settings.max_distance)) {
-    return FieldInvalidError("settings.max_distance", "NaN", "a number");
-  }
-  return absl::OkStatus();
-}
-
-DocumentSearchOptions ToSearchOptions(const SearchSettings& settings) {
-  DocumentSearchOptions options;
-  options.neighbor_count = static_cast<size_t>(settings.neighbor_count == 0
-                                                   ? kNeighborCountDefault
-                                                   : settings.neighbor_count);
-  options.row_budget = static_cast<size_t>(settings.scan_budget);
-  options.exact = settings.exact;
-  options.types = settings.types;
-  return options;
-}
-
 // Returns the document of a neighbor with the parts that `mask` asks for.
 absl::StatusOr<StoredDocument> ReadNeighbor(const CommitReader& reader,
                                             const DocumentNeighbor& neighbor,
@@ -86,9 +52,50 @@ absl::StatusOr<StoredDocument> ReadNeighbor(const CommitReader& reader,
 
 }  // namespace
 
+absl::Status CheckSearchSettings(const SearchSettings& settings) {
+  if (settings.neighbor_count < 0 ||
+      settings.neighbor_count > kNeighborCountMax) {
+    return FieldInvalidError(
+        "settings.neighbor_count", absl::StrCat(settings.neighbor_count),
+        absl::StrCat("1 to ", kNeighborCountMax, ", or 0 for ",
+                     kNeighborCountDefault));
+  }
+  if (settings.types.size() > kTypeCountMax) {
+    return FieldInvalidError("settings.types",
+                             absl::StrCat(settings.types.size(), " types"),
+                             absl::StrCat("at most ", kTypeCountMax));
+  }
+  if (settings.scan_budget < 0) {
+    return FieldInvalidError("settings.scan_budget",
+                             absl::StrCat(settings.scan_budget), "at least 0");
+  }
+  // Not the negation of what is wrong, so that NaN is refused, too.
+  if (!(settings.recall_target >= 0 && settings.recall_target <= 1)) {
+    return FieldInvalidError("settings.recall_target",
+                             absl::StrCat(settings.recall_target),
+                             "more than 0 and at most 1, or 0 for none");
+  }
+  if (settings.max_distance.has_value() && std::isnan(*settings.max_distance)) {
+    return FieldInvalidError("settings.max_distance", "NaN", "a number");
+  }
+  return absl::OkStatus();
+}
+
+DocumentSearchOptions ToSearchOptions(const SearchSettings& settings) {
+  DocumentSearchOptions options;
+  options.neighbor_count = static_cast<size_t>(settings.neighbor_count == 0
+                                                   ? kNeighborCountDefault
+                                                   : settings.neighbor_count);
+  options.row_budget = static_cast<size_t>(settings.scan_budget);
+  options.recall_target = settings.recall_target;
+  options.exact = settings.exact;
+  options.types = settings.types;
+  return options;
+}
+
 absl::StatusOr<SearchResponse> Searcher::Search(const SearchRequest& request,
                                                 const CallContext& context) {
-  COPSE_RETURN_IF_ERROR(CheckSettings(request.settings));
+  COPSE_RETURN_IF_ERROR(CheckSearchSettings(request.settings));
   COPSE_RETURN_IF_ERROR(context.Check());
   COPSE_ASSIGN_OR_RETURN(ResolvedCommit at,
                          ResolveCommit(store_, request.domain, request.at));
@@ -97,6 +104,7 @@ absl::StatusOr<SearchResponse> Searcher::Search(const SearchRequest& request,
   DocumentSearchOptions options = ToSearchOptions(request.settings);
   options.query = query.vector;
   options.excluded_document_id = query.excluded_document_id;
+  options.is_user_query = !std::holds_alternative<DocumentQuery>(request.query);
   COPSE_ASSIGN_OR_RETURN(DocumentSearchResult result,
                          at.reader->Search(options));
 

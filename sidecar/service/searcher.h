@@ -20,6 +20,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "index/forest.h"
@@ -63,6 +64,9 @@ struct SearchSettings {
   // Rows whose distance is estimated, at least 0; 0 means a default.
   int64_t scan_budget = 0;
 
+  // The share of the true neighbors to find, in (0, 1]; 0 means not set.
+  double recall_target = 0;
+
   // Whether to compare with every row.
   bool exact = false;
 
@@ -92,6 +96,13 @@ struct SearchResponse {
   std::vector<SearchNeighbor> neighbors;
   SearchWork work;
 };
+
+// Returns OK, or kInvalidArgument, FIELD_INVALID, naming the field that is out
+// of range.
+absl::Status CheckSearchSettings(const SearchSettings& settings);
+
+// Returns the options without a query. REQUIRES: CheckSearchSettings()
+DocumentSearchOptions ToSearchOptions(const SearchSettings& settings);
 
 // Thread safety: any number of threads may use one Searcher.
 class Searcher {

@@ -116,7 +116,7 @@ TEST_F(CopseBenchTest, FindsEverythingWhenItScansEverything) {
     EXPECT_EQ(json["results"][1]["row_budget"], 10);
   }
   EXPECT_EQ(std::filesystem::file_size(Path("found.npy")),
-            128 + sizeof(int64_t) * 2 * 50 * 10);
+            128 + sizeof(int32_t) * 2 * 50 * 10);
 }
 
 TEST_F(CopseBenchTest, PrintsATable) {

@@ -185,10 +185,10 @@ void StoreCosts(const Searches& searches, IndexBenchResult& result) {
 
 // Appends what was found, each query's neighbors filled up to `count`.
 void AppendFound(const Searches& searches, size_t count,
-                 std::vector<int64_t>& ordinals) {
+                 std::vector<int32_t>& ordinals) {
   for (const std::vector<Neighbor>& found : searches.found) {
     for (size_t i = 0; i < count; ++i) {
-      ordinals.push_back(i < found.size() ? int64_t{found[i].ordinal} : -1);
+      ordinals.push_back(i < found.size() ? static_cast<int32_t>(found[i].ordinal) : -1);
     }
   }
 }
@@ -200,7 +200,7 @@ absl::Status Sweep(const IndexBenchOptions& options, const Data& data,
                    IndexBenchReport& report) {
   const Metric metric = options.forest.metric;
   const size_t k = options.neighbor_count;
-  std::vector<int64_t> ordinals;
+  std::vector<int32_t> ordinals;
   for (const ScanBudget& budget : options.budgets) {
     IndexBenchResult result = {
         .row_budget = budget.RowCount(data.base.row_count()),
@@ -229,7 +229,7 @@ absl::Status Sweep(const IndexBenchOptions& options, const Data& data,
   if (options.neighbors_path.empty()) {
     return absl::OkStatus();
   }
-  return WriteNpyInt64(
+  return WriteNpyInt32(
       options.neighbors_path,
       std::vector<size_t>{options.budgets.size(), data.queries.row_count(), k},
       ordinals);

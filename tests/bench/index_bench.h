@@ -62,7 +62,7 @@ struct IndexBenchOptions {
   // As in SearchOptions; 0 is the library's default.
   size_t rerank_count = 0;
 
-  // If not empty, what the timed searches found is written there: int64 of
+  // If not empty, what the timed searches found is written there: int32 of
   // shape (budgets, queries, neighbor_count), -1 where fewer were found.
   std::string neighbors_path;
 

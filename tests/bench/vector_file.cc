@@ -285,10 +285,10 @@ absl::StatusOr<VectorMatrix> ReadVectorFile(const std::string& path,
   return matrix;
 }
 
-absl::Status WriteNpyInt64(const std::string& path,
+absl::Status WriteNpyInt32(const std::string& path,
                            std::span<const size_t> shape,
-                           std::span<const int64_t> values) {
-  const std::string header = EncodeNpyHeader("<i8", shape);
+                           std::span<const int32_t> values) {
+  const std::string header = EncodeNpyHeader("<i4", shape);
   std::ofstream stream(path, std::ios::binary | std::ios::trunc);
   stream.write(header.data(), static_cast<std::streamsize>(header.size()));
   stream.write(reinterpret_cast<const char*>(values.data()),

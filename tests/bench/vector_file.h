@@ -52,11 +52,11 @@ absl::StatusOr<VectorMatrix> ReadVectorFile(
     const std::string& path,
     size_t row_count_max = std::numeric_limits<size_t>::max());
 
-// Writes `values`, in C order, as an .npy file of int64 with shape `shape`.
+// Writes `values`, in C order, as an .npy file of int32 with shape `shape`.
 // REQUIRES: the product of `shape` is values.size()
-absl::Status WriteNpyInt64(const std::string& path,
+absl::Status WriteNpyInt32(const std::string& path,
                            std::span<const size_t> shape,
-                           std::span<const int64_t> values);
+                           std::span<const int32_t> values);
 
 namespace internal {
 

@@ -219,22 +219,22 @@ TEST_F(VectorFileTest, RejectsRowsOfDifferentDimensions) {
 
 TEST_F(VectorFileTest, WritesWhatNumPyReads) {
   const size_t shape[] = {2, 1, 3};
-  const int64_t values[] = {1, -1, 2, 3, 4, 5};
-  ASSERT_THAT(WriteNpyInt64(Path("out.npy"), shape, values), IsOk());
+  const int32_t values[] = {1, -1, 2, 3, 4, 5};
+  ASSERT_THAT(WriteNpyInt32(Path("out.npy"), shape, values), IsOk());
   std::ifstream stream(Path("out.npy"), std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
   ASSERT_EQ(bytes.size(), 128 + sizeof(values));
   EXPECT_EQ(bytes.substr(0, 10), std::string("\x93NUMPY\x01\x00\x76\x00", 10));
   COPSE_ASSERT_OK_AND_ASSIGN(const NpyHeader header,
                              ParseNpyHeader(bytes.substr(10, 118)));
-  EXPECT_EQ(header.type, "<i8");
+  EXPECT_EQ(header.type, "<i4");
   EXPECT_FALSE(header.is_fortran_order);
   EXPECT_THAT(header.shape, ElementsAre(2, 1, 3));
   EXPECT_EQ(std::memcmp(bytes.data() + 128, values, sizeof(values)), 0);
 }
 
 TEST_F(VectorFileTest, SaysThatAFileCannotBeWritten) {
-  EXPECT_THAT(WriteNpyInt64(Path("no/such/folder.npy"), {}, {}),
+  EXPECT_THAT(WriteNpyInt32(Path("no/such/folder.npy"), {}, {}),
               StatusIs(absl::StatusCode::kUnavailable,
                        HasSubstr("folder.npy: cannot be written: ")));
 }

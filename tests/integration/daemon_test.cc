@@ -441,7 +441,7 @@ TEST_F(DaemonTest, RefusesAFolderThatAnotherDaemonHasOpen) {
 TEST_F(DaemonTest, RefusesAFolderOfANewerFormat) {
   ASSERT_NE(Start(), nullptr);
   // As a newer copse would write it; see versioning/data_folder.h.
-  const std::string lines = "copse data folder\nformat 2\nstate ready\n";
+  const std::string lines = "copse data folder\nformat 3\nstate ready\n";
   std::ofstream(data_ + "/FORMAT")
       << lines
       << absl::StrFormat("checksum %016x\n",

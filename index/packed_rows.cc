@@ -1,0 +1,157 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "index/packed_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "index/code_space.h"
+#include "index/coded_query.h"
+#include "index/exact_search.h"
+#include "index/forest.h"
+#include "index/kmeans.h"
+#include "index/leaf_page.h"
+#include "index/metric.h"
+#include "index/page_store.h"
+#include "index/rerank.h"
+#include "index/rotation.h"
+#include "index/top_k.h"
+#include "index/tree_builder.h"
+#include "index/util/status_macros.h"
+#include "index/vector_source.h"
+
+namespace copse {
+namespace {
+
+constexpr size_t kPageRowCount = 1024;
+
+// Any would do: the codes live as long as the process.
+constexpr uint64_t kRotationSeed = 0;
+
+size_t RerankCount(const SearchOptions& options, size_t row_count) {
+  const size_t wanted =
+      options.rerank_count == 0
+          ? 8 * options.neighbor_count + 60 + row_count / 8
+          : std::max(options.rerank_count, options.neighbor_count);
+  return options.exact ? row_count : std::min(wanted, row_count);
+}
+
+std::vector<float> UnitVector(std::span<const float> vector) {
+  double square = 0;
+  for (const float component : vector) {
+    square += double{component} * component;
+  }
+  std::vector<float> unit(vector.begin(), vector.end());
+  const double factor = square > 0 ? 1 / std::sqrt(square) : 0;
+  for (float& component : unit) {
+    component = static_cast<float>(component * factor);
+  }
+  return unit;
+}
+
+absl::StatusOr<std::vector<float>> Mean(const VectorSource& vectors,
+                                        std::span<const Ordinal> ordinals) {
+  internal::MeanSum sum(vectors.dimension());
+  for (const Ordinal ordinal : ordinals) {
+    COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+                           internal::ReadVector(vectors, ordinal));
+    sum.Add(vector);
+  }
+  std::vector<float> mean(vectors.dimension());
+  sum.Finish(mean);
+  return mean;
+}
+
+}  // namespace
+
+absl::StatusOr<PackedRows> PackedRows::Make(Metric metric,
+                                            const VectorSource& vectors,
+                                            std::span<const Ordinal> ordinals) {
+  PackedRows rows;
+  rows.metric_ = metric;
+  rows.rotation_ = std::make_unique<const internal::Rotation>(
+      vectors.dimension(), kRotationSeed);
+  if (metric != Metric::kDotProduct) {
+    COPSE_ASSIGN_OR_RETURN(rows.mean_, Mean(vectors, ordinals));
+  }
+  rows.row_count_ = ordinals.size();
+  const internal::CodeSpace space = {
+      .metric = metric, .rotation = rows.rotation_.get(), .origin = rows.mean_};
+  for (size_t first = 0; first < ordinals.size(); first += kPageRowCount) {
+    internal::LeafPageBuilder builder(space, {});
+    for (const Ordinal ordinal : ordinals.subspan(
+             first, std::min(kPageRowCount, ordinals.size() - first))) {
+      COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+                             internal::ReadVector(vectors, ordinal));
+      builder.AddRow(ordinal, vector);
+    }
+    auto page = std::make_shared<const PageBytes>(builder.Finish());
+    COPSE_ASSIGN_OR_RETURN(const internal::LeafPage leaf,
+                           internal::LeafPage::Parse(page->bytes()));
+    rows.pages_.push_back(std::move(page));
+    rows.leaves_.push_back(leaf);
+  }
+  return rows;
+}
+
+size_t PackedRows::memory_size_bytes() const {
+  size_t size_bytes = sizeof(*this) + mean_.capacity() * sizeof(float);
+  for (const PageRef& page : pages_) {
+    size_bytes +=
+        page->bytes().size() + sizeof(PageRef) + sizeof(internal::LeafPage);
+  }
+  return size_bytes;
+}
+
+absl::StatusOr<std::vector<Neighbor>> PackedRows::Search(
+    const VectorSource& vectors, std::span<const float> query,
+    const SearchOptions& options, SearchWork* work) const {
+  COPSE_RETURN_IF_ERROR(CheckVector(query, rotation_->dimension()));
+  if (options.neighbor_count == 0) {
+    return absl::InvalidArgumentError(
+        "neighbor_count is 0, expected at least 1");
+  }
+  std::vector<Neighbor> neighbors;
+  if (row_count_ == 0) {
+    return neighbors;
+  }
+  const internal::CodeSpace space = {
+      .metric = metric_, .rotation = rotation_.get(), .origin = mean_};
+  internal::CodedQuery coded_query;
+  coded_query.Prepare(space, metric_ == Metric::kCosine
+                                 ? UnitVector(query)
+                                 : std::vector(query.begin(), query.end()));
+  const float score = space.ranking() == internal::Ranking::kInnerProduct
+                          ? 0
+                          : coded_query.square();
+  internal::TopK candidates;
+  candidates.Reset(RerankCount(options, row_count_));
+  internal::ScanScratch scratch;
+  size_t passed = 0;
+  for (const internal::LeafPage& leaf : leaves_) {
+    passed += leaf.Scan(coded_query, score, {options.allowed, options.excluded},
+                        scratch, candidates);
+  }
+  std::vector<Ordinal> ordinals;
+  for (const internal::Candidate& candidate : candidates.Unsorted()) {
+    ordinals.push_back(candidate.ordinal);
+  }
+  COPSE_RETURN_IF_ERROR(
+      internal::Rerank(metric_, vectors, query, ordinals, options, neighbors));
+  if (work != nullptr) {
+    work->rows_scanned += static_cast<int64_t>(passed);
+    work->rows_reranked += static_cast<int64_t>(ordinals.size());
+  }
+  return neighbors;
+}
+
+}  // namespace copse
