@@ -33,9 +33,8 @@ TEST(ErrorReasonTest, TravelsWithTheStatusAndSurvivesAnAnnotation) {
 }
 
 TEST(ErrorReasonTest, IsReplacedByALaterReason) {
-  const absl::Status status =
-      WithReason(WithReason(absl::AbortedError("x"), "FIRST", {{"a", "1"}}),
-                 "SECOND");
+  const absl::Status status = WithReason(
+      WithReason(absl::AbortedError("x"), "FIRST", {{"a", "1"}}), "SECOND");
   const std::optional<ErrorReason> reason = ReasonOf(status);
   ASSERT_TRUE(reason.has_value());
   EXPECT_EQ(reason->reason, "SECOND");

@@ -188,7 +188,8 @@ void AppendFound(const Searches& searches, size_t count,
                  std::vector<int32_t>& ordinals) {
   for (const std::vector<Neighbor>& found : searches.found) {
     for (size_t i = 0; i < count; ++i) {
-      ordinals.push_back(i < found.size() ? static_cast<int32_t>(found[i].ordinal) : -1);
+      ordinals.push_back(
+          i < found.size() ? static_cast<int32_t>(found[i].ordinal) : -1);
     }
   }
 }

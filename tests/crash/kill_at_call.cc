@@ -121,7 +121,8 @@ ssize_t pwrite(int descriptor, const void* data, size_t size, off_t offset) {
   return next(descriptor, data, size, offset);
 }
 
-ssize_t pwrite64(int descriptor, const void* data, size_t size, off64_t offset) {
+ssize_t pwrite64(int descriptor, const void* data, size_t size,
+                 off64_t offset) {
   static const auto next =
       Next<ssize_t (*)(int, const void*, size_t, off64_t)>("pwrite64");
   if (IsLast("pwrite", descriptor)) {
