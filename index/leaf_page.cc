@@ -119,12 +119,16 @@ size_t LeafPage::Scan(const CodedQuery& query, float centroid_score,
     return row_count();
   }
   rows_.Estimate(query, centroid_score, scratch.sums, scratch.estimates);
+  // Listed before they are compared, because which rows pass cannot be
+  // predicted: a branch for each would cost more than its estimate.
   size_t count = 0;
-  for (size_t row = 0; row < row_count(); ++row) {
-    if (filter.Passes(ordinals_[row])) {
-      ++count;
-      candidates.Add(scratch.estimates[row], ordinals_[row]);
-    }
+  for (uint32_t row = 0; row < row_count(); ++row) {
+    scratch.indices[count] = row;
+    count += filter.Passes(ordinals_[row]) ? 1 : 0;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const uint32_t row = scratch.indices[i];
+    candidates.Add(scratch.estimates[row], ordinals_[row]);
   }
   return count;
 }

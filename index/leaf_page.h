@@ -57,8 +57,9 @@ struct RowFilter {
 
   bool empty() const { return allowed == nullptr && excluded == nullptr; }
   bool Passes(Ordinal ordinal) const {
-    return (allowed == nullptr || allowed->Contains(ordinal)) &&
-           (excluded == nullptr || !excluded->Contains(ordinal));
+    const bool is_allowed = allowed == nullptr || allowed->Contains(ordinal);
+    const bool is_excluded = excluded != nullptr && excluded->Contains(ordinal);
+    return static_cast<int>(is_allowed) > static_cast<int>(is_excluded);
   }
 };
 
