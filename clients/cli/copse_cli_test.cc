@@ -571,6 +571,22 @@ TEST_F(CopseGitTest, NamesSkippedFilesAndTheBranchTaken) {
               Not(HasSubstr("taking 'trunk'")));
 }
 
+TEST_F(CopseGitTest, LeavesOutAMalformedAuthorAndSaysSo) {
+  const GitId a = git_.Commit({{"x", {"1"}}}, {});
+  const GitId b =
+      git_.CommitWithLine(git_.Commit({{"x", {"2"}}}, {a}), "author nobody");
+  git_.SetBranch("main", b);
+  const Result result = Git({"--verbose"});
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("commit " + Hex(b).substr(0, 12) +
+                                      " has a malformed author or committer"));
+  EXPECT_THAT(result.output,
+              HasSubstr("commits with a malformed author or committer: 1, "
+                        "pushed without it\n"));
+  EXPECT_EQ(server_.store().commits["d"][Hex(b)].info.author(), "");
+  EXPECT_EQ(json::parse(Git({"--json"}).output)["commits_malformed"], 0);
+}
+
 TEST_F(CopseGitTest, SaysWhyThereIsNothingToIndex) {
   const Result empty = Git();
   EXPECT_EQ(empty.exit_code, 1);

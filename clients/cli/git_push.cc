@@ -223,6 +223,13 @@ class GitPusher {
   // Pushes the commit that begins with `batch`.
   absl::Status PushOne(GitOperationStream& stream, GitBatch batch) {
     const std::string commit_id = GitIdToHex(batch.commit->id);
+    const bool is_malformed = !batch.commit->author.has_value() ||
+                              !batch.commit->time_seconds.has_value();
+    if (is_malformed && options_.names_skipped_files) {
+      context_.Warn(absl::StrFormat(
+          "commit %s has a malformed author or committer, which is left out",
+          commit_id.substr(0, 12)));
+    }
     FailureList failures;
     PushStreamOptions push_options;
     push_options.header = MakeHeader(batch);
@@ -240,6 +247,9 @@ class GitPusher {
     COPSE_CLIENT_RETURN_IF_ERROR(
         AddContext(commit.status(), absl::StrCat("commit ", commit_id)));
     ++summary_.pushed_commit_count;
+    if (is_malformed) {
+      ++summary_.malformed_commit_count;
+    }
     summary_.inserted_count += commit->inserted_count();
     summary_.replaced_count += commit->replaced_count();
     summary_.deleted_count += commit->deleted_count();
@@ -291,12 +301,15 @@ class GitPusher {
     }
     header.set_branch(summary_.branch);
     header.set_skip_failed_documents(options_.skip_failed_documents);
-    if (commit.time_seconds >= kSecondsMin &&
-        commit.time_seconds <= kSecondsMax) {
-      header.mutable_commit_time()->set_seconds(commit.time_seconds);
+    if (commit.time_seconds.has_value() &&
+        *commit.time_seconds >= kSecondsMin &&
+        *commit.time_seconds <= kSecondsMax) {
+      header.mutable_commit_time()->set_seconds(*commit.time_seconds);
     }
-    header.set_author(
-        std::string(TruncateUtf8(commit.author, kNoteSizeBytesMax)));
+    if (commit.author.has_value()) {
+      header.set_author(
+          std::string(TruncateUtf8(*commit.author, kNoteSizeBytesMax)));
+    }
     header.set_message(
         std::string(TruncateUtf8(commit.message, kNoteSizeBytesMax)));
     return header;
@@ -386,6 +399,7 @@ absl::Status PrintSummary(Context& context, const GitPushOptions& options,
     json.Key("head_commit").String(summary.head_commit);
     json.Key("commits_pushed").Integer(summary.pushed_commit_count);
     json.Key("commits_skipped").Integer(summary.indexed_commit_count);
+    json.Key("commits_malformed").Integer(summary.malformed_commit_count);
     json.Key("documents_inserted").Integer(summary.inserted_count);
     json.Key("documents_replaced").Integer(summary.replaced_count);
     json.Key("documents_deleted").Integer(summary.deleted_count);
@@ -438,6 +452,11 @@ absl::Status PrintSummary(Context& context, const GitPushOptions& options,
   if (!skipped.empty()) {
     absl::StrAppend(&text, "skipped files: ", absl::StrJoin(skipped, ", "),
                     "\n");
+  }
+  if (summary.malformed_commit_count > 0) {
+    absl::StrAppend(&text, "commits with a malformed author or committer: ",
+                    FormatCount(summary.malformed_commit_count),
+                    ", pushed without it\n");
   }
   return context.output().Write(text);
 }

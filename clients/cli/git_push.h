@@ -46,6 +46,10 @@ struct GitPushSummary {
   std::string head_commit;
   int64_t pushed_commit_count = 0;
   int64_t indexed_commit_count = 0;  // Found complete when their turn came.
+
+  // Pushed without the author or time that their bytes do not say.
+  int64_t malformed_commit_count = 0;
+
   int64_t inserted_count = 0;
   int64_t replaced_count = 0;
   int64_t deleted_count = 0;

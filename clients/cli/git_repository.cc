@@ -27,6 +27,7 @@
 #include "absl/strings/string_view.h"
 #include "git2.h"
 
+#include "clients/cli/commit_object.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/status_macros.h"
 
@@ -52,7 +53,7 @@ template <typename T, void (*Free)(T*)>
 using Owned = std::unique_ptr<T, Freer<T, Free>>;
 
 using OwnedTree = Owned<git_tree, git_tree_free>;
-using OwnedCommit = Owned<git_commit, git_commit_free>;
+using OwnedBytes = Owned<git_odb_object, git_odb_object_free>;
 using OwnedObject = Owned<git_object, git_object_free>;
 using OwnedReference = Owned<git_reference, git_reference_free>;
 
@@ -110,6 +111,38 @@ absl::StatusOr<OwnedTree> LookUpTree(git_repository* repository,
       GitStatus(git_tree_lookup(&tree, repository, &oid),
                 absl::StrCat("tree ", GitIdToHex(id))));
   return OwnedTree(tree);
+}
+
+absl::StatusOr<OwnedBytes> ReadBytes(git_odb* objects, const GitId& id,
+                                     git_object_t type) {
+  const std::string what =
+      absl::StrCat(git_object_type2string(type), " ", GitIdToHex(id));
+  const git_oid oid = ToOid(id);
+  git_odb_object* object = nullptr;
+  COPSE_CLIENT_RETURN_IF_ERROR(
+      GitStatus(git_odb_read(&object, objects, &oid), what));
+  OwnedBytes bytes(object);
+  if (git_odb_object_type(object) != type) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("%s is a %s", what,
+                        git_object_type2string(git_odb_object_type(object))));
+  }
+  return bytes;
+}
+
+absl::string_view ViewOf(const OwnedBytes& bytes) {
+  return {static_cast<const char*>(git_odb_object_data(bytes.get())),
+          git_odb_object_size(bytes.get())};
+}
+
+// Reads a commit without libgit2's own parser, which refuses more of them than
+// git does. The views in the result are of `bytes`.
+absl::StatusOr<CommitObject> ParseCommit(const GitId& id,
+                                         const OwnedBytes& bytes) {
+  absl::StatusOr<CommitObject> commit = ParseCommitObject(ViewOf(bytes));
+  return commit.ok() ? commit
+                     : AddContext(commit.status(),
+                                  absl::StrCat("commit ", GitIdToHex(id)));
 }
 
 // An entry of a tree, or nothing behind its end.
@@ -417,50 +450,43 @@ absl::StatusOr<GitId> GitRepository::FindCommit(
 
 absl::Status GitRepository::WalkFirstParents(
     const GitId& head, const std::function<bool(const GitId&)>& visit) const {
-  git_oid oid = ToOid(head);
+  GitId id = head;
   for (bool is_head = true;; is_head = false) {
-    git_commit* commit = nullptr;
-    const int code = git_commit_lookup(&commit, repository_, &oid);
-    const OwnedCommit owned(commit);
-    if (code == GIT_ENOTFOUND && !is_head) {
+    const absl::StatusOr<OwnedBytes> bytes =
+        ReadBytes(objects_, id, GIT_OBJECT_COMMIT);
+    if (absl::IsNotFound(bytes.status()) && !is_head) {
       return absl::OkStatus();  // A clone without its older commits.
     }
-    const GitId id = FromOid(oid);
-    COPSE_CLIENT_RETURN_IF_ERROR(
-        GitStatus(code, absl::StrCat("commit ", GitIdToHex(id))));
-    if (!visit(id) || git_commit_parentcount(commit) == 0 ||
+    COPSE_CLIENT_RETURN_IF_ERROR(bytes.status());
+    COPSE_CLIENT_ASSIGN_OR_RETURN(const CommitObject commit,
+                                  ParseCommit(id, *bytes));
+    if (!visit(id) || !commit.first_parent.has_value() ||
         shallow_commits_.contains(id)) {
       return absl::OkStatus();
     }
-    oid = *git_commit_parent_id(commit, 0);
+    id = *commit.first_parent;
   }
 }
 
 absl::StatusOr<GitCommit> GitRepository::ReadCommit(const GitId& id) const {
-  const git_oid oid = ToOid(id);
-  git_commit* commit = nullptr;
-  const int code = git_commit_lookup(&commit, repository_, &oid);
-  const OwnedCommit owned(commit);
-  COPSE_CLIENT_RETURN_IF_ERROR(
-      GitStatus(code, absl::StrCat("commit ", GitIdToHex(id))));
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const OwnedBytes bytes,
+                                ReadBytes(objects_, id, GIT_OBJECT_COMMIT));
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const CommitObject commit,
+                                ParseCommit(id, bytes));
   GitCommit result;
   result.id = id;
-  result.tree = FromOid(*git_commit_tree_id(commit));
-  if (git_commit_parentcount(commit) > 0 && !shallow_commits_.contains(id) &&
-      git_odb_exists(objects_, git_commit_parent_id(commit, 0)) == 1) {
-    result.first_parent = FromOid(*git_commit_parent_id(commit, 0));
+  result.tree = commit.tree;
+  if (commit.first_parent.has_value() && !shallow_commits_.contains(id)) {
+    const git_oid parent = ToOid(*commit.first_parent);
+    if (git_odb_exists(objects_, &parent) == 1) {
+      result.first_parent = commit.first_parent;
+    }
   }
-  result.time_seconds = git_commit_time(commit);
-  const char* encoding = git_commit_message_encoding(commit);
-  const absl::string_view encoding_name = encoding == nullptr ? "" : encoding;
-  const char* message = git_commit_message(commit);
-  result.message =
-      ToValidUtf8(message == nullptr ? "" : message, encoding_name);
-  if (const git_signature* author = git_commit_author(commit);
-      author != nullptr) {
-    result.author = ToValidUtf8(
-        absl::StrCat(author->name, " <", author->email, ">"), encoding_name);
+  result.time_seconds = commit.time_seconds;
+  if (commit.author.has_value()) {
+    result.author = ToValidUtf8(*commit.author, commit.encoding);
   }
+  result.message = ToValidUtf8(commit.message, commit.encoding);
   return result;
 }
 
@@ -484,15 +510,9 @@ absl::StatusOr<uint64_t> GitRepository::BlobSize(const GitId& id) const {
 }
 
 absl::StatusOr<std::string> GitRepository::ReadBlob(const GitId& id) const {
-  const git_oid oid = ToOid(id);
-  git_odb_object* object = nullptr;
-  COPSE_CLIENT_RETURN_IF_ERROR(
-      GitStatus(git_odb_read(&object, objects_, &oid),
-                absl::StrCat("blob ", GitIdToHex(id))));
-  std::string content(static_cast<const char*>(git_odb_object_data(object)),
-                      git_odb_object_size(object));
-  git_odb_object_free(object);
-  return content;
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const OwnedBytes bytes,
+                                ReadBytes(objects_, id, GIT_OBJECT_BLOB));
+  return std::string(ViewOf(bytes));
 }
 
 }  // namespace copse

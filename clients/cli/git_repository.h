@@ -58,11 +58,12 @@ struct GitCommit {
   GitId tree = {};
   std::optional<GitId> first_parent;  // Only if the repository has it.
 
-  // When it was committed, in seconds since 1970.
-  int64_t time_seconds = 0;
+  // When it was committed, in seconds since 1970. Missing, as `author`, if the
+  // commit has no well-formed line that says it.
+  std::optional<int64_t> time_seconds;
 
   // Valid UTF-8, whatever the commit holds.
-  std::string author;  // Such as "Ada Lovelace <ada@example.org>".
+  std::optional<std::string> author;  // "Ada Lovelace <ada@example.org>".
   std::string message;
 };
 

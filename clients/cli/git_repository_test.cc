@@ -169,6 +169,24 @@ TEST_F(GitRepositoryTest, ReadsTimeAuthorAndMessageAsUtf8) {
   EXPECT_TRUE(IsValidUtf8(commit.message));
 }
 
+TEST_F(GitRepositoryTest, ReadsCommitsWhoseAuthorOrTimeIsMalformed) {
+  TestCommitText text;
+  text.time_seconds = 1234567890;
+  const GitId good = git_.Commit({{"f", {"a"}}}, {}, text);
+  const GitId no_mail = git_.CommitWithLine(good, "author nobody");
+  const GitId no_time =
+      git_.CommitWithLine(good, "committer Ada <a@example.org> soon");
+  COPSE_ASSERT_OK_AND_ASSIGN(GitCommit commit, Open()->ReadCommit(no_mail));
+  EXPECT_EQ(commit.author, std::nullopt);
+  EXPECT_EQ(commit.time_seconds, 1234567890);
+  EXPECT_EQ(commit.message, "message");
+  EXPECT_EQ(commit.tree, Open()->ReadCommit(good)->tree);
+  COPSE_ASSERT_OK_AND_ASSIGN(commit, Open()->ReadCommit(no_time));
+  EXPECT_EQ(commit.author, "Ada <a@example.org>");
+  EXPECT_EQ(commit.time_seconds, std::nullopt);
+  EXPECT_THAT(Line(no_mail), ElementsAre(no_mail));
+}
+
 TEST_F(GitRepositoryTest, ConvertsIdsToHexAndBack) {
   const GitId id = git_.Commit({}, {});
   EXPECT_EQ(GitIdFromHex(GitIdToHex(id)), id);

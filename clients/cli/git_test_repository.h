@@ -11,8 +11,11 @@
 #ifndef COPSE_CLIENTS_CLI_GIT_TEST_REPOSITORY_H_
 #define COPSE_CLIENTS_CLI_GIT_TEST_REPOSITORY_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -85,6 +88,16 @@ class GitTestRepository {
     return CommitTree(tree_id, parents, text);
   }
 
+  // Makes a commit like `id` with its author or committer changed, `line` from
+  // its first word to its end, into one that libgit2 may refuse to read.
+  GitId CommitWithLine(const GitId& id, const std::string& line) {
+    std::string bytes = ReadBytes(id);
+    const size_t start = bytes.find("\n" + line.substr(0, line.find(' '))) + 1;
+    EXPECT_NE(start, 0u) << line;
+    bytes.replace(start, bytes.find('\n', start) - start, line);
+    return Write(bytes);
+  }
+
   void SetBranch(const std::string& name, const GitId& id) {
     SetReference("refs/heads/" + name, id);
   }
@@ -111,6 +124,33 @@ class GitTestRepository {
   }
 
  private:
+  std::string ReadBytes(const GitId& id) {
+    git_odb* objects = nullptr;
+    EXPECT_EQ(git_repository_odb(&objects, repository_), 0);
+    git_oid oid;
+    std::copy(id.begin(), id.end(), oid.id);
+    git_odb_object* object = nullptr;
+    EXPECT_EQ(git_odb_read(&object, objects, &oid), 0);
+    std::string bytes(static_cast<const char*>(git_odb_object_data(object)),
+                      git_odb_object_size(object));
+    git_odb_object_free(object);
+    git_odb_free(objects);
+    return bytes;
+  }
+
+  GitId Write(const std::string& bytes) {
+    git_odb* objects = nullptr;
+    EXPECT_EQ(git_repository_odb(&objects, repository_), 0);
+    git_oid oid;
+    EXPECT_EQ(git_odb_write(&oid, objects, bytes.data(), bytes.size(),
+                            GIT_OBJECT_COMMIT),
+              0);
+    git_odb_free(objects);
+    GitId id;
+    std::copy(std::begin(oid.id), std::end(oid.id), id.begin());
+    return id;
+  }
+
   GitId CommitTree(const git_oid& tree_id, const std::vector<GitId>& parents,
                    const TestCommitText& text) {
     git_tree* tree = nullptr;
