@@ -12,12 +12,14 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -30,6 +32,7 @@
 #include "boost/beast/core.hpp"
 #include "boost/beast/http.hpp"
 
+#include "index/util/mutex.h"
 #include "index/util/status_macros.h"
 #include "sidecar/util/network_address.h"
 
@@ -45,10 +48,45 @@ using Message = http::response<http::string_body>;
 
 constexpr int kThreadCount = 2;
 
-// What all connections share. Thread safety: immutable but for the counter.
+class Connection;
+
+// The connections that wait for a request, the longest first. Thread safety:
+// any number of threads may use it.
+class WaitingList {
+ public:
+  using Place = std::list<std::weak_ptr<Connection>>::iterator;
+
+  Place Add(std::weak_ptr<Connection> connection) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    return waiting_.insert(waiting_.end(), std::move(connection));
+  }
+
+  void Remove(Place place) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    waiting_.erase(place);
+  }
+
+  // Returns the first, which is then the last, or null if there is none.
+  std::shared_ptr<Connection> TakeTurn() ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    if (waiting_.empty()) {
+      return nullptr;
+    }
+    waiting_.splice(waiting_.end(), waiting_, waiting_.begin());
+    return waiting_.back().lock();
+  }
+
+ private:
+  Mutex mutex_;
+  std::list<std::weak_ptr<Connection>> waiting_ ABSL_GUARDED_BY(mutex_);
+};
+
+// What all connections share. Thread safety: immutable but for the counter and
+// the list.
 struct Shared {
   HttpServer::Options options;
   std::atomic<size_t> connection_count = 0;
+  WaitingList waiting;
 };
 
 HttpResponse PlainText(http::status status, std::string text) {
@@ -67,8 +105,19 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection& operator=(const Connection&) = delete;
 
   void Start() {
+    place_ = shared_.waiting.Add(weak_from_this());
     asio::dispatch(stream_.get_executor(),
                    [self = shared_from_this()] { self->Read(); });
+  }
+
+  // Closes, unless a request has come meanwhile: then after its answer.
+  void MakeRoom() {
+    asio::dispatch(stream_.get_executor(), [self = shared_from_this()] {
+      self->may_read_ = false;
+      if (self->is_waiting_) {
+        self->stream_.close();
+      }
+    });
   }
 
   // Answers 503 without reading and closes.
@@ -86,6 +135,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void Read() {
+    is_waiting_ = true;
     parser_.emplace();
     parser_->header_limit(
         static_cast<std::uint32_t>(shared_.options.header_size_bytes_max));
@@ -98,8 +148,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void OnRead(error_code error) {
+    is_waiting_ = false;
+    shared_.waiting.Remove(place_);
     if (!error) {
-      keep_alive_ = parser_->get().keep_alive();
+      keep_alive_ = may_read_ && parser_->get().keep_alive();
       Write(Answer());
       return;
     }
@@ -174,10 +226,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void OnWritten(error_code error) {
-    if (error || !keep_alive_) {
+    if (error || !keep_alive_ || !may_read_) {
       Close();
       return;
     }
+    place_ = shared_.waiting.Add(weak_from_this());
     Read();
   }
 
@@ -193,6 +246,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Message message_;
   std::optional<http::response_serializer<http::string_body>> serializer_;
   bool keep_alive_ = false;
+  bool may_read_ = true;
+  bool is_waiting_ = false;
+  WaitingList::Place place_;  // Until a request is read.
 };
 
 class BeastHttpServer : public HttpServer {
@@ -266,11 +322,17 @@ class BeastHttpServer : public HttpServer {
           const size_t count = ++shared_.connection_count;
           const auto connection =
               std::make_shared<Connection>(std::move(socket), shared_);
+          std::shared_ptr<Connection> waiting;
           if (count > shared_.options.connection_count_max) {
-            connection->Refuse();
-          } else {
-            connection->Start();
+            waiting = shared_.waiting.TakeTurn();
+            if (waiting == nullptr) {
+              connection->Refuse();
+              Accept();
+              return;
+            }
+            waiting->MakeRoom();
           }
+          connection->Start();
           Accept();
         });
   }

@@ -51,7 +51,8 @@ class HttpServer {
     // By path, without a query.
     std::map<std::string, Handler> routes;
 
-    // Connections beyond these are closed at once with 503.
+    // A connection beyond these takes the place of the one that has waited for
+    // a request the longest. If all are being answered it is closed with 503.
     size_t connection_count_max = 64;
 
     // The longest request line and headers, in bytes; longer is 431.

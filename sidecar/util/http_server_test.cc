@@ -196,18 +196,38 @@ TEST_F(HttpServerTest, ClosesAConnectionThatSaysNothing) {
   EXPECT_EQ(slow.ReadAll(), "");
 }
 
-TEST_F(HttpServerTest, RefusesConnectionsBeyondTheLimit) {
+TEST_F(HttpServerTest, ClosesTheLongestIdleConnectionToAnswerANewOne) {
   options_.connection_count_max = 2;
   Start();
-  Client first(port());
-  Client second(port());
-  for (Client* client : {&first, &second}) {
-    client->Send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
-    client->ReadUntil("copse_up 1\n");
-  }
+  Client silent(port());
+  Client kept(port());
+  kept.Send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(kept.ReadUntil("copse_up 1\n"), EndsWith("copse_up 1\n"));
+  EXPECT_THAT(Get("/metrics"), EndsWith("copse_up 1\n"));
+  EXPECT_EQ(silent.ReadAll(), "");
+  kept.Send("GET /sick HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(kept.ReadAll(), EndsWith("no\n"));
+}
+
+TEST_F(HttpServerTest, RefusesConnectionsBeyondTheLimitOfThoseItAnswers) {
+  std::latch entered(1);
+  std::latch release(1);
+  options_.routes["/slow"] = [&] {
+    entered.count_down();
+    release.wait();
+    return HttpResponse{.body = "late\n"};
+  };
+  options_.connection_count_max = 1;
+  Start();
+  std::string answer;
+  std::jthread slow([&] { answer = Get("/slow"); });
+  entered.wait();
   EXPECT_THAT(Client(port()).ReadAll(),
               AllOf(StartsWith("HTTP/1.1 503 Service Unavailable\r\n"),
                     EndsWith("too many connections\n")));
+  release.count_down();
+  slow.join();
+  EXPECT_THAT(answer, EndsWith("late\n"));
 }
 
 TEST_F(HttpServerTest, AnswersWhileAHandlerIsSlow) {
