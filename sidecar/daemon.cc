@@ -48,7 +48,7 @@ double SecondsSince(absl::Time start) {
 // What to do when Store::Open() fails, by the reason of the error.
 std::string AdviceFor(const Config& config, absl::string_view reason) {
   if (reason == "DATA_FOLDER_LOCKED") {
-    return "stop the process that has it open, or set 'data' to another folder";
+    return "the setting is 'data'";
   }
   if (reason == "DATA_FOLDER_FOREIGN") {
     return "set 'data' to an empty or new folder";

@@ -88,6 +88,9 @@ absl::Status PrepareProcess() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
   RaiseFileLimit();
+  // gRPC would write lines of its own between those of our log; what it says
+  // there it says in its statuses, too.
+  ::setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
 #ifdef NDEBUG
   // Debian builds Abseil with its deadlock detector, which ends the process
   // when gRPC takes two locks in another order than before.
