@@ -15,6 +15,7 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -152,7 +153,8 @@ TEST_F(CopseCliTest, PushesLinesAsACommit) {
   const Result again =
       Run({"push", "d", "--commit", "c1"}, "{\"op\":\"Abort\"}");
   EXPECT_EQ(again.exit_code, 0);
-  EXPECT_EQ(again.output, "already indexed\n");
+  EXPECT_EQ(again.output,
+            "already indexed: commit c1 is complete and stays as it is\n");
   const Result as_json = Run({"push", "d", "--commit", "c1", "--json"});
   EXPECT_EQ(json::parse(as_json.output)["status"], "already_indexed");
 }
@@ -408,11 +410,74 @@ TEST_F(CopseCliTest, HelpAndVersionExitWithZero) {
   EXPECT_EQ(Run({"--help"}).exit_code, 0);
   for (const char* command :
        {"git", "push", "search", "similar", "export", "get", "compare", "log",
-        "show", "diff", "assign", "stats", "verify"}) {
+        "show", "diff", "assign", "stats", "verify", "recall"}) {
     const Result result = Run({command, "--help"});
     EXPECT_EQ(result.exit_code, 0);
     EXPECT_THAT(result.output, HasSubstr("Example")) << command;
   }
+}
+
+TEST_F(CopseCliTest, HelpFitsEightyColumns) {
+  std::vector<std::vector<std::string>> commands = {{},
+                                                    {"commit"},
+                                                    {"commit", "delete"},
+                                                    {"branch"},
+                                                    {"branch", "list"},
+                                                    {"branch", "show"},
+                                                    {"branch", "set"},
+                                                    {"branch", "delete"},
+                                                    {"domain"},
+                                                    {"domain", "create"},
+                                                    {"domain", "list"},
+                                                    {"domain", "show"},
+                                                    {"domain", "update"},
+                                                    {"domain", "delete"}};
+  for (const char* command :
+       {"git", "push", "search", "similar", "export", "get", "compare", "log",
+        "show", "diff", "assign", "stats", "verify", "recall"}) {
+    commands.push_back({command});
+  }
+  for (std::vector<std::string>& command : commands) {
+    command.push_back("--help");
+    std::istringstream help(Run(command).output);
+    for (std::string line; std::getline(help, line);) {
+      EXPECT_LE(line.size(), 80u) << command[0] << ": " << line;
+    }
+  }
+}
+
+TEST_F(CopseCliTest, NamesTheCommandOrOptionThatWasProbablyMeant) {
+  const auto error = [this](std::vector<std::string> arguments) {
+    const Result result = Run(std::move(arguments));
+    EXPECT_EQ(result.exit_code, 2);
+    return result.error;
+  };
+  EXPECT_EQ(error({"serch", "d", "x"}),
+            "copse: no command 'serch'; did you mean 'search'? See copse "
+            "--help\n");
+  EXPECT_EQ(error({"frobnicate"}),
+            "copse: no command 'frobnicate'; see copse --help\n");
+  EXPECT_EQ(error({"branch", "lsit", "d"}),
+            "copse: no command 'lsit'; did you mean 'list'? See copse branch "
+            "--help\n");
+  EXPECT_EQ(error({"search", "d", "x", "--brnach=main"}),
+            "copse: no option '--brnach=main'; did you mean '--branch'? See "
+            "copse search --help\n");
+  EXPECT_EQ(error({"log", "d", "--sever", "x"}),
+            "copse: no option '--sever'; did you mean '--server'? See copse "
+            "log --help\n");
+  EXPECT_EQ(error({"show", "d", "c", "more"}),
+            "copse: unexpected argument 'more'; see copse show --help\n");
+  EXPECT_EQ(error({}), "copse: a command is missing; see copse --help\n");
+}
+
+TEST_F(CopseCliTest, SaysThatCommitIdsAreNotShortened) {
+  PushTwoCommits();
+  EXPECT_EQ(Run({"show", "d", "9f31c07a"}).error,
+            "copse: commit '9f31c07a' is not indexed; IDs are not shortened, "
+            "`copse log` lists them (COMMIT_NOT_FOUND)\n");
+  EXPECT_EQ(Run({"show", "d", "v1.0"}).error,
+            "copse: commit 'v1.0' is not indexed (COMMIT_NOT_FOUND)\n");
 }
 
 TEST_F(CopseCliTest, NamesOfCommandsAreOrdinaryValues) {
@@ -426,7 +491,10 @@ TEST_F(CopseCliTest, AServerThatIsGoneExitsWithFour) {
   server_.Stop();
   const Result result = Run({"log", "d"});
   EXPECT_EQ(result.exit_code, 4);
-  EXPECT_THAT(result.error, StartsWith("copse: cannot reach the server at "));
+  EXPECT_THAT(result.error,
+              AllOf(StartsWith("copse: cannot reach the server at "),
+                    HasSubstr(": Connection refused; start copsed, or name "
+                              "another with --server or COPSE_SERVER\n")));
 }
 
 TEST_F(CopseCliTest, AFullDiskBelowTheOutputIsAFailure) {
@@ -554,6 +622,18 @@ TEST_F(CopseGitTest, SplitsMarkdownAndRefusesAnotherSelectionLater) {
   EXPECT_EQ(Git({"--include", "*.md", "--split", "markdown"}).exit_code, 0);
   EXPECT_THAT(Documents(Hex(head)),
               ElementsAre(testing::Pair("x.md#a", "# A\n")));
+}
+
+TEST_F(CopseGitTest, RefusesAnotherProfileThanThatOfTheDomain) {
+  git_.SetBranch("main", git_.Commit({{"x", {"1"}}}, {}));
+  ASSERT_EQ(Git({"--profile", "words"}).exit_code, 0);
+  const Result refused = Git({"--profile", "meaning"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.error,
+              HasSubstr("domain 'd' was made with the embedding profile "
+                        "'words', found --profile 'meaning'"));
+  EXPECT_EQ(Git({"--profile", "words"}).exit_code, 0);
+  EXPECT_EQ(Git().exit_code, 0);
 }
 
 TEST_F(CopseGitTest, NamesSkippedFilesAndTheBranchTaken) {

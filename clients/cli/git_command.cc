@@ -137,11 +137,12 @@ void AddGitCommand(CommandLine& line) {
        "copse git linux.git --domain linux --max-commits 100 --include "
        "Documentation"},
       "Each commit on the first-parent line of the branch becomes a commit of "
-      "the same ID.\nA text file is a document: its ID is its path, its type "
-      "the extension in lower case,\nor `unknown`. Skipped and counted are "
-      "symlinks, submodules, binary files (a NUL in the\nfirst 8 KB), invalid "
-      "UTF-8, files of nothing or white space, and files above "
-      "--max-file-size.");
+      "the\nsame ID. A text file is a document: its ID is its path, its type "
+      "the extension\nin lower case, or `unknown`. Skipped and counted are "
+      "symlinks, submodules,\nbinary files (a NUL in the first 8 KB), invalid "
+      "UTF-8, files of nothing or\nwhite space, and files above "
+      "--max-file-size. What was stopped, by Ctrl-C or\notherwise, goes on "
+      "where it was when the same command is given again.");
   line.OnChosen(app,
                 [flags](Context& context) { return Git(context, *flags); });
 }

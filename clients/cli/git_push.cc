@@ -131,6 +131,15 @@ class GitPusher {
           "lifts this check",
           options_.domain, description, selection));
     }
+    const std::string& profile = domain->settings().embedding_profile();
+    if (!options_.embedding_profile.empty() &&
+        profile != options_.embedding_profile) {
+      return absl::FailedPreconditionError(absl::StrFormat(
+          "domain '%s' was made with the embedding profile '%s', found "
+          "--profile '%s': a domain keeps its profile, so leave the option out "
+          "or give another --domain",
+          options_.domain, profile, options_.embedding_profile));
+    }
     state.commit_count = domain->commit_count();
     v1::GetBranchRequest branch;
     branch.set_domain(options_.domain);

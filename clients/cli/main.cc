@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <exception>
 #include <iostream>
-#include <memory>
 #include <string>
 
 #include "CLI/CLI.hpp"
@@ -20,6 +19,7 @@
 #include "absl/strings/string_view.h"
 
 #include "clients/cli/context.h"
+#include "clients/cli/help.h"
 #include "clients/cli/json_writer.h"
 #include "clients/cli/options.h"
 #include "clients/cli/output.h"
@@ -29,27 +29,6 @@
 
 namespace copse {
 namespace {
-
-// Help without what a reader does not need: types of names, and checks that
-// the error explains.
-class HelpFormatter : public CLI::Formatter {
- public:
-  std::string make_option_opts(const CLI::Option* option) const override {
-    std::string type = option->get_type_name();
-    const size_t check = type.find(':');
-    if (check != std::string::npos && type[check + 1] != '{') {
-      type.resize(check);
-    }
-    std::string text;
-    if (!option->get_positional() && !type.empty()) {
-      absl::StrAppend(&text, " ", type);
-    }
-    if (!option->get_positional() && option->get_required()) {
-      absl::StrAppend(&text, " (required)");
-    }
-    return text;
-  }
-};
 
 // Returns the name of an option of the chosen command whose value is not valid
 // UTF-8, or "". Paths may be any bytes; all else goes over the wire as text.
@@ -70,17 +49,6 @@ std::string FindInvalidValue(const CLI::App& app) {
   }
 }
 
-// Says what is wrong with the command line.
-std::string DescribeUsage(const CLI::App& app, const CLI::ParseError& error) {
-  std::string command = app.get_name();
-  const CLI::App* chosen = &app;
-  while (!chosen->get_subcommands().empty()) {
-    chosen = chosen->get_subcommands().front();
-    absl::StrAppend(&command, " ", chosen->get_name());
-  }
-  return absl::StrFormat("%s; see %s --help", Printable(error.what()), command);
-}
-
 // Returns whether --json is among the arguments. What was parsed before an
 // error does not tell.
 bool IsJsonAskedFor(int argc, char** argv) {
@@ -97,7 +65,7 @@ void AddGlobalOptions(CommandLine& line) {
   CLI::App& app = line.app;
   app.name("copse");
   app.set_version_flag("--version", "copse " COPSE_VERSION);
-  app.formatter(std::make_shared<HelpFormatter>());
+  app.formatter(MakeHelpFormatter());
   app.add_option("--server", line.options.server,
                  "The address of copsed: host:port or unix:/path "
                  "[COPSE_SERVER, or 127.0.0.1:7373]")
@@ -118,13 +86,14 @@ void AddGlobalOptions(CommandLine& line) {
 
 // After all commands, which would have the same examples otherwise.
 void AddGlobalExamples(CommandLine& line) {
-  AddExamples(line.app,
-              {"copse git . --domain my/project     # index a git repository",
-               "copse search my/project 'how do I install it?'",
-               "copse log my/project -n 5",
-               "copse COMMAND --help                # more of each command"},
-              "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check said no, "
-              "4 server unavailable");
+  AddExamples(
+      line.app,
+      {"copse git . --domain my/project     # index a git repository",
+       "copse search my/project 'how do I install it?'",
+       "copse log my/project -n 5",
+       "copse COMMAND --help                # more of each command"},
+      "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check said no,\n"
+      "4 server unavailable");
 }
 
 // Whether --timeout has passed without an answer.
@@ -141,13 +110,39 @@ ExitCode ToExitCode(const absl::Status& status) {
              : ExitCode::kFailed;
 }
 
+// What keeps a connection from being made, without the words that gRPC puts
+// before it.
+absl::string_view ConnectionProblem(const absl::Status& status) {
+  constexpr absl::string_view kBefore = "Failed to connect to remote host: ";
+  const absl::string_view message = status.message();
+  const size_t place = message.rfind(kBefore);
+  return place == absl::string_view::npos
+             ? message
+             : message.substr(place + kBefore.size());
+}
+
+// Whether a commit was not found that may be the beginning of an ID of git.
+bool IsShortenedCommit(const absl::Status& status) {
+  constexpr size_t kSizeMin = 4;
+  constexpr size_t kSizeWhole = 40;
+  if (ErrorReasonOf(status) != "COMMIT_NOT_FOUND") {
+    return false;
+  }
+  const auto metadata = ErrorInfoOf(status)->metadata();
+  const auto commit = metadata.find("commit");
+  return commit != metadata.end() && commit->second.size() >= kSizeMin &&
+         commit->second.size() < kSizeWhole &&
+         commit->second.find_first_not_of("0123456789abcdef") ==
+             std::string::npos;
+}
+
 // What is wrong, in one line.
 std::string DescribeError(const Context& context, const absl::Status& status) {
   if (IsServerUnavailable(status) && ErrorReasonOf(status).empty()) {
     return absl::StrFormat(
         "cannot reach the server at %s: %s; start copsed, or name another with "
         "--server or COPSE_SERVER",
-        context.options().server, status.message());
+        context.options().server, ConnectionProblem(status));
   }
   if (IsTimeout(status)) {
     return absl::StrFormat("the server at %s did not answer within %g s",
@@ -157,6 +152,10 @@ std::string DescribeError(const Context& context, const absl::Status& status) {
   if (ErrorReasonOf(status) == "DOCUMENTS_FAILED") {
     return absl::StrCat(status.message(),
                         "; with --skip-failed the push goes on without them");
+  }
+  if (IsShortenedCommit(status)) {
+    return absl::StrCat(status.message(),
+                        "; IDs are not shortened, `copse log` lists them");
   }
   return status.message().empty() ? absl::StatusCodeToString(status.code())
                                   : std::string(status.message());

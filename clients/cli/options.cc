@@ -155,8 +155,8 @@ CLI::Validator AtLeast(int64_t least) {
 
 void AddExamples(CLI::App& app, const std::vector<std::string>& examples,
                  const std::string& notes) {
-  std::string footer = notes.empty() ? "" : absl::StrCat("\n", notes, "\n");
-  absl::StrAppend(&footer, examples.size() == 1 ? "\nExample:" : "\nExamples:");
+  std::string footer = notes.empty() ? "" : absl::StrCat(notes, "\n\n");
+  absl::StrAppend(&footer, examples.size() == 1 ? "Example:" : "Examples:");
   for (const std::string& example : examples) {
     absl::StrAppend(&footer, "\n  ", example);
   }

@@ -229,7 +229,10 @@ class LinePush {
 
 absl::Status PrintAlreadyIndexed(Context& context, const Flags& flags) {
   if (!context.json()) {
-    return context.output().WriteLine("already indexed");
+    return context.output().WriteLine(
+        absl::StrFormat("already indexed: commit %s is complete and stays as "
+                        "it is",
+                        Printable(flags.commit)));
   }
   JsonWriter json;
   json.BeginObject();
@@ -337,12 +340,14 @@ void AddPushCommand(CommandLine& line) {
       "  {\"op\":\"Inserted|Changed|Deleted\",\"id\":\"...\",\"string\":"
       "\"...\",\n"
       "   \"type\":\"...\",\"vector\":[...],\"attributes\":{...}}\n"
-      "Insert, Replace and Delete mean the same. {\"op\":\"Error\",\"id\":"
-      "\"...\",\"message\":\"...\"}\ncounts as a failed document, "
-      "{\"op\":\"Abort\"} drops the push. A line of `copse "
-      "export --text` is an insert.\nA malformed line makes no commit. A "
-      "commit "
-      "that is complete is `already indexed`, which\nis no failure.");
+      "Insert, Replace and Delete mean the same. "
+      "{\"op\":\"Error\",\"id\":\"...\",\n"
+      "\"message\":\"...\"} counts as a failed document, {\"op\":\"Abort\"} "
+      "drops the push.\n"
+      "A line of `copse export --text` is an insert. A malformed line makes no "
+      "commit.\n"
+      "A commit that is complete is `already indexed`, whatever the lines are: "
+      "it is\nnever changed, and that is no failure.");
   line.OnChosen(app,
                 [flags](Context& context) { return Push(context, *flags); });
 }

@@ -17,6 +17,19 @@
 #include "clients/cli/utf8.h"
 
 namespace copse {
+namespace {
+
+// The columns of the last cell, which may begin in a further line of the
+// terminal: up to the end of that line, or of the next if it is nearly full.
+size_t WidthLeft(size_t used, size_t width_max) {
+  constexpr size_t kUsefulWidth = 16;
+  const size_t left = width_max - used % width_max;
+  return used >= width_max && left < std::min(kUsefulWidth, width_max)
+             ? left + width_max
+             : left;
+}
+
+}  // namespace
 
 TextTable::TextTable(std::vector<Column> columns)
     : columns_(std::move(columns)) {}
@@ -48,8 +61,8 @@ std::string TextTable::Format(size_t width_max) const {
     for (size_t i = 0; i < line.size(); ++i) {
       const bool is_last = i + 1 == line.size();
       std::string cell = line[i];
-      if (is_last && width_max > used) {
-        cell = TruncateToWidth(cell, width_max - used);
+      if (is_last && width_max > 0) {
+        cell = TruncateToWidth(cell, WidthLeft(used, width_max));
       }
       const size_t width = DisplayWidth(cell);
       const std::string padding(widths[i] - std::min(width, widths[i]), ' ');

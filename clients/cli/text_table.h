@@ -38,8 +38,8 @@ class TextTable {
 
   bool empty() const { return rows_.empty(); }
 
-  // Returns the title and the rows. The last column is cut where a line would
-  // be wider than `width_max` columns; 0 cuts nothing.
+  // Returns the title and the rows. The last column is cut where the line of a
+  // terminal of `width_max` columns ends that it begins in; 0 cuts nothing.
   std::string Format(size_t width_max) const;
 
  private:

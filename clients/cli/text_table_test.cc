@@ -3,6 +3,8 @@
 
 #include "clients/cli/text_table.h"
 
+#include <string>
+
 #include "gtest/gtest.h"
 
 #include "clients/cli/utf8.h"
@@ -24,6 +26,19 @@ TEST(TextTableTest, CutsTheLastColumnAtTheWidth) {
   TextTable table({{"ID"}, {"TEXT"}});
   table.AddRow({"a", "0123456789"});
   EXPECT_EQ(table.Format(10), "ID  TEXT\na   01234\xe2\x80\xa6\n");
+}
+
+TEST(TextTableTest, CutsTheLastColumnAtTheEndOfAFurtherLine) {
+  TextTable table({{"COMMIT"}, {"MESSAGE"}});
+  table.AddRow({std::string(22, 'c'), std::string(50, 'm')});
+  // 24 columns are before it: 4 in its line, and 16 more are left.
+  EXPECT_EQ(table.Format(20), "COMMIT                  MESSAGE\n" +
+                                  std::string(22, 'c') + "  " +
+                                  std::string(15, 'm') + "\xe2\x80\xa6\n");
+  // 8 are left of the second line, too few: to the end of the third.
+  EXPECT_EQ(table.Format(16), "COMMIT                  MESSAGE\n" +
+                                  std::string(22, 'c') + "  " +
+                                  std::string(23, 'm') + "\xe2\x80\xa6\n");
 }
 
 TEST(TextTableTest, CountsColumnsOfWideCharactersAndMarks) {
