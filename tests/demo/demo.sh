@@ -88,10 +88,27 @@ count=$(git -C "$repository" rev-list --first-parent --count HEAD)
 older=$(git -C "$repository" rev-list --first-parent HEAD | sed -n "$(((count + 1) / 2))p")
 [ -n "$older" ] || older=$newest
 
-# The question: the subject of the commit that added the most files since the
-# older one, so that the answer then differs; else the newest subject.
-question=$(git -C "$repository" log --first-parent --diff-filter=A \
-  --format=%s -n 1 "$older..$newest")
+answers() { # answers COMMIT QUESTION: the IDs of the documents found
+  "$copse" --server "$address" --json search demo --commit "$1" -k 5 "$2" |
+    python3 -c 'import json, sys
+print(*(neighbor["id"] for neighbor in json.load(sys.stdin)["neighbors"]))'
+}
+
+# The question: the newest subject that is answered otherwise at the older
+# commit, of commits that add files before others; else the newest subject.
+question=
+subjects=$(for filter in A AM; do
+  git -C "$repository" log --first-parent --diff-filter=$filter --format=%s \
+    -n 10 "$older..$newest"
+done)
+while [ -z "$question" ] && read -r subject; do
+  if [ -n "$subject" ] &&
+    [ "$(answers "$newest" "$subject")" != "$(answers "$older" "$subject")" ]; then
+    question=$subject
+  fi
+done <<SUBJECTS
+$subjects
+SUBJECTS
 [ -n "$question" ] || question=$(git -C "$repository" log -n 1 --format=%s HEAD)
 
 title "A search at the newest commit"
@@ -112,10 +129,11 @@ else
 fi
 
 title "What changed between the two commits"
-run diff demo "$older" "$newest" >"$work/diff.txt"
+run diff demo "$older" "$newest" >"$work/diff.txt" 2>"$work/counts.txt"
 head -n 12 "$work/diff.txt"
 lines=$(wc -l <"$work/diff.txt")
 [ "$lines" -le 12 ] || echo "... and $((lines - 12)) more lines"
+cat "$work/counts.txt"
 
 title "Statistics"
 run stats demo
