@@ -8,11 +8,14 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -75,6 +78,8 @@ class FakeCommitService : public v1::CommitService::Service {
       }
       operation_count += request.operations().operations_size();
       batch_sizes.push_back(request.operations().operations_size());
+      has_operations = true;
+      has_operations.notify_all();
       if (mode == Mode::kRefuseInTheMiddle) {
         return MakeError(grpc::StatusCode::INVALID_ARGUMENT, "bad operation",
                          "OPERATION_INVALID");
@@ -82,6 +87,11 @@ class FakeCommitService : public v1::CommitService::Service {
       for (int i = 0; mode == Mode::kSayALot && i < 2000; ++i) {
         stream->Write(response);
       }
+    }
+    // The end of the stream may be seen before the reason for it.
+    const absl::Time end = absl::Now() + absl::Seconds(10);
+    while (!context->IsCancelled() && absl::Now() < end) {
+      std::this_thread::yield();
     }
     saw_cancel = context->IsCancelled();
     return MakeError(grpc::StatusCode::INVALID_ARGUMENT, "not finished",
@@ -110,6 +120,7 @@ class FakeCommitService : public v1::CommitService::Service {
 
   Mode mode = Mode::kTake;
   std::vector<int> batch_sizes;
+  std::atomic<bool> has_operations = false;
   std::atomic<bool> saw_cancel = false;
   std::atomic<int> written_count = 0;
 
@@ -260,6 +271,7 @@ TEST_F(ClientTest, APushThatIsGivenUpIsCancelled) {
     for (int i = 0; i < 2000; ++i) {
       ASSERT_THAT(push->Add(Insert(i, 10)), IsOk());
     }
+    service_.has_operations.wait(false);  // Or there is no call to cancel yet.
   }
   { auto never_sent = client_->PushCommit(Options()); }
   server_->Shutdown();  // Waits for the calls.
