@@ -244,7 +244,8 @@ uint32_t CentroidTree::FindNearestLeaf(std::span<const float> vector,
   for (size_t level = levels_.size() - 1; level > 0; --level) {
     scratch.beam.swap(scratch.children);
     const size_t kept = std::min(beam, scratch.beam.size());
-    std::partial_sort(scratch.beam.begin(), scratch.beam.begin() + kept,
+    std::partial_sort(scratch.beam.begin(),
+                      scratch.beam.begin() + static_cast<std::ptrdiff_t>(kept),
                       scratch.beam.end());
     scratch.children.clear();
     for (size_t i = 0; i < kept; ++i) {

@@ -60,7 +60,7 @@ float QuantizeInt8(std::span<const float> values, std::span<int8_t> code) {
     constexpr float kRounder = 0x1.8p23F;
     code[i] = static_cast<int8_t>((rounded + kRounder) - kRounder);
   }
-  std::fill(code.begin() + values.size(), code.end(), int8_t{0});
+  std::ranges::fill(code.subspan(values.size()), int8_t{0});
   return usable ? scale : 0;
 }
 

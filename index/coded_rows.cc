@@ -246,7 +246,8 @@ void CodedRows::EstimateProducts(const CodedQuery& query,
   Scan(query, sums);
   for (size_t i = 0; i < row_count(); ++i) {
     products[i] =
-        factor(i) * (query.table_scale() * sums[i] + query.table_offset());
+        factor(i) * (query.table_scale() * static_cast<float>(sums[i]) +
+                     query.table_offset());
   }
 }
 

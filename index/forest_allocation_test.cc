@@ -46,8 +46,12 @@ void* Allocate(size_t size_bytes, size_t alignment) {
 
 }  // namespace
 
-// The array, nothrow and sized forms of the standard library call these.
+// The array and sized forms of the standard library call these. The nothrow
+// form does, too, but not that of a sanitizer.
 void* operator new(size_t size_bytes) {
+  return Allocate(size_bytes, alignof(std::max_align_t));
+}
+void* operator new(size_t size_bytes, const std::nothrow_t& /*tag*/) noexcept {
   return Allocate(size_bytes, alignof(std::max_align_t));
 }
 void* operator new(size_t size_bytes, std::align_val_t alignment) {

@@ -318,7 +318,7 @@ size_t SearchScratch::memory_size_bytes() const {
   return candidates.memory_size_bytes() + router.memory_size_bytes() +
          coded_query.memory_size_bytes() +
          leaves.capacity() * sizeof(RoutedLeaf) +
-         nodes.capacity() * sizeof(const LeafNode*) +
+         nodes.capacity() * sizeof(void*) +
          ordinals.capacity() * sizeof(Ordinal) +
          places.capacity() * sizeof(places[0]) +
          neighbors.capacity() * sizeof(Neighbor);

@@ -334,7 +334,7 @@ size_t LeafRouter::memory_size_bytes() const {
           sizeof(uint32_t) +
       nodes_.capacity() * sizeof(RoutedLeaf);
   for (const Level& level : levels_) {
-    size_bytes += level.nodes.capacity() * sizeof(const InnerNode*) +
+    size_bytes += level.nodes.capacity() * sizeof(void*) +
                   level.ranks.capacity() *
                       (sizeof(float) + sizeof(float) + sizeof(Place));
   }

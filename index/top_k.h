@@ -97,8 +97,10 @@ class TopK {
 
  private:
   void Cut() {
-    std::nth_element(candidates_.begin(), candidates_.begin() + (count_ - 1),
-                     candidates_.end());
+    std::nth_element(
+        candidates_.begin(),
+        candidates_.begin() + static_cast<std::ptrdiff_t>(count_) - 1,
+        candidates_.end());
     candidates_.resize(count_);
     limit_ = candidates_.back().estimate;
   }

@@ -84,7 +84,8 @@ TEST(StatusTest, CutsLongTextsBetweenCharacters) {
       absl::NotFoundError(text), "DOCUMENT_NOT_FOUND", {{"id", text}}));
   EXPECT_LE(status.error_message().size(), 1024);
   EXPECT_THAT(status.error_message(), EndsWith("\xe6\x9c\xa8..."));
-  const std::string& id = InfoOf(status).metadata().at("id");
+  const google::rpc::ErrorInfo info = InfoOf(status);
+  const std::string& id = info.metadata().at("id");
   EXPECT_LE(id.size(), 600);
   EXPECT_THAT(id, EndsWith("\xe6\x9c\xa8..."));
 }
