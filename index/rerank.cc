@@ -50,7 +50,9 @@ absl::Status Rerank(Metric metric, const VectorSource& vectors,
     return left.distance != right.distance ? left.distance < right.distance
                                            : left.ordinal < right.ordinal;
   };
-  std::ranges::partial_sort(neighbors, neighbors.begin() + count, is_nearer);
+  std::ranges::partial_sort(
+      neighbors, neighbors.begin() + static_cast<std::ptrdiff_t>(count),
+      is_nearer);
   neighbors.resize(count);
   return absl::OkStatus();
 }

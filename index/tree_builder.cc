@@ -238,12 +238,12 @@ absl::StatusOr<std::vector<TreeBuilder::Part>> TreeBuilder::GroupByCentroid(
     const size_t first = task * kRowsPerTask;
     const size_t count = std::min(kRowsPerTask, row_count - first);
     Matrix points(vectors_.dimension());
-    const absl::Status status =
+    absl::Status status =
         ReadRows(std::span(rows_).subspan(part.first + first, count), points);
     if (status.ok()) {
       WorkerCrew alone(1);
       std::ranges::copy(NearestRows(points, centroids, alone),
-                        nearest.begin() + first);
+                        nearest.begin() + static_cast<std::ptrdiff_t>(first));
     }
     return status;
   };
@@ -264,7 +264,8 @@ absl::StatusOr<std::vector<TreeBuilder::Part>> TreeBuilder::GroupByCentroid(
   for (size_t i = 0; i < row_count; ++i) {
     sorted[first[nearest[i]]++] = rows_[part.first + i];
   }
-  std::ranges::copy(sorted, rows_.begin() + part.first);
+  std::ranges::copy(sorted,
+                    rows_.begin() + static_cast<std::ptrdiff_t>(part.first));
   return parts;
 }
 

@@ -189,7 +189,9 @@ absl::StatusOr<std::vector<TreeEditor::NearLeaf>> TreeEditor::FindLeaves(
     }
     const bool at_leaves = inners_[nodes.front()].level == 1;
     const size_t kept = std::min(entries.size(), at_leaves ? count : beam);
-    std::partial_sort(entries.begin(), entries.begin() + kept, entries.end());
+    std::partial_sort(entries.begin(),
+                      entries.begin() + static_cast<std::ptrdiff_t>(kept),
+                      entries.end());
     entries.resize(kept);
     if (at_leaves) {
       break;

@@ -147,7 +147,8 @@ absl::StatusOr<std::vector<TreeEditor::NodeIndex>> TreeEditor::MakeParts(
   const NodeIndex parent = leaves_[leaf].parent;
   leaves_[leaf].gone = true;
   const size_t child = ChildIndex(parent, leaf);
-  inners_[parent].children.erase(inners_[parent].children.begin() + child);
+  inners_[parent].children.erase(inners_[parent].children.begin() +
+                                 static_cast<std::ptrdiff_t>(child));
   --leaf_count_;
   std::vector<NodeIndex> new_leaves;
   for (size_t i = 0; i < parts.size(); ++i) {
@@ -309,7 +310,8 @@ absl::Status TreeEditor::DissolveLeaf(NodeIndex leaf) {
 void TreeEditor::RemoveChild(NodeIndex parent, NodeIndex node) {
   while (true) {
     std::vector<Child>& children = inners_[parent].children;
-    children.erase(children.begin() + ChildIndex(parent, node));
+    children.erase(children.begin() +
+                   static_cast<std::ptrdiff_t>(ChildIndex(parent, node)));
     MarkChanged(parent);
     if (!children.empty()) {
       return;

@@ -76,12 +76,14 @@ absl::StatusOr<ChildNode> TreeEditor::WriteInner(Inner& inner, PageSink& sink) {
       writer.KeepCentroidPage(inner.source->page().centroid_pages()[page], kept,
                               centroids);
     } else {
-      others.insert(others.end(), inner.children.begin() + first,
-                    inner.children.begin() + next);
+      const std::span<const Child> children(inner.children);
+      const auto rewritten = children.subspan(first, next - first);
+      others.insert(others.end(), rewritten.begin(), rewritten.end());
     }
   }
-  others.insert(others.end(), inner.children.begin() + next,
-                inner.children.end());
+  const std::span<const Child> rest =
+      std::span<const Child>(inner.children).subspan(next);
+  others.insert(others.end(), rest.begin(), rest.end());
   for (const Child& child : others) {
     writer.AddChild(child.stored, child.centroid);
   }
