@@ -134,6 +134,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     stream_.expires_after(absl::ToChronoMilliseconds(shared_.options.timeout));
   }
 
+  // NOLINTBEGIN(misc-no-recursion): each is called by the event loop when the
+  // one before has ended, so no call is within another.
   void Read() {
     is_waiting_ = true;
     parser_.emplace();
@@ -233,6 +235,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     place_ = shared_.waiting.Add(weak_from_this());
     Read();
   }
+  // NOLINTEND(misc-no-recursion)
 
   void Close() {
     error_code ignored;
