@@ -52,7 +52,7 @@ constexpr size_t kSkippedSizeBytesMax = size_t{4} << 20;
 absl::Status AnnotateDocument(const absl::Status& status,
                               absl::string_view document_id) {
   const std::string shown = ShownName(document_id);
-  const absl::Status annotated =
+  absl::Status annotated =
       AnnotateStatus(status, absl::StrCat("document '", shown, "'"));
   std::optional<ErrorReason> reason = ReasonOf(annotated);
   if (!reason.has_value()) {

@@ -232,7 +232,7 @@ absl::StatusOr<std::vector<StoredDocument>> CommitReaderImpl::SampleDocuments(
 absl::Status CommitReaderImpl::ForEachDocument(
     ReadMask mask,
     const std::function<absl::Status(const StoredDocument&)>& visit) const {
-  const absl::Status status = VisitDocuments(mask, visit);
+  absl::Status status = VisitDocuments(mask, visit);
   COPSE_RETURN_IF_ERROR(domain_->CheckExists());
   return status;
 }

@@ -216,7 +216,7 @@ absl::Status DomainRegistry::Delete(absl::string_view name) {
     if (!domain->MarkDeleted()) {
       return DomainNotFoundError(name);
     }
-    const absl::Status status = WriteDeletion(*domain);
+    absl::Status status = WriteDeletion(*domain);
     if (!status.ok()) {
       domain->UnmarkDeleted();
       return status;

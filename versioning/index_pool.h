@@ -137,6 +137,7 @@ class IndexPool {
         keys.push_back(key);
       }
     }
+    removed.reserve(keys.size());
     for (const PoolKey& key : keys) {
       removed.push_back(Remove(key));
     }

@@ -110,7 +110,7 @@ absl::Status CheckRoomToStart(rocksdb::Env& env, const std::string& folder) {
   for (const std::string& name : names) {
     uint64_t size_bytes = 0;
     if (absl::EndsWith(name, ".log") &&
-        env.GetFileSize(folder + "/" + name, &size_bytes).ok()) {
+        env.GetFileSize(absl::StrCat(folder, "/", name), &size_bytes).ok()) {
       wanted += size_bytes;
     }
   }
@@ -479,7 +479,7 @@ absl::StatusOr<std::vector<std::optional<std::string>>> MetaDatabase::MultiGet(
 }
 
 absl::Status MetaDatabase::Write(MetaBatch& batch, Durability durability) {
-  const absl::Status before = write_status();
+  absl::Status before = write_status();
   if (absl::IsResourceExhausted(before)) {
     COPSE_RETURN_IF_ERROR(TryResume());
   } else if (!before.ok()) {

@@ -96,7 +96,8 @@ class EditBench {
     COPSE_RETURN_IF_ERROR(ReadFiles());
     Shuffle();
     const size_t half = order_.size() / 2;
-    covered_.assign(order_.begin(), order_.begin() + half);
+    const std::span<const Ordinal> first = std::span(order_).first(half);
+    covered_.assign(first.begin(), first.end());
     COPSE_ASSIGN_OR_RETURN(
         root_, BuildForest(options_.forest, base_, covered_, pages_));
     const std::span<const Ordinal> all(order_);
