@@ -41,11 +41,9 @@ struct IndexFlags {
 
 // NonNegativeNumber stands with every 64-bit number because CLI11 takes -1 for
 // 2^64 - 1.
-void AddIndexFlags(CLI::App& command, IndexFlags& flags) {
-  IndexBenchOptions& options = flags.options;
-  ForestOptions& forest = options.forest;
-  command.option_defaults()->always_capture_default();
-  forest.thread_count = std::max(1U, std::thread::hardware_concurrency());
+// The flags that say what is measured, which all commands have.
+template <typename Options>
+void AddDataFlags(CLI::App& command, Options& options, std::string& metric) {
   command.add_option("--base", options.base_path, "Rows: .npy, .fvecs, .bvecs")
       ->required();
   command
@@ -55,8 +53,16 @@ void AddIndexFlags(CLI::App& command, IndexFlags& flags) {
       .add_option("--limit", options.row_count_max, "Use the first N rows only")
       ->default_str("all")
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--metric", flags.metric,
+  command.add_option("--metric", metric,
                      "cosine, euclidean, dot, manhattan or hamming");
+}
+
+void AddIndexFlags(CLI::App& command, IndexFlags& flags) {
+  IndexBenchOptions& options = flags.options;
+  ForestOptions& forest = options.forest;
+  command.option_defaults()->always_capture_default();
+  forest.thread_count = std::max(1U, std::thread::hardware_concurrency());
+  AddDataFlags(command, options, flags.metric);
   command
       .add_option("--k", options.neighbor_count,
                   "Neighbors that each timed search returns")
@@ -107,17 +113,7 @@ void AddCalibrateFlags(CLI::App& command, CalibrateFlags& flags) {
   command.option_defaults()->always_capture_default();
   options.forest.thread_count =
       std::max(1U, std::thread::hardware_concurrency());
-  command.add_option("--base", options.base_path, "Rows: .npy, .fvecs, .bvecs")
-      ->required();
-  command
-      .add_option("--query", options.query_path, "Queries: the same formats")
-      ->required();
-  command
-      .add_option("--limit", options.row_count_max, "Use the first N rows only")
-      ->default_str("all")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--metric", flags.metric,
-                     "cosine, euclidean, dot, manhattan or hamming");
+  AddDataFlags(command, options, flags.metric);
   command
       .add_option("--calibration-queries", options.calibration_count,
                   "The first N queries calibrate, the others are held out")
@@ -166,17 +162,7 @@ void AddEditFlags(CLI::App& command, EditFlags& flags) {
   command.option_defaults()->always_capture_default();
   options.forest.thread_count =
       std::max(1U, std::thread::hardware_concurrency());
-  command.add_option("--base", options.base_path, "Rows: .npy, .fvecs, .bvecs")
-      ->required();
-  command
-      .add_option("--query", options.query_path, "Queries: the same formats")
-      ->required();
-  command
-      .add_option("--limit", options.row_count_max, "Use the first N rows only")
-      ->default_str("all")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--metric", flags.metric,
-                     "cosine, euclidean, dot, manhattan or hamming");
+  AddDataFlags(command, options, flags.metric);
   command
       .add_option("--steps", options.step_count, "Edits of each of two phases")
       ->check(CLI::PositiveNumber);
