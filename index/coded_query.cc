@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <limits>
 #include <span>
+#include <vector>
 
 #include "index/code_space.h"
 #include "index/distance.h"
@@ -75,6 +76,18 @@ bool IsInt8Code(float scale, std::span<const int8_t> code) {
   constexpr float kMax = std::numeric_limits<float>::max();
   return largest == kCodeMax && scale >= std::numeric_limits<float>::min() &&
          scale <= RoundScale(kMax / kCodeMax) && RoundScale(scale) == scale;
+}
+
+void ToUnitLength(std::span<const float> vector, std::vector<float>& unit) {
+  double square = 0;
+  for (const float component : vector) {
+    square += double{component} * component;
+  }
+  const double factor = square > 0 ? 1 / std::sqrt(square) : 0;
+  unit.resize(vector.size());
+  std::ranges::transform(vector, unit.begin(), [factor](float component) {
+    return static_cast<float>(component * factor);
+  });
 }
 
 void CodedQuery::Prepare(const CodeSpace& space, std::span<const float> query) {

@@ -43,6 +43,10 @@ float QuantizeInt8(std::span<const float> values, std::span<int8_t> code);
 // products.
 bool IsInt8Code(float scale, std::span<const int8_t> code);
 
+// Sets `unit` to `vector` at unit length, or to zeros if it is zero: a query as
+// cosine domains hold their rows.
+void ToUnitLength(std::span<const float> vector, std::vector<float>& unit);
+
 // Thread safety: any number of threads may scan with one CodedQuery.
 class CodedQuery {
  public:

@@ -194,27 +194,14 @@ class Searcher {
   absl::Status Prepare(LeafRouter& router) {
     routing_query_ = query_;
     if (forest_.options().metric == Metric::kCosine) {
-      Normalize();
+      ToUnitLength(query_, scratch_.query);
+      routing_query_ = scratch_.query;
     }
     COPSE_ASSIGN_OR_RETURN(const CodeSpace space, forest_.Space());
     scratch_.coded_query.Prepare(space, routing_query_);
     // A row may be found once in each tree.
     scratch_.candidates.Reset(limits_.rerank_count * TreeCount());
     return router.Begin(forest_, scratch_.coded_query, TreeCount(), &work_);
-  }
-
-  void Normalize() {
-    double square = 0;
-    for (const float component : query_) {
-      square += double{component} * component;
-    }
-    const double factor = square > 0 ? 1 / std::sqrt(square) : 0;
-    scratch_.query.resize(query_.size());
-    std::ranges::transform(query_, scratch_.query.begin(),
-                           [factor](float component) {
-                             return static_cast<float>(component * factor);
-                           });
-    routing_query_ = scratch_.query;
   }
 
   // Takes the leaves that are scanned next, with so many rows together; none

@@ -4,7 +4,6 @@
 #include "index/packed_rows.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -43,19 +42,6 @@ size_t RerankCount(const SearchOptions& options, size_t row_count) {
           ? 8 * options.neighbor_count + 60 + row_count / 8
           : std::max(options.rerank_count, options.neighbor_count);
   return options.exact ? row_count : std::min(wanted, row_count);
-}
-
-std::vector<float> UnitVector(std::span<const float> vector) {
-  double square = 0;
-  for (const float component : vector) {
-    square += double{component} * component;
-  }
-  std::vector<float> unit(vector.begin(), vector.end());
-  const double factor = square > 0 ? 1 / std::sqrt(square) : 0;
-  for (float& component : unit) {
-    component = static_cast<float>(component * factor);
-  }
-  return unit;
 }
 
 absl::StatusOr<std::vector<float>> Mean(const VectorSource& vectors,
@@ -127,9 +113,12 @@ absl::StatusOr<std::vector<Neighbor>> PackedRows::Search(
   const internal::CodeSpace space = {
       .metric = metric_, .rotation = rotation_.get(), .origin = mean_};
   internal::CodedQuery coded_query;
-  coded_query.Prepare(space, metric_ == Metric::kCosine
-                                 ? UnitVector(query)
-                                 : std::vector(query.begin(), query.end()));
+  std::vector<float> unit;
+  if (metric_ == Metric::kCosine) {
+    internal::ToUnitLength(query, unit);
+  }
+  coded_query.Prepare(
+      space, metric_ == Metric::kCosine ? std::span<const float>(unit) : query);
   const float score = space.ranking() == internal::Ranking::kInnerProduct
                           ? 0
                           : coded_query.square();
