@@ -50,6 +50,13 @@ absl::Status FileError(absl::string_view operation, absl::string_view path,
     case ENOSPC:
     case EDQUOT:
       return DiskFullError(path, message);
+    case EFBIG:
+      return WithReason(
+          absl::ResourceExhaustedError(absl::StrCat(
+              message,
+              ": raise the limit on file sizes of the process or of "
+              "the file system")),
+          "DISK_FULL", {{"path", std::string(path)}});
     case ENOENT:
       return absl::NotFoundError(message);
     case EEXIST:
@@ -63,7 +70,6 @@ absl::Status FileError(absl::string_view operation, absl::string_view path,
     case EISDIR:
     case ELOOP:
     case ENAMETOOLONG:
-    case EFBIG:
       return absl::FailedPreconditionError(message);
     case ENOMEM:
       return absl::ResourceExhaustedError(message);

@@ -31,10 +31,10 @@ absl::Status AnnotateStored(const absl::Status& status,
 absl::Status DiskFullError(absl::string_view path, absl::string_view message);
 
 // Returns the status for errno value `error` of `operation` on `path`, as
-// "cannot `operation` 'path': ...": DISK_FULL for a full disk or quota,
-// kNotFound for a missing file, kFailedPrecondition for missing rights, a
-// read-only disk and too many open files, and kDataLoss, DATA_DAMAGED, for an
-// I/O error.
+// "cannot `operation` 'path': ...": DISK_FULL for a full disk, a quota or
+// a limit on file sizes, kNotFound for a missing file, kFailedPrecondition for
+// missing rights, a read-only disk and too many open files, and kDataLoss,
+// DATA_DAMAGED, for an I/O error.
 absl::Status FileError(absl::string_view operation, absl::string_view path,
                        int error);
 

@@ -408,8 +408,13 @@ TEST_F(VectorSegmentsTest, AFullDiskGivesUpTheRangeAndNoOther) {
                                        HasSubstr("cannot grow '")));
   EXPECT_THAT(Append(kRowsPerSegment, 1),
               StatusIs(absl::StatusCode::kResourceExhausted));
+  calls_.grow_error = EFBIG;
+  const absl::Status too_large = Append(kRowsPerSegment + 1, 1);
+  EXPECT_THAT(too_large, StatusIs(absl::StatusCode::kResourceExhausted,
+                                  HasSubstr("raise the limit on file sizes")));
+  EXPECT_EQ(ReasonOf(too_large)->reason, "DISK_FULL");
   calls_.grow_error = 0;
-  EXPECT_THAT(Append(kRowsPerSegment + 1, 1), IsOk());
+  EXPECT_THAT(Append(kRowsPerSegment + 2, 1), IsOk());
 }
 
 TEST_F(VectorSegmentsTest, AFailedSyncLosesAllThatWasNotSynced) {

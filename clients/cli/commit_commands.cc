@@ -235,9 +235,9 @@ absl::StatusOr<ExitCode> Assign(Context& context, const Flags& flags) {
     COPSE_CLIENT_RETURN_IF_ERROR(context.PrintJson(commit));
   } else {
     COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(
-        absl::StrFormat("commit %s has the index of %s: %s documents",
+        absl::StrFormat("commit %s has the index of %s: %s",
                         Printable(flags.other_commit), Printable(flags.commit),
-                        FormatCount(commit.document_count()))));
+                        FormatCounted(commit.document_count(), "document"))));
   }
   return ExitCode::kDone;
 }

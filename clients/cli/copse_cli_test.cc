@@ -79,6 +79,7 @@ class CopseCliTest : public ::testing::Test {
     posix_spawn_file_actions_addopen(&actions, 2, (folder_ + "/err").c_str(),
                                      O_WRONLY | O_CREAT | O_TRUNC, 0600);
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) {
       pointers.push_back(argument.data());
     }
@@ -593,6 +594,7 @@ TEST_F(CopseGitTest, WaitsForACommitInFlight) {
 
 TEST_F(CopseGitTest, TakesTheNewestCommitsOfAnUnfinishedClone) {
   std::vector<GitId> line;
+  line.reserve(4);
   for (int i = 0; i < 4; ++i) {
     line.push_back(git_.Commit(
         {{"x", {std::to_string(i)}}, {"same", {"s"}}},

@@ -157,7 +157,7 @@ TEST_F(GitDocumentsTest, SkipsWhatIsNoTextAndSaysWhy) {
 
 TEST_F(GitDocumentsTest, AFileThatIsSkippedNowIsDeleted) {
   const TestFiles base = {
-      {"a", {"text"}}, {"b", {"text"}}, {"c", {"x\0y", 0100644}}};
+      {"a", {"text"}}, {"b", {"text"}}, {"c", {std::string("x\0y", 3)}}};
   const TestFiles target = {
       {"a", {""}}, {"b", {"elsewhere", GIT_FILEMODE_LINK}}, {"c", {"text"}}};
   const Converted converted = Convert(base, target);
@@ -337,8 +337,9 @@ TEST_F(GitDocumentsTest, DifferencesAddUpToTheTreeOfEveryCommit) {
 TEST_F(GitDocumentsTest, AStreamThatIsGivenUpEnds) {
   GitPlan plan;
   for (int i = 0; i < 50; ++i) {
-    plan.commits.push_back(
-        git_.Commit({{"f", {std::string(1 << 20, 'a' + i % 26)}}}, {}));
+    plan.commits.push_back(git_.Commit(
+        {{"f", {std::string(1 << 20, "abcdefghijklmnopqrstuvwxyz"[i % 26])}}},
+        {}));
   }
   auto repository = GitRepository::Open(git_.path());
   ASSERT_THAT(repository, IsOk());

@@ -438,15 +438,14 @@ absl::Status PrintSummary(Context& context, const GitPushOptions& options,
   if (summary.pushed_commit_count == 0) {
     text = "nothing new";
   } else {
-    text = absl::StrFormat(
-        "pushed %s commits in %s (%.1f/s): +%s ~%s -%s documents",
-        FormatCount(summary.pushed_commit_count),
-        FormatSeconds(summary.seconds),
-        static_cast<double>(summary.pushed_commit_count) /
-            std::max(summary.seconds, 1e-6),
-        FormatCount(summary.inserted_count),
-        FormatCount(summary.replaced_count),
-        FormatCount(summary.deleted_count));
+    text = absl::StrFormat("pushed %s in %s (%.1f/s): +%s ~%s -%s documents",
+                           FormatCounted(summary.pushed_commit_count, "commit"),
+                           FormatSeconds(summary.seconds),
+                           static_cast<double>(summary.pushed_commit_count) /
+                               std::max(summary.seconds, 1e-6),
+                           FormatCount(summary.inserted_count),
+                           FormatCount(summary.replaced_count),
+                           FormatCount(summary.deleted_count));
   }
   if (summary.failed_count > 0) {
     absl::StrAppend(&text, ", ", FormatCount(summary.failed_count), " failed");
@@ -454,8 +453,8 @@ absl::Status PrintSummary(Context& context, const GitPushOptions& options,
   absl::StrAppend(&text, "\nbranch ", Printable(summary.branch), " is at ",
                   summary.head_commit);
   if (summary.document_count.has_value()) {
-    absl::StrAppend(&text, ": ", FormatCount(*summary.document_count),
-                    " documents");
+    absl::StrAppend(&text, ": ",
+                    FormatCounted(*summary.document_count, "document"));
   }
   absl::StrAppend(&text, "\n");
   if (!skipped.empty()) {

@@ -48,6 +48,7 @@ class GitRepositoryTest : public ::testing::Test {
   // Commits `count` in a row, each with one file.
   std::vector<GitId> CommitLine(int count) {
     std::vector<GitId> line;
+    line.reserve(count);
     for (int i = 0; i < count; ++i) {
       line.push_back(git_.Commit(
           {{"f", {std::to_string(i)}}},

@@ -253,9 +253,9 @@ absl::Status PrintPushed(Context& context, const v1::Commit& commit) {
     return context.output().WriteLine(json.text());
   }
   std::string line = absl::StrFormat(
-      "indexed %s: %s documents (+%d ~%d -%d)", Printable(commit.commit()),
-      FormatCount(commit.document_count()), commit.inserted_count(),
-      commit.replaced_count(), commit.deleted_count());
+      "indexed %s: %s (+%d ~%d -%d)", Printable(commit.commit()),
+      FormatCounted(commit.document_count(), "document"),
+      commit.inserted_count(), commit.replaced_count(), commit.deleted_count());
   if (commit.unknown_delete_count() > 0) {
     absl::StrAppend(&line, ", ", commit.unknown_delete_count(),
                     " deletes of unknown ids");

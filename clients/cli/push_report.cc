@@ -66,9 +66,10 @@ void FailureList::Print(Context& context) {
         failure.operation_number(), failure.message()));
   }
   if (count_ > static_cast<int64_t>(failures_.size())) {
-    context.Warn(
-        absl::StrFormat("and %d more documents failed",
-                        count_ - static_cast<int64_t>(failures_.size())));
+    context.Warn(absl::StrFormat(
+        "and %s failed",
+        FormatCounted(count_ - static_cast<int64_t>(failures_.size()),
+                      "more document")));
   }
 }
 

@@ -86,6 +86,10 @@ std::string FormatCount(int64_t count) {
   return digits;
 }
 
+std::string FormatCounted(int64_t count, absl::string_view noun) {
+  return absl::StrCat(FormatCount(count), " ", noun, count == 1 ? "" : "s");
+}
+
 std::string FormatSize(double size_bytes) {
   constexpr std::array<const char*, 6> kUnits = {"B",   "KiB", "MiB",
                                                  "GiB", "TiB", "PiB"};

@@ -50,6 +50,9 @@ class TextTable {
 // Returns 1234567 as "1,234,567".
 std::string FormatCount(int64_t count);
 
+// Returns "1 document" or "1,234 documents", of `noun` "document".
+std::string FormatCounted(int64_t count, absl::string_view noun);
+
 // Returns 1536 as "1.5 KiB".
 std::string FormatSize(double size_bytes);
 

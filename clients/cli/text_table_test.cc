@@ -62,6 +62,9 @@ TEST(TextTableTest, FormatsNumbersForPeople) {
   EXPECT_EQ(FormatCount(999), "999");
   EXPECT_EQ(FormatCount(1234567), "1,234,567");
   EXPECT_EQ(FormatCount(-123456), "-123,456");
+  EXPECT_EQ(FormatCounted(1, "document"), "1 document");
+  EXPECT_EQ(FormatCounted(0, "commit"), "0 commits");
+  EXPECT_EQ(FormatCounted(1234, "commit"), "1,234 commits");
   EXPECT_EQ(FormatSize(512), "512 B");
   EXPECT_EQ(FormatSize(1536), "1.5 KiB");
   EXPECT_EQ(FormatSize(5.0 * 1024 * 1024 * 1024), "5.0 GiB");
