@@ -89,6 +89,9 @@ StoreOptions StoreOptionsOf(const Config& config) {
   options.forest.fan_out = config.forest_fan_out;
   options.forest.leaf_row_count = config.forest_leaf_row_count;
   options.forest_row_count_min = config.forest_row_count_min;
+  options.fold_mode = config.fold_in_background
+                          ? StoreOptions::FoldMode::kInBackground
+                          : StoreOptions::FoldMode::kInCommit;
   return options;
 }
 
@@ -126,8 +129,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
 
 absl::Status Daemon::OpenStore() {
   const absl::Time start = absl::Now();
-  absl::StatusOr<std::unique_ptr<Store>> store =
-      Store::Open(StoreOptionsOf(config_));
+  StoreOptions options = StoreOptionsOf(config_);
+  options.on_fold = [this](const FoldReport& report) { LogFold(report); };
+  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options);
   if (!store.ok()) {
     return ExplainOpenError(config_, store.status());
   }
@@ -145,6 +149,22 @@ absl::Status Daemon::OpenStore() {
                 {"free_size_bytes", statistics->free_size_bytes},
                 {"seconds", SecondsSince(start)}});
   return absl::OkStatus();
+}
+
+void Daemon::LogFold(const FoldReport& report) {
+  if (!report.status.ok()) {
+    logger_.Error("index not brought up to date",
+                  {{"domain", report.domain},
+                   {"commit", report.commit},
+                   {"error", report.status.ToString()}});
+    return;
+  }
+  logger_.Info("index brought up to date",
+               {{"domain", report.domain},
+                {"commit", report.commit},
+                {"rows", report.row_count},
+                {"pages", report.written_page_count},
+                {"size_bytes", report.written_size_bytes}});
 }
 
 absl::Status Daemon::MakeEmbedders() {

@@ -75,6 +75,7 @@ class Daemon {
   Daemon(const Config& config, std::string version, Logger& logger);
 
   absl::Status OpenStore();
+  void LogFold(const FoldReport& report);
   absl::Status MakeEmbedders();
   absl::Status StartGrpc();
   absl::Status StartMetrics();

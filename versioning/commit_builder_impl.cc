@@ -4,6 +4,7 @@
 #include "versioning/commit_builder_impl.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -354,20 +355,14 @@ absl::StatusOr<CommitInfo> CommitBuilderImpl::CommitClaimed(
   Manifest& manifest = changes.manifest;
   COPSE_ASSIGN_OR_RETURN(manifest.live_set_number, PutLiveSet(changes, batch_));
   std::optional<Fold> fold;
-  COPSE_ASSIGN_OR_RETURN(std::shared_ptr<const DomainForest> forest,
+  COPSE_ASSIGN_OR_RETURN(ForestChoice choice,
                          PrepareForest(changes, on_phase, fold));
   if (fold.has_value()) {
-    batch_.Put(MetaTable::kForests,
-               ForestKey(domain_->number(), forest->number()),
-               fold->record.Encode());
+    PutFold(*domain_, *fold, batch_);
     written_size_bytes_ += fold->record.written_size_bytes;
-    const QuerySampleRecord sample = domain_->query_sample().ToRecord();
-    if (sample.query_count() > 0) {
-      batch_.Put(MetaTable::kDomains, QuerySampleKey(domain_->number()),
-                 sample.Encode());
-    }
   }
-  manifest.preferred_forest = forest == nullptr ? 0 : forest->number();
+  manifest.preferred_forest =
+      choice.forest == nullptr ? 0 : choice.forest->number();
   manifest.written_size_bytes =
       written_size_bytes_ + static_cast<int64_t>(batch_.size_bytes());
   COPSE_RETURN_IF_ERROR(BeginPhase(on_phase, CommitPhase::kPublishing));
@@ -385,16 +380,19 @@ absl::StatusOr<CommitInfo> CommitBuilderImpl::CommitClaimed(
   batch_.Clear();
   domain_->catalog().AddRows(published.live_set_number, changes.live);
   if (fold.has_value()) {
-    domain_->catalog().AddForest(forest);
+    domain_->catalog().AddForest(fold->forest);
   }
   auto reader = std::make_shared<const CommitReaderImpl>(
       domain_, options_.commit, std::move(published), changes.live,
-      std::move(forest));
+      std::move(choice.forest));
   CommitInfo info = reader->info();
   const PoolKey key = {domain_->number(), options_.commit};
   domain_->context().pool.Put(key, std::move(reader));
   if (domain_->is_deleted()) {
     domain_->context().pool.Erase(key);
+  }
+  if (choice.fold_is_due) {
+    domain_->context().folds.Request(domain_, options_.branch, options_.commit);
   }
   return info;
 }
@@ -481,8 +479,7 @@ absl::StatusOr<uint64_t> CommitBuilderImpl::PutLiveSet(const Changes& changes,
   return written.number;
 }
 
-absl::StatusOr<std::shared_ptr<const DomainForest>>
-CommitBuilderImpl::PrepareForest(
+absl::StatusOr<ForestChoice> CommitBuilderImpl::PrepareForest(
     const Changes& changes,
     const std::function<absl::Status(CommitPhase)>& on_phase,
     std::optional<Fold>& fold) {
@@ -490,23 +487,25 @@ CommitBuilderImpl::PrepareForest(
       parent_ == nullptr ? 0 : parent_->manifest().preferred_forest;
   COPSE_ASSIGN_OR_RETURN(ForestChoice choice,
                          ChooseForest(*domain_, *changes.live, preferred));
-  if (!choice.fold_is_due) {
-    return std::move(choice.forest);
+  if (!choice.fold_is_due || domain_->context().options.fold_mode ==
+                                 StoreOptions::FoldMode::kInBackground) {
+    return choice;
   }
   COPSE_RETURN_IF_ERROR(BeginPhase(on_phase, CommitPhase::kFolding));
   COPSE_RETURN_IF_ERROR(domain_->context().CheckFreeSpace());
   COPSE_ASSIGN_OR_RETURN(fold, RunFold(choice.forest.get(), changes, on_phase));
-  return fold->forest;
+  return ForestChoice{.forest = fold->forest};
 }
 
 // A fold of a large domain takes minutes, during which somebody waits.
 absl::StatusOr<Fold> CommitBuilderImpl::RunFold(
     const DomainForest* base, const Changes& changes,
     const std::function<absl::Status(CommitPhase)>& on_phase) {
+  std::atomic<bool> stop = false;
   std::future<absl::StatusOr<Fold>> running =
       std::async(std::launch::async, [&] {
         return FoldForest(*domain_, base, *changes.live,
-                          changes.manifest.live_set_number);
+                          changes.manifest.live_set_number, stop);
       });
   const std::chrono::nanoseconds interval = absl::ToChronoNanoseconds(
       domain_->context().options.fold_notice_interval);
@@ -514,6 +513,7 @@ absl::StatusOr<Fold> CommitBuilderImpl::RunFold(
   while (running.wait_for(interval) != std::future_status::ready) {
     if (told.ok()) {
       told = BeginPhase(on_phase, CommitPhase::kFolding);
+      stop = !told.ok();
     }
   }
   absl::StatusOr<Fold> fold = running.get();

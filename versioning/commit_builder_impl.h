@@ -105,7 +105,7 @@ class CommitBuilderImpl final : public CommitBuilder {
   absl::StatusOr<CommitInfo> CommitClaimed(
       const CommitSummary& summary,
       const std::function<absl::Status(CommitPhase)>& on_phase);
-  absl::StatusOr<std::shared_ptr<const DomainForest>> PrepareForest(
+  absl::StatusOr<ForestChoice> PrepareForest(
       const Changes& changes,
       const std::function<absl::Status(CommitPhase)>& on_phase,
       std::optional<Fold>& fold);

@@ -21,6 +21,7 @@
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
 #include "versioning/document_search.h"
+#include "versioning/fold.h"
 #include "versioning/keys.h"
 #include "versioning/meta_database.h"
 #include "versioning/row_reader.h"
@@ -133,9 +134,17 @@ absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> CommitReaderImpl::Load(
         absl::StrCat("has ", (*live)->row_count(), " rows, expected ",
                      manifest.vector_count, " as in the manifest")));
   }
+  absl::StatusOr<ForestChoice> choice =
+      ChooseForest(*domain, **live, manifest.preferred_forest);
+  if (!choice.ok()) {
+    return annotate(choice.status());
+  }
+  if (choice->fold_is_due) {
+    domain->context().folds.Request(domain, manifest.branch, commit);
+  }
   return std::make_shared<const CommitReaderImpl>(
       domain, std::string(commit), std::move(manifest), *std::move(live),
-      std::move(forest));
+      std::move(choice->forest));
 }
 
 std::shared_ptr<const CommitTail> CommitReaderImpl::GetTail() const {

@@ -9,22 +9,32 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 #include "index/forest.h"
 #include "index/page_store.h"
 #include "index/util/status_macros.h"
+#include "index/vector_source.h"
+#include "versioning/commit_reader_impl.h"
 #include "versioning/domain.h"
 #include "versioning/domain_forest.h"
 #include "versioning/fold_calibration.h"
 #include "versioning/forest_record.h"
 #include "versioning/index_catalog.h"
+#include "versioning/keys.h"
+#include "versioning/manifest.h"
+#include "versioning/meta_database.h"
+#include "versioning/query_sample.h"
 #include "versioning/row_set.h"
+#include "versioning/store.h"
 
 namespace copse {
 namespace {
@@ -44,12 +54,38 @@ int64_t ChangeCountMax(const Domain& domain, const RowSet& live) {
                            live.row_count() / kChangeDivisor);
 }
 
+absl::Status StoppedError() { return absl::CancelledError("fold is stopped"); }
+
+// The vectors of a fold that can be stopped: it reads them all along.
+class StoppableVectors final : public VectorSource {
+ public:
+  StoppableVectors(const VectorSource& vectors, const std::atomic<bool>& stop)
+      : vectors_(vectors), stop_(stop) {}
+
+  size_t dimension() const override { return vectors_.dimension(); }
+  absl::StatusOr<std::span<const float>> Read(Ordinal ordinal) const override {
+    if (stop_.load(std::memory_order_relaxed)) {
+      return StoppedError();
+    }
+    return vectors_.Read(ordinal);
+  }
+  void Prefetch(Ordinal ordinal) const override { vectors_.Prefetch(ordinal); }
+
+ private:
+  const VectorSource& vectors_;
+  const std::atomic<bool>& stop_;
+};
+
 // Counts what goes to `sink`.
 class CountingSink final : public PageSink {
  public:
-  explicit CountingSink(PageSink& sink) : sink_(sink) {}
+  CountingSink(PageSink& sink, const std::atomic<bool>& stop)
+      : sink_(sink), stop_(stop) {}
 
   absl::StatusOr<PageId> Write(std::span<const std::byte> bytes) override {
+    if (stop_.load(std::memory_order_relaxed)) {
+      return StoppedError();
+    }
     page_count_.fetch_add(1, std::memory_order_relaxed);
     size_bytes_.fetch_add(static_cast<int64_t>(bytes.size()),
                           std::memory_order_relaxed);
@@ -61,30 +97,31 @@ class CountingSink final : public PageSink {
 
  private:
   PageSink& sink_;
+  const std::atomic<bool>& stop_;
   std::atomic<int64_t> page_count_ = 0;
   std::atomic<int64_t> size_bytes_ = 0;
 };
 
 // Writes what differs from `base`. Opens it anew: what an edit reads is not
 // what searches need, and goes when the edit is done.
-absl::StatusOr<PageId> EditBase(Domain& domain, const DomainForest& base,
+absl::StatusOr<PageId> EditBase(Domain& domain, const VectorSource& vectors,
+                                const DomainForest& base,
                                 std::span<const Ordinal> inserted,
                                 std::span<const Ordinal> deleted,
                                 PageSink& sink) {
   COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<const Forest> forest,
                          Forest::Open(base.root(), domain.pages()));
-  COPSE_ASSIGN_OR_RETURN(
-      const ForestEdit edit,
-      EditForest(*forest, domain.vectors(), inserted, deleted, sink));
+  COPSE_ASSIGN_OR_RETURN(const ForestEdit edit,
+                         EditForest(*forest, vectors, inserted, deleted, sink));
   return edit.root;
 }
 
 // Returns the root of a forest over `live`. `base_number` becomes that of
 // `base` if it was edited, with `change_count` rows inserted and deleted, and 0
 // if the forest was built anew.
-absl::StatusOr<PageId> WriteForest(Domain& domain, const DomainForest* base,
-                                   const RowSet& live, PageSink& sink,
-                                   uint64_t& base_number,
+absl::StatusOr<PageId> WriteForest(Domain& domain, const VectorSource& vectors,
+                                   const DomainForest* base, const RowSet& live,
+                                   PageSink& sink, uint64_t& base_number,
                                    int64_t& change_count) {
   if (base != nullptr) {
     std::vector<Ordinal> inserted;
@@ -93,7 +130,7 @@ absl::StatusOr<PageId> WriteForest(Domain& domain, const DomainForest* base,
     change_count = static_cast<int64_t>(inserted.size() + deleted.size());
     if (change_count <= base->covered().row_count() / 2) {
       absl::StatusOr<PageId> root =
-          EditBase(domain, *base, inserted, deleted, sink);
+          EditBase(domain, vectors, *base, inserted, deleted, sink);
       // A damaged page must not stop all further commits: a forest can be made
       // again from the vectors. If these are damaged, the build says so.
       if (!absl::IsDataLoss(root.status())) {
@@ -107,7 +144,20 @@ absl::StatusOr<PageId> WriteForest(Domain& domain, const DomainForest* base,
   options.metric = domain.metric();
   options.seed = kForestSeed;
   options.thread_count = domain.context().options.thread_count;
-  return BuildForest(options, domain.vectors(), live.ToVector(), sink);
+  return BuildForest(options, vectors, live.ToVector(), sink);
+}
+
+// Drops the opened commits to which `covered` is nearer than what they search.
+// Who holds one keeps it.
+void ReopenNearerCommits(Domain& domain, const RowSet& covered) {
+  domain.context().pool.EraseIf(
+      domain.number(), [&covered](const CommitReaderImpl& reader) {
+        const int64_t change = RowSet::DifferenceCount(reader.live(), covered);
+        return change < (reader.forest() == nullptr
+                             ? reader.live().row_count()
+                             : RowSet::DifferenceCount(
+                                   reader.live(), reader.forest()->covered()));
+      });
 }
 
 }  // namespace
@@ -135,10 +185,13 @@ absl::StatusOr<ForestChoice> ChooseForest(Domain& domain, const RowSet& live,
   }
   if (least_change > change_count_max) {
     COPSE_ASSIGN_OR_RETURN(
-        const std::vector<uint64_t> newest,
-        domain.catalog().ListNewestForests(kCandidateCountMax));
-    for (const uint64_t number : newest) {
-      COPSE_RETURN_IF_ERROR(consider(number));
+        const std::vector<uint64_t> candidates,
+        domain.catalog().ListForests(preferred, kCandidateCountMax));
+    for (const uint64_t number : candidates) {
+      // The commit can do without it, and verification names it.
+      if (absl::Status status = consider(number); !absl::IsDataLoss(status)) {
+        COPSE_RETURN_IF_ERROR(status);
+      }
     }
   }
   choice.fold_is_due = least_change > change_count_max;
@@ -146,12 +199,14 @@ absl::StatusOr<ForestChoice> ChooseForest(Domain& domain, const RowSet& live,
 }
 
 absl::StatusOr<Fold> FoldForest(Domain& domain, const DomainForest* base,
-                                const RowSet& live, uint64_t live_set_number) {
-  CountingSink sink(domain.page_sink());
+                                const RowSet& live, uint64_t live_set_number,
+                                const std::atomic<bool>& stop) {
+  const StoppableVectors vectors(domain.vectors(), stop);
+  CountingSink sink(domain.page_sink(), stop);
   Fold fold;
   int64_t change_count = 0;
   COPSE_ASSIGN_OR_RETURN(fold.record.root_page,
-                         WriteForest(domain, base, live, sink,
+                         WriteForest(domain, vectors, base, live, sink,
                                      fold.record.base_forest, change_count));
   COPSE_ASSIGN_OR_RETURN(const uint64_t number,
                          domain.forest_numbers().Allocate(1));
@@ -166,6 +221,49 @@ absl::StatusOr<Fold> FoldForest(Domain& domain, const DomainForest* base,
   fold.forest = std::make_shared<const DomainForest>(
       number, fold.record, live, domain.pages(), domain.context().index_memory);
   return fold;
+}
+
+void PutFold(Domain& domain, const Fold& fold, MetaBatch& batch) {
+  batch.Put(MetaTable::kForests,
+            ForestKey(domain.number(), fold.forest->number()),
+            fold.record.Encode());
+  const QuerySampleRecord sample = domain.query_sample().ToRecord();
+  if (sample.query_count() > 0) {
+    batch.Put(MetaTable::kDomains, QuerySampleKey(domain.number()),
+              sample.Encode());
+  }
+}
+
+absl::StatusOr<std::optional<FoldReport>> FoldCommit(
+    Domain& domain, absl::string_view commit, const std::atomic<bool>& stop) {
+  COPSE_ASSIGN_OR_RETURN(const std::optional<Manifest> manifest,
+                         domain.FindManifest(commit));
+  if (!manifest.has_value()) {
+    return std::nullopt;
+  }
+  COPSE_ASSIGN_OR_RETURN(
+      const std::shared_ptr<const RowSet> live,
+      domain.catalog().LoadRows(manifest->live_set_number, nullptr));
+  COPSE_ASSIGN_OR_RETURN(
+      const ForestChoice choice,
+      ChooseForest(domain, *live, manifest->preferred_forest));
+  if (!choice.fold_is_due) {
+    return std::nullopt;
+  }
+  COPSE_RETURN_IF_ERROR(domain.context().CheckFreeSpace());
+  COPSE_ASSIGN_OR_RETURN(const Fold fold,
+                         FoldForest(domain, choice.forest.get(), *live,
+                                    manifest->live_set_number, stop));
+  MetaBatch batch(domain.database());
+  PutFold(domain, fold, batch);
+  COPSE_RETURN_IF_ERROR(domain.Write(batch, Durability::kSynced));
+  domain.catalog().AddForest(fold.forest);
+  ReopenNearerCommits(domain, fold.forest->covered());
+  return FoldReport{.domain = domain.name(),
+                    .commit = std::string(commit),
+                    .row_count = fold.record.row_count,
+                    .written_page_count = fold.record.written_page_count,
+                    .written_size_bytes = fold.record.written_size_bytes};
 }
 
 }  // namespace copse

@@ -19,20 +19,26 @@
 // best one there is if that covers about the same, or anew.
 //
 // A fold costs O(change) and is due after a change of as many rows, so it is
-// amortised over them.
+// amortised over them. Until it is made, commits are searched through the best
+// forest there is, or none: slower, and as exactly.
 
 #ifndef COPSE_VERSIONING_FOLD_H_
 #define COPSE_VERSIONING_FOLD_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 #include "versioning/domain.h"
 #include "versioning/domain_forest.h"
 #include "versioning/forest_record.h"
+#include "versioning/meta_database.h"
 #include "versioning/row_set.h"
+#include "versioning/store.h"
 
 namespace copse {
 
@@ -43,7 +49,8 @@ struct ForestChoice {
 };
 
 // Returns the forest for a commit with rows `live`: forest `preferred` (0:
-// none) if it serves, else the one of the domain's newest that differs least.
+// none) if it serves, else the one that differs least of those made soon after
+// it and of the domain's newest.
 absl::StatusOr<ForestChoice> ChooseForest(Domain& domain, const RowSet& live,
                                           uint64_t preferred);
 
@@ -54,9 +61,20 @@ struct Fold {
 };
 
 // Makes a forest that covers `live`, which is live set `live_set_number`, from
-// `base`, which may be null. Its pages are written, not synced.
+// `base`, which may be null. Its pages are written, not synced. Fails with
+// kCancelled soon after `stop` is set.
 absl::StatusOr<Fold> FoldForest(Domain& domain, const DomainForest* base,
-                                const RowSet& live, uint64_t live_set_number);
+                                const RowSet& live, uint64_t live_set_number,
+                                const std::atomic<bool>& stop);
+
+// Puts what makes the forest exist into `batch`.
+void PutFold(Domain& domain, const Fold& fold, MetaBatch& batch);
+
+// Makes a forest for a complete commit if one is due, durably, and has opened
+// commits that are nearer to it than to their own opened anew. Returns nullopt
+// if none is due, or the commit is gone. Fails as FoldForest().
+absl::StatusOr<std::optional<FoldReport>> FoldCommit(
+    Domain& domain, absl::string_view commit, const std::atomic<bool>& stop);
 
 }  // namespace copse
 

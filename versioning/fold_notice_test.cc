@@ -53,7 +53,7 @@ TEST_F(FoldNoticeTest, ComesAgainUntilTheFoldHasEnded) {
   EXPECT_TRUE(std::ranges::is_sorted(phases));
 }
 
-TEST_F(FoldNoticeTest, StopsTheCommitButNotTheFold) {
+TEST_F(FoldNoticeTest, StopsTheCommitAndTheFold) {
   int notice_count = 0;
   EXPECT_THAT(test_.Push({.domain = "d", .commit = "c1"}, documents_, {},
                          [&](CommitPhase phase) {

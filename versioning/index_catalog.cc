@@ -165,8 +165,8 @@ void IndexCatalog::AddForest(
   }
 }
 
-absl::StatusOr<std::vector<uint64_t>> IndexCatalog::ListNewestForests(
-    size_t count_max) {
+absl::StatusOr<std::vector<uint64_t>> IndexCatalog::ListForests(
+    uint64_t made, size_t count_max) {
   // Held while the database is read, once, so that no forest that is added
   // meanwhile is missed.
   MutexLock lock(mutex_);
@@ -182,12 +182,17 @@ absl::StatusOr<std::vector<uint64_t>> IndexCatalog::ListNewestForests(
     forest_numbers_ = std::move(numbers);
     are_forests_listed_ = true;
   }
-  std::vector<uint64_t> newest(
-      forest_numbers_.end() - static_cast<std::ptrdiff_t>(
-                                  std::min(count_max, forest_numbers_.size())),
-      forest_numbers_.end());
-  std::reverse(newest.begin(), newest.end());
-  return newest;
+  std::vector<uint64_t> listed;
+  auto next =
+      std::upper_bound(forest_numbers_.begin(), forest_numbers_.end(), made);
+  for (; next != forest_numbers_.end() && listed.size() < count_max; ++next) {
+    listed.push_back(*next);
+  }
+  const auto left = static_cast<size_t>(forest_numbers_.end() - next);
+  listed.insert(listed.end(), forest_numbers_.rbegin(),
+                forest_numbers_.rbegin() +
+                    static_cast<std::ptrdiff_t>(std::min(count_max, left)));
+  return listed;
 }
 
 }  // namespace copse

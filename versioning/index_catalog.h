@@ -69,9 +69,12 @@ class IndexCatalog {
   void AddForest(const std::shared_ptr<const DomainForest>& forest)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Returns the numbers of the newest forests, at most `count_max`, the newest
-  // first. Only the first call of a process reads the database.
-  absl::StatusOr<std::vector<uint64_t>> ListNewestForests(size_t count_max)
+  // Returns the numbers of forests that may serve a commit made when forest
+  // `made` was the newest: at most `count_max` that came next, ascending, and
+  // as many of the newest, the newest first, each once. Only the first call of
+  // a process reads the database.
+  absl::StatusOr<std::vector<uint64_t>> ListForests(uint64_t made,
+                                                    size_t count_max)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -23,6 +23,7 @@
 #ifndef COPSE_VERSIONING_INDEX_POOL_H_
 #define COPSE_VERSIONING_INDEX_POOL_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -125,6 +126,30 @@ class IndexPool {
     MutexLock lock(mutex_);
     flights_.erase(key);
     removed = Remove(key);
+  }
+
+  // Forgets the commits of a domain that are here and for which
+  // `should_go(reader)` is true, which is asked outside the lock.
+  void EraseIf(uint32_t domain_number,
+               absl::FunctionRef<bool(const Reader&)> should_go) {
+    std::vector<Entry> entries;
+    {
+      MutexLock lock(mutex_);
+      std::copy_if(recency_.begin(), recency_.end(),
+                   std::back_inserter(entries),
+                   [domain_number](const Entry& entry) {
+                     return entry.key.domain_number == domain_number;
+                   });
+    }
+    for (const Entry& entry : entries) {
+      if (should_go(*entry.reader)) {
+        MutexLock lock(mutex_);
+        const auto found = entries_.find(entry.key);
+        if (found != entries_.end() && found->second->reader == entry.reader) {
+          Remove(entry.key);  // `entries` holds it until the lock is let go.
+        }
+      }
+    }
   }
 
   // Forgets all commits of a domain.

@@ -88,8 +88,12 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(
 StoreImpl::StoreImpl(std::shared_ptr<StoreContext> context)
     : context_(std::move(context)), registry_(context_) {}
 
-// The pool holds readers, which hold the context, which holds the pool.
-StoreImpl::~StoreImpl() { context_->pool.Close(); }
+// The pool holds readers, which hold the context, which holds the pool; and
+// what folds holds domains, which do, too.
+StoreImpl::~StoreImpl() {
+  context_->folds.Stop();
+  context_->pool.Close();
+}
 
 absl::StatusOr<StoreStatistics> StoreImpl::GetStatistics() {
   StoreStatistics statistics;
@@ -115,6 +119,7 @@ absl::StatusOr<StoreStatistics> StoreImpl::GetStatistics() {
                          context_->folder->FreeSizeBytes());
   statistics.type_filter_size_bytes = context_->type_memory.size_bytes();
   statistics.pool = context_->pool.statistics();
+  statistics.folds = context_->folds.statistics();
   return statistics;
 }
 

@@ -60,6 +60,16 @@
 
 namespace copse {
 
+// What a fold in the background did, or why it failed.
+struct FoldReport {
+  std::string domain = {};
+  std::string commit = {};  // The forest covers its rows.
+  absl::Status status = absl::OkStatus();
+  int64_t row_count = 0;
+  int64_t written_page_count = 0;
+  int64_t written_size_bytes = 0;
+};
+
 struct StoreOptions {
   // The data folder; created if it does not exist.
   std::string folder = {};
@@ -81,8 +91,16 @@ struct StoreOptions {
   ForestOptions forest = {};
   uint32_t forest_row_count_min = 2048;
 
+  // Whether a commit makes the forest that is due (fold.h) before it exists, or
+  // leaves it to a thread of the store, so that no push waits for it.
+  enum class FoldMode { kInCommit, kInBackground };
+  FoldMode fold_mode = FoldMode::kInCommit;
+
   // How often a commit says that its fold lasts (commit_builder.h).
   absl::Duration fold_notice_interval = absl::Milliseconds(250);
+
+  // Told of every fold in the background, on its thread. May be null.
+  std::function<void(const FoldReport&)> on_fold = nullptr;
 
   // The time, injected for tests.
   std::function<absl::Time()> clock = [] { return absl::Now(); };
@@ -110,6 +128,14 @@ struct Page {
   std::string next_page_token = {};  // Empty on the last page.
 };
 
+// Folds in the background, since the store was opened.
+struct FoldStatistics {
+  int64_t waiting_count = 0;  // Now.
+  int64_t running_count = 0;  // Now.
+  int64_t done_count = 0;
+  int64_t failed_count = 0;
+};
+
 struct StoreStatistics {
   int64_t domain_count = 0;
   int64_t commit_count = 0;
@@ -120,6 +146,7 @@ struct StoreStatistics {
   int64_t free_size_bytes = 0;         // Of the disk.
   int64_t type_filter_size_bytes = 0;  // Types of rows, in memory.
   PoolStatistics pool = {};
+  FoldStatistics folds = {};
 };
 
 struct DomainStatistics {
@@ -255,6 +282,9 @@ class Store {
   virtual absl::StatusOr<VerifyReport> VerifyDomain(
       absl::string_view domain,
       const std::function<bool()>& stop = nullptr) = 0;
+
+  // Returns when no fold in the background runs or waits.
+  virtual void WaitForFolds() = 0;
 
   // OK, or why writes are refused until the store is opened again.
   virtual absl::Status write_status() const = 0;

@@ -18,7 +18,8 @@ namespace copse {
 StoreContext::StoreContext(const StoreOptions& store_options)
     : options(store_options),
       page_cache(/*budget_size_bytes=*/0),
-      pool(options.pool_size_bytes, [this] { return loaded_size_bytes(); }) {}
+      pool(options.pool_size_bytes, [this] { return loaded_size_bytes(); }),
+      folds(options) {}
 
 absl::Status StoreContext::CheckFreeSpace() const {
   COPSE_ASSIGN_OR_RETURN(const int64_t found, folder->FreeSizeBytes());

@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 
 #include "versioning/data_folder.h"
+#include "versioning/fold_worker.h"
 #include "versioning/index_pool.h"
 #include "versioning/memory_counter.h"
 #include "versioning/meta_database.h"
@@ -55,6 +56,7 @@ struct StoreContext {
   PageCache page_cache;
   IndexPool<CommitReaderImpl> pool;
   std::atomic<int64_t> in_flight_count = 0;
+  FoldWorker folds;  // Stopped with the store.
 };
 
 }  // namespace copse

@@ -86,6 +86,7 @@ class StoreImpl final : public Store {
       absl::string_view domain) override;
   absl::StatusOr<VerifyReport> VerifyDomain(
       absl::string_view domain, const std::function<bool()>& stop) override;
+  void WaitForFolds() override { context_->folds.WaitUntilIdle(); }
   absl::Status write_status() const override {
     return context_->database->write_status();
   }

@@ -50,6 +50,7 @@ struct Parameters {
   uint32_t seed;
   Metric metric;
   uint32_t forest_row_count_min;
+  StoreOptions::FoldMode fold_mode = StoreOptions::FoldMode::kInCommit;
 };
 
 class StoreModelTest : public ::testing::TestWithParam<Parameters> {
@@ -57,7 +58,8 @@ class StoreModelTest : public ::testing::TestWithParam<Parameters> {
   StoreModelTest()
       : random_(GetParam().seed),
         test_({.forest = {.fan_out = 8, .leaf_row_count = 8},
-               .forest_row_count_min = GetParam().forest_row_count_min}) {
+               .forest_row_count_min = GetParam().forest_row_count_min,
+               .fold_mode = GetParam().fold_mode}) {
     test_.CreateDomain("d", GetParam().metric, kDimension);
     test_.CreateDomain("scratch", GetParam().metric, kDimension);
     RecordProperty("seed", static_cast<int>(GetParam().seed));
@@ -306,7 +308,11 @@ INSTANTIATE_TEST_SUITE_P(
                       Parameters{3, Metric::kCosine, 10},
                       Parameters{4, Metric::kHamming, 10},
                       Parameters{5, Metric::kDotProduct, 8},
-                      Parameters{6, Metric::kManhattan, 12}),
+                      Parameters{6, Metric::kManhattan, 12},
+                      Parameters{7, Metric::kCosine, 10,
+                                 StoreOptions::FoldMode::kInBackground},
+                      Parameters{8, Metric::kDotProduct, 8,
+                                 StoreOptions::FoldMode::kInBackground}),
     [](const auto& test) { return absl::StrCat("Seed", test.param.seed); });
 
 }  // namespace

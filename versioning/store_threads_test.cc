@@ -34,7 +34,8 @@ class StoreThreadsTest : public ::testing::Test {
       : test_({.pool_size_bytes = 40'000,
                .thread_count = 2,
                .forest = {.fan_out = 8, .leaf_row_count = 8},
-               .forest_row_count_min = 30}) {
+               .forest_row_count_min = 30,
+               .fold_mode = StoreOptions::FoldMode::kInBackground}) {
     test_.CreateDomain("d");
   }
 

@@ -99,6 +99,9 @@ class DomainVerifier {
 
   absl::Status CheckForest(uint64_t number, const std::string& commit);
   absl::Status CheckForestPages(const ForestRecord& record);
+
+  // Those that no manifest names: commits may be searched through them, too.
+  absl::Status CheckOtherForests();
   absl::Status CheckSegments();
 
   // Names in each finding about a row the commits that hold it.
@@ -332,6 +335,23 @@ absl::Status DomainVerifier::CheckForest(uint64_t number,
   return absl::OkStatus();
 }
 
+absl::Status DomainVerifier::CheckOtherForests() {
+  std::vector<uint64_t> numbers;
+  COPSE_RETURN_IF_ERROR(domain_.database().ForEach(
+      MetaTable::kForests, PrefixRange(DomainPrefix(domain_.number())),
+      [&](absl::string_view key, absl::string_view) -> absl::Status {
+        COPSE_ASSIGN_OR_RETURN(const uint64_t number, ParseForestKey(key));
+        if (checked_forests_.insert(number).second) {
+          numbers.push_back(number);
+        }
+        return absl::OkStatus();
+      }));
+  for (const uint64_t number : numbers) {
+    COPSE_RETURN_IF_ERROR(CheckForest(number, ""));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status DomainVerifier::CheckForestPages(const ForestRecord& record) {
   COPSE_ASSIGN_OR_RETURN(const RowSet covered,
                          ReadLiveSet(record.covered_live_set));
@@ -397,6 +417,7 @@ absl::StatusOr<VerifyReport> DomainVerifier::Run() {
     COPSE_RETURN_IF_ERROR(CheckStop());
     COPSE_RETURN_IF_ERROR(CheckCommit(commit));
   }
+  COPSE_RETURN_IF_ERROR(CheckOtherForests());
   COPSE_RETURN_IF_ERROR(NameCommits());
   return std::move(report_);
 }

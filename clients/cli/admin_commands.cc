@@ -69,6 +69,13 @@ std::string FormatServer(const v1::ServerStatistics& server) {
                                      FormatCount(pool.hit_count()),
                                      FormatCount(pool.miss_count()),
                                      FormatCount(pool.eviction_count()))});
+  const v1::FoldStatistics& folds = server.folds();
+  table.AddRow(
+      {"folds", absl::StrFormat("%s running, %s waiting, %s done, %s failed",
+                                FormatCount(folds.running_count()),
+                                FormatCount(folds.waiting_count()),
+                                FormatCount(folds.done_count()),
+                                FormatCount(folds.failed_count()))});
   for (const v1::EmbeddingProfile& profile : server.embedding_profiles()) {
     table.AddRow({absl::StrCat("profile ", profile.name()),
                   absl::StrFormat("%s, dimension %d%s%s%s", profile.model(),

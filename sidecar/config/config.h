@@ -73,6 +73,7 @@ struct Config {
   uint32_t forest_fan_out = 128;
   uint32_t forest_tree_count = 1;
   uint32_t forest_row_count_min = 2048;
+  bool fold_in_background = true;
 
   // As ResolveProfile() returned them: that of `embedding`, if any of its
   // settings is set, then those of `embedding_profiles`.

@@ -249,7 +249,13 @@ SettingGroup<Config> ForestGroup() {
                  .help = "Up to as many rows a domain has no index: every "
                          "search is exact.",
                  .min = 0,
-                 .max = 1'000'000})}};
+                 .max = 1'000'000}),
+           Bind(&Config::fold_in_background,
+                {.key = "forest.fold_in_background",
+                 .kind = SettingKind::kFlag,
+                 .help = "Whether an index that has fallen behind its commits "
+                         "is brought up to date beside the pushes. If not, the "
+                         "push that makes it fall behind waits."})}};
 }
 
 SettingGroup<Config> EmbeddingChoice() {

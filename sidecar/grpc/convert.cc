@@ -506,6 +506,11 @@ void Fill(const EngineStatistics& statistics, v1::ServerStatistics& message) {
   pool.set_loaded_commit_count(store.pool.loaded_commit_count);
   pool.set_loaded_size_bytes(store.pool.loaded_size_bytes);
   pool.set_budget_size_bytes(store.pool.budget_size_bytes);
+  v1::FoldStatistics& folds = *message.mutable_folds();
+  folds.set_waiting_count(store.folds.waiting_count);
+  folds.set_running_count(store.folds.running_count);
+  folds.set_done_count(store.folds.done_count);
+  folds.set_failed_count(store.folds.failed_count);
   for (const EmbeddingProfileInfo& profile : statistics.embedding_profiles) {
     v1::EmbeddingProfile& target = *message.add_embedding_profiles();
     target.set_name(profile.name);

@@ -71,6 +71,15 @@ std::vector<prometheus::MetricFamily> StoreCollector::Collect() const {
                                  "Free bytes of the disk of the data folder.",
                                  Number(statistics->free_size_bytes)));
   AppendPoolFamilies(statistics->pool, families);
+  families.push_back(GaugeFamily("copse_folds_pending",
+                                 "Folds that run or wait now.",
+                                 Number(statistics->folds.running_count +
+                                        statistics->folds.waiting_count)));
+  families.push_back(MakeFamily(
+      prometheus::MetricType::Counter, "copse_folds_total",
+      "Folds in the background, by how they ended.",
+      {{"outcome", "done", Number(statistics->folds.done_count)},
+       {"outcome", "failed", Number(statistics->folds.failed_count)}}));
   return families;
 }
 
