@@ -384,16 +384,14 @@ absl::StatusOr<CommitInfo> CommitBuilderImpl::CommitClaimed(
   }
   auto reader = std::make_shared<const CommitReaderImpl>(
       domain_, options_.commit, std::move(published), changes.live,
-      std::move(choice.forest));
+      std::move(choice));
   CommitInfo info = reader->info();
   const PoolKey key = {domain_->number(), options_.commit};
-  domain_->context().pool.Put(key, std::move(reader));
+  domain_->context().pool.Put(key, reader);
   if (domain_->is_deleted()) {
     domain_->context().pool.Erase(key);
   }
-  if (choice.fold_is_due) {
-    domain_->context().folds.Request(domain_, options_.branch, options_.commit);
-  }
+  reader->RequestFold();
   return info;
 }
 

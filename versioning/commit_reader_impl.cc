@@ -21,7 +21,6 @@
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
 #include "versioning/document_search.h"
-#include "versioning/fold.h"
 #include "versioning/keys.h"
 #include "versioning/meta_database.h"
 #include "versioning/row_reader.h"
@@ -96,13 +95,14 @@ absl::StatusOr<std::shared_ptr<const PackedRows>> CommitTail::Packed(
 CommitReaderImpl::CommitReaderImpl(std::shared_ptr<Domain> domain,
                                    const std::string& commit, Manifest manifest,
                                    std::shared_ptr<const RowSet> live,
-                                   std::shared_ptr<const DomainForest> forest)
+                                   ForestChoice choice)
     : domain_(std::move(domain)),
       options_(domain_->options()),
       info_(manifest.ToInfo(domain_->name(), commit)),
       manifest_(WithoutTexts(std::move(manifest))),
       live_(std::move(live)),
-      forest_(std::move(forest)),
+      forest_(std::move(choice.forest)),
+      fold_is_due_(choice.fold_is_due),
       charge_(&domain_->context().index_memory, InfoSizeBytes(info_)) {}
 
 absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> CommitReaderImpl::Load(
@@ -139,12 +139,15 @@ absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> CommitReaderImpl::Load(
   if (!choice.ok()) {
     return annotate(choice.status());
   }
-  if (choice->fold_is_due) {
-    domain->context().folds.Request(domain, manifest.branch, commit);
-  }
   return std::make_shared<const CommitReaderImpl>(
       domain, std::string(commit), std::move(manifest), *std::move(live),
-      std::move(choice->forest));
+      *std::move(choice));
+}
+
+void CommitReaderImpl::RequestFold() const {
+  if (fold_is_due_.exchange(false)) {
+    domain_->context().folds.Request(domain_, manifest_.branch, info_.commit);
+  }
 }
 
 std::shared_ptr<const CommitTail> CommitReaderImpl::GetTail() const {

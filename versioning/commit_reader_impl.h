@@ -29,6 +29,7 @@
 #include "versioning/commit_reader.h"
 #include "versioning/domain.h"
 #include "versioning/domain_forest.h"
+#include "versioning/fold.h"
 #include "versioning/manifest.h"
 #include "versioning/memory_counter.h"
 #include "versioning/row_record.h"
@@ -77,12 +78,16 @@ class CommitReaderImpl final : public CommitReader {
   // are those of `manifest`.
   CommitReaderImpl(std::shared_ptr<Domain> domain, const std::string& commit,
                    Manifest manifest, std::shared_ptr<const RowSet> live,
-                   std::shared_ptr<const DomainForest> forest);
+                   ForestChoice choice);
 
   // Reads the commit. Fails with kNotFound, COMMIT_NOT_FOUND, and kDataLoss,
   // DATA_DAMAGED.
   static absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> Load(
       const std::shared_ptr<Domain>& domain, absl::string_view commit);
+
+  // Asks for the fold that is due, if one is, once. Called when the pool has
+  // the reader, so that it can be opened anew.
+  void RequestFold() const;
 
   // Without the texts, which are in info().
   const Manifest& manifest() const { return manifest_; }
@@ -128,6 +133,7 @@ class CommitReaderImpl final : public CommitReader {
   const Manifest manifest_;
   const std::shared_ptr<const RowSet> live_;
   const std::shared_ptr<const DomainForest> forest_;
+  mutable std::atomic<bool> fold_is_due_;
   const MemoryCharge charge_;
 
   mutable Mutex mutex_;

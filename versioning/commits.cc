@@ -182,6 +182,9 @@ absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> StoreImpl::OpenReader(
         return CommitReaderImpl::Load(domain, commit);
       });
   COPSE_RETURN_IF_ERROR(domain->CheckExists());
+  if (reader.ok()) {
+    (*reader)->RequestFold();
+  }
   return reader;
 }
 

@@ -248,6 +248,10 @@ absl::StatusOr<std::optional<FoldReport>> FoldCommit(
       const ForestChoice choice,
       ChooseForest(domain, *live, manifest->preferred_forest));
   if (!choice.fold_is_due) {
+    // Made since the commit was opened.
+    if (choice.forest != nullptr) {
+      ReopenNearerCommits(domain, choice.forest->covered());
+    }
     return std::nullopt;
   }
   COPSE_RETURN_IF_ERROR(domain.context().CheckFreeSpace());
