@@ -214,7 +214,7 @@ TEST_P(CentroidPageDimensionTest, ScoresAreThoseOfTheDecodedVectors) {
 
 TEST(CentroidPageTest, ScoresOfHugeVectorsAreFinite) {
   constexpr float kMax = std::numeric_limits<float>::max();
-  std::vector<float> differences(3 * 64, kMax);
+  std::vector<float> differences(size_t{3} * 64, kMax);
   std::fill(differences.begin() + 64, differences.begin() + 128, -kMax);
   std::fill(differences.begin() + 128, differences.end(), 0.0F);
   const std::vector<std::byte> bytes =
