@@ -178,7 +178,7 @@ class Truth {
   std::array<size_t, kNeighborCounts.size()> equal_{};
 };
 
-// Neighbors found, by number of neighbors, row budget and rerank count.
+// Neighbors found, by number of neighbors, scan budget and rerank count.
 class HitTable {
  public:
   HitTable(size_t budget_count, size_t rerank_count)
@@ -206,7 +206,7 @@ static_assert(kNeighborCounts.back() <= UINT8_MAX);
 struct PricedSetting {
   double cost = 0;
   double recall = 0;
-  size_t row_budget = 0;
+  size_t scan_budget = 0;
   size_t rerank_count = 0;
 };
 
@@ -240,13 +240,13 @@ class Calibrator {
 
  private:
   absl::StatusOr<std::span<const Ordinal>> FindCandidates(
-      const CalibrationQuery& query, size_t row_budget, size_t rerank_count,
+      const CalibrationQuery& query, size_t scan_budget, size_t rerank_count,
       SearchScratch& scratch) const {
     // One more, which the row itself may take.
     SearchWork work;
     return internal::FindCandidates(forest_, vectors_, query.vector,
                                     {.neighbor_count = 1,
-                                     .row_budget = row_budget,
+                                     .scan_budget = scan_budget,
                                      .rerank_count = rerank_count + 1,
                                      .check = options_.check},
                                     scratch, work);
@@ -376,13 +376,13 @@ class Calibrator {
         const double low =
             static_cast<double>(budgets_[budget == 0 ? 0 : budget - 1]);
         const double high = static_cast<double>(budgets_[budget]);
-        const double row_budget =
+        const double scan_budget =
             std::ceil(low * std::pow(high / low, place) - 1e-6);
         settings.push_back(
             {.cost =
-                 row_budget + kRerankCost * static_cast<double>(rerank_count),
+                 scan_budget + kRerankCost * static_cast<double>(rerank_count),
              .recall = previous + (recall - previous) * place,
-             .row_budget = static_cast<size_t>(row_budget),
+             .scan_budget = static_cast<size_t>(scan_budget),
              .rerank_count = rerank_count});
       }
       previous = recall;
@@ -408,7 +408,7 @@ class Calibrator {
           cheapest.size() < Calibration::kSettingCountMax) {
         cheapest.push_back(
             {.recall = recall,
-             .row_budget = static_cast<uint32_t>(setting.row_budget),
+             .scan_budget = static_cast<uint32_t>(setting.scan_budget),
              .rerank_count = static_cast<uint32_t>(setting.rerank_count)});
         miss_max = (1 - double{recall}) * kMissStep;
       }

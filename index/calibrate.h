@@ -9,7 +9,7 @@
 //   COPSE_ASSIGN_OR_RETURN(Calibration calibration,
 //                          Calibrate(*forest, vectors, queries, options));
 //
-// Each query is searched for once with each row budget of a geometric grid,
+// Each query is searched for once with each scan budget of a geometric grid,
 // without re-ranking. Where its true neighbors stand among the estimates says
 // for every rerank count, and for 1, 10 and 100 neighbors, what a search with
 // these settings would have found: leaves are routed, scanned and ranked by the

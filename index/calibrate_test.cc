@@ -153,7 +153,7 @@ TEST_F(CalibrateTest, ExplicitBudgetsWinOverTheTarget) {
   EXPECT_THAT(
       forest_->Search(
           vectors_, sample_.row(0),
-          {.row_budget = 100, .rerank_count = 25, .recall_target = 1}, &work),
+          {.scan_budget = 100, .rerank_count = 25, .recall_target = 1}, &work),
       IsOk());
   EXPECT_THAT(work.rows_scanned, AllOf(Ge(100), Le(132)));
   EXPECT_EQ(work.rows_reranked, 25);
@@ -262,7 +262,7 @@ TEST(CalibrateSmallTest, CopiesOfARowDoNotCountAsMisses) {
               IsOk());
   COPSE_ASSERT_OK_AND_ASSIGN(const Calibration calibration,
                              Calibrate(*forest, vectors, queries, {}));
-  EXPECT_LT(calibration.EffortFor(0.9, Metric::kCosine, 10, 6000).row_budget,
+  EXPECT_LT(calibration.EffortFor(0.9, Metric::kCosine, 10, 6000).scan_budget,
             3000);
 }
 

@@ -70,11 +70,11 @@ double Between(size_t first, size_t last, double place) {
 struct Columns {
   Columns(size_t offset, size_t count)
       : recalls(offset),
-        row_budgets(recalls + count * sizeof(float)),
-        rerank_counts(row_budgets + count * sizeof(uint32_t)) {}
+        scan_budgets(recalls + count * sizeof(float)),
+        rerank_counts(scan_budgets + count * sizeof(uint32_t)) {}
 
   size_t recalls;
-  size_t row_budgets;
+  size_t scan_budgets;
   size_t rerank_counts;
 };
 
@@ -96,10 +96,11 @@ absl::StatusOr<std::vector<CalibratedSetting>> ParseSettings(
           setting.recall, previous));
     }
     previous = setting.recall;
-    setting.row_budget =
-        LoadLittleEndian<uint32_t>(payload, columns.row_budgets + shift);
-    COPSE_RETURN_IF_ERROR(CheckField("row budget", columns.row_budgets + shift,
-                                     setting.row_budget, 1, row_count));
+    setting.scan_budget =
+        LoadLittleEndian<uint32_t>(payload, columns.scan_budgets + shift);
+    COPSE_RETURN_IF_ERROR(CheckField("scan budget",
+                                     columns.scan_budgets + shift,
+                                     setting.scan_budget, 1, row_count));
     setting.rerank_count =
         LoadLittleEndian<uint32_t>(payload, columns.rerank_counts + shift);
     COPSE_RETURN_IF_ERROR(CheckField("rerank count",
@@ -174,8 +175,8 @@ std::vector<std::byte> Calibration::Encode() const {
       const size_t shift = j * sizeof(uint32_t);
       StoreLittleEndian<uint32_t>(payload, columns.recalls + shift,
                                   std::bit_cast<uint32_t>(list[j].recall));
-      StoreLittleEndian<uint32_t>(payload, columns.row_budgets + shift,
-                                  list[j].row_budget);
+      StoreLittleEndian<uint32_t>(payload, columns.scan_budgets + shift,
+                                  list[j].scan_budget);
       StoreLittleEndian<uint32_t>(payload, columns.rerank_counts + shift,
                                   list[j].rerank_count);
     }
@@ -200,13 +201,13 @@ SearchEffort Calibration::EffortAt(size_t index, double recall_target,
         return double{setting.recall} >= recall_target;
       });
   if (found != list.end()) {
-    return {.row_budget = found->row_budget,
+    return {.scan_budget = found->scan_budget,
             .rerank_count = found->rerank_count};
   }
   const CalibratedSetting& last = list.back();
   const double miss_ratio = (1 - double{last.recall}) / (1 - recall_target);
   const double factor = miss_ratio * miss_ratio;
-  return {.row_budget = Bounded(last.row_budget * factor, row_count_),
+  return {.scan_budget = Bounded(last.scan_budget * factor, row_count_),
           .rerank_count = Bounded(last.rerank_count * factor, row_count_)};
 }
 
@@ -214,7 +215,7 @@ SearchEffort Calibration::EffortFor(double recall_target, Metric metric,
                                     size_t neighbor_count,
                                     size_t row_count) const {
   if (recall_target >= 1) {
-    return {.row_budget = row_count, .rerank_count = row_count};
+    return {.scan_budget = row_count, .rerank_count = row_count};
   }
   size_t next = 0;
   while (next + 1 < kNeighborCounts.size() &&
@@ -226,34 +227,34 @@ SearchEffort Calibration::EffortFor(double recall_target, Metric metric,
       next == 0 ? last : EffortAt(next - 1, recall_target, metric);
   const double ratio =
       static_cast<double>(neighbor_count) / kNeighborCounts[next];
-  double row_budget = 0;
+  double scan_budget = 0;
   double rerank_count = 0;
   if (ratio > 1) {
-    row_budget = static_cast<double>(last.row_budget) * ratio;
+    scan_budget = static_cast<double>(last.scan_budget) * ratio;
     rerank_count = static_cast<double>(last.rerank_count) * ratio;
   } else {
     const double place = 1 + std::log10(ratio);  // Counts grow tenfold.
-    row_budget = Between(first.row_budget, last.row_budget, place);
+    scan_budget = Between(first.scan_budget, last.scan_budget, place);
     rerank_count = Between(first.rerank_count, last.rerank_count, place);
   }
   const double growth = static_cast<double>(row_count) / row_count_;
   // All rows of the calibrated forest are all rows of this one.
-  const bool all = row_budget >= row_count_;
-  return {.row_budget =
+  const bool all = scan_budget >= row_count_;
+  return {.scan_budget =
               all ? row_count
-                  : Bounded(row_budget * std::max(growth, 1.0), row_count),
+                  : Bounded(scan_budget * std::max(growth, 1.0), row_count),
           .rerank_count = Bounded(rerank_count, row_count)};
 }
 
 SearchEffort BuiltInEffort(double recall_target, Metric metric,
                            size_t neighbor_count, size_t row_count) {
   if (recall_target >= 1) {
-    return {.row_budget = row_count, .rerank_count = row_count};
+    return {.scan_budget = row_count, .rerank_count = row_count};
   }
   const SearchEffort base = DefaultEffort(metric, neighbor_count, row_count);
   const double factor = (1 - kBuiltInRecall) / (1 - recall_target);
-  return {.row_budget =
-              Bounded(static_cast<double>(base.row_budget) * factor, row_count),
+  return {.scan_budget = Bounded(static_cast<double>(base.scan_budget) * factor,
+                                 row_count),
           .rerank_count = Bounded(
               static_cast<double>(base.rerank_count) * std::max(factor, 1.0),
               row_count)};
@@ -274,7 +275,7 @@ SearchEffort DefaultEffort(Metric metric, size_t neighbor_count,
                         std::pow(neighbors / 10.0, 0.2);
   // L1 is estimated by L2. On MiniLM embeddings 60 of the best estimates have
   // .991 of the nearest 10, and 100 have .998.
-  return {.row_budget = std::max<size_t>(2048, static_cast<size_t>(budget)),
+  return {.scan_budget = std::max<size_t>(2048, static_cast<size_t>(budget)),
           .rerank_count = metric == Metric::kManhattan
                               ? 16 * neighbor_count + 240
                               : 4 * neighbor_count + 20};

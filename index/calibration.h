@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Recall as a parameter: which row budget and rerank count a search needs to
+// Recall as a parameter: which scan budget and rerank count a search needs to
 // find a wanted share of the true nearest rows. Measured on the forest itself
 // (calibrate.h) for 1, 10 and 100 neighbors, kept beside it, and looked up by
 // each search that has a recall_target.
@@ -24,7 +24,7 @@
 //       40     24  reserved, zero
 //       64         for 1, then 10, then 100 neighbors:
 //            4*n     recalls, fp32, in (0, 1), strictly ascending
-//            4*n     row budgets, 1 to the row count
+//            4*n     scan budgets, 1 to the row count
 //            4*n     rerank counts, 1 to the row count
 
 #ifndef COPSE_INDEX_CALIBRATION_H_
@@ -46,7 +46,7 @@ namespace copse {
 // A setting of a search and the recall that it promises.
 struct CalibratedSetting {
   float recall = 0;
-  uint32_t row_budget = 0;
+  uint32_t scan_budget = 0;
   uint32_t rerank_count = 0;
 
   friend bool operator==(const CalibratedSetting&,
@@ -55,7 +55,7 @@ struct CalibratedSetting {
 
 // What a search is to do. See SearchOptions.
 struct SearchEffort {
-  size_t row_budget = 0;
+  size_t scan_budget = 0;
   size_t rerank_count = 0;
 
   friend bool operator==(const SearchEffort&, const SearchEffort&) = default;

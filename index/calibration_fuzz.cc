@@ -38,7 +38,7 @@ void CheckPage(std::span<const std::byte> bytes) {
     for (const size_t neighbor_count : {1, 5, 100, 10000}) {
       const SearchEffort effort = calibration->EffortFor(
           target, Metric::kManhattan, neighbor_count, row_count);
-      COPSE_CHECK(effort.row_budget >= 1 && effort.row_budget <= row_count);
+      COPSE_CHECK(effort.scan_budget >= 1 && effort.scan_budget <= row_count);
       COPSE_CHECK(effort.rerank_count >= 1 && effort.rerank_count <= row_count);
     }
   }

@@ -30,11 +30,11 @@ constexpr Metric kMetric = Metric::kCosine;
 Calibration Example() {
   return {100000, 256,
           Calibration::Settings{{
-              {{.recall = 0.75F, .row_budget = 500, .rerank_count = 10},
-               {.recall = 0.875F, .row_budget = 1000, .rerank_count = 20}},
-              {{.recall = 0.875F, .row_budget = 2000, .rerank_count = 40}},
-              {{.recall = 0.5F, .row_budget = 4000, .rerank_count = 100},
-               {.recall = 0.875F, .row_budget = 8000, .rerank_count = 400}},
+              {{.recall = 0.75F, .scan_budget = 500, .rerank_count = 10},
+               {.recall = 0.875F, .scan_budget = 1000, .rerank_count = 20}},
+              {{.recall = 0.875F, .scan_budget = 2000, .rerank_count = 40}},
+              {{.recall = 0.5F, .scan_budget = 4000, .rerank_count = 100},
+               {.recall = 0.875F, .scan_budget = 8000, .rerank_count = 400}},
           }}};
 }
 
@@ -63,7 +63,7 @@ TEST(CalibrationTest, EncodesTheGoldenPage) {
       1000, 3,
       Calibration::Settings{
           {{},
-           {{.recall = 0.75F, .row_budget = 258, .rerank_count = 44}},
+           {{.recall = 0.75F, .scan_budget = 258, .rerank_count = 44}},
            {}}});
   const std::vector<uint8_t> golden = {
       0x43, 0x50, 0x53, 0x45, 0x01, 0x00, 0x05, 0x00, 0x3c, 0x00, 0x00, 0x00,
@@ -118,8 +118,8 @@ TEST(CalibrationTest, NamesTheFieldThatIsOutOfRange) {
            {64, 0x7fc00000, "recall at offset 64 is nan"},
            {68, 0x3f800000, "recall at offset 68 is 1, expected more than"},
            {68, 0x3f400000, "recall at offset 68 is 0.75, expected more than"},
-           {72, 0, "row budget at offset 72 is 0"},
-           {72, 100001, "row budget at offset 72 is 100001"},
+           {72, 0, "scan budget at offset 72 is 0"},
+           {72, 100001, "scan budget at offset 72 is 100001"},
            {80, 0, "rerank count at offset 80 is 0"}}) {
     std::vector<std::byte> payload = Payload();
     StoreLittleEndian<uint32_t>(
@@ -165,9 +165,9 @@ TEST(CalibrationTest, LiesBetweenTheCountsThatWereMeasured) {
   size_t rerank = 0;
   for (size_t k = 1; k <= 400; ++k) {
     const SearchEffort effort = Example().EffortFor(0.875, kMetric, k, 100000);
-    EXPECT_GE(effort.row_budget, budget) << k;
+    EXPECT_GE(effort.scan_budget, budget) << k;
     EXPECT_GE(effort.rerank_count, rerank) << k;
-    budget = effort.row_budget;
+    budget = effort.scan_budget;
     rerank = effort.rerank_count;
   }
   EXPECT_EQ(budget, 32000);
@@ -180,14 +180,14 @@ TEST(CalibrationTest, NeverAsksForLessWithMoreNeighbors) {
       1000, 9,
       Calibration::Settings{
           {{},
-           {{.recall = 0.75F, .row_budget = 200, .rerank_count = 20}},
-           {{.recall = 0.75F, .row_budget = 100, .rerank_count = 100}}}});
-  EXPECT_EQ(calibration.EffortFor(0.75, kMetric, 50, 1000).row_budget, 200);
+           {{.recall = 0.75F, .scan_budget = 200, .rerank_count = 20}},
+           {{.recall = 0.75F, .scan_budget = 100, .rerank_count = 100}}}});
+  EXPECT_EQ(calibration.EffortFor(0.75, kMetric, 50, 1000).scan_budget, 200);
 }
 
 TEST(CalibrationTest, GrowsWithTheForestButNeverShrinks) {
-  EXPECT_EQ(Example().EffortFor(0.875, kMetric, 10, 120000).row_budget, 2400);
-  EXPECT_EQ(Example().EffortFor(0.875, kMetric, 10, 80000).row_budget, 2000);
+  EXPECT_EQ(Example().EffortFor(0.875, kMetric, 10, 120000).scan_budget, 2400);
+  EXPECT_EQ(Example().EffortFor(0.875, kMetric, 10, 80000).scan_budget, 2000);
   EXPECT_EQ(Example().EffortFor(0.875, kMetric, 10, 500),
             (SearchEffort{500, 40}));
 }

@@ -74,7 +74,7 @@ struct SearchOptions {
   // than `neighbor_count` is taken for that, and a forest's row_count() or more
   // means all rows. 0 means 32 * sqrt(row_count) * (neighbor_count / 10)^0.2,
   // but at least 2,048: about .97 recall on sentence embeddings.
-  size_t row_budget = 0;
+  size_t scan_budget = 0;
 
   // How many of the best estimates to compute the exact distance of; less than
   // `neighbor_count` is taken for that. 0 means 4 * neighbor_count + 20, and
@@ -82,8 +82,8 @@ struct SearchOptions {
   size_t rerank_count = 0;
 
   // The share of the true nearest rows that the search should find on average,
-  // in (0, 1]; 1 means exactly all. Decides the row budget and the rerank count
-  // where these are 0. 0 means that it is not set.
+  // in (0, 1]; 1 means exactly all. Decides the scan budget and the rerank
+  // count where these are 0. 0 means that it is not set.
   double recall_target = 0;
 
   // What `recall_target` goes by: the calibration of the forest that is

@@ -137,18 +137,18 @@ TEST_P(ForestAllocationTest, ASearchAllocatesOnlyWhatItReturns) {
   const SearchOptions all_options[] = {
       {},
       {.neighbor_count = 100},
-      {.row_budget = 300},
-      {.row_budget = 4000, .rerank_count = 500},
+      {.scan_budget = 300},
+      {.scan_budget = 4000, .rerank_count = 500},
       {.allowed = &third},
       {.excluded = &third},
-      {.row_budget = 50, .allowed = &one_in_fifty},
-      {.row_budget = kRowCount},
+      {.scan_budget = 50, .allowed = &one_in_fifty},
+      {.scan_budget = kRowCount},
   };
   for (const SearchOptions& options : all_options) {
     SearchAll(options);  // Loads pages and grows memory.
     EXPECT_LE(SearchAll(options), 1)
-        << "neighbor_count " << options.neighbor_count << ", row_budget "
-        << options.row_budget;
+        << "neighbor_count " << options.neighbor_count << ", scan_budget "
+        << options.scan_budget;
   }
 }
 

@@ -77,7 +77,7 @@ void ExpectExactForest(const ForestOptions& options,
         ExactSearch(options.metric, vectors, ordinals, queries.row(i), 20));
     EXPECT_THAT(forest->Search(vectors, queries.row(i),
                                {.neighbor_count = 20,
-                                .row_budget = vectors.row_count(),
+                                .scan_budget = vectors.row_count(),
                                 .rerank_count = vectors.row_count()}),
                 IsOkAndHolds(ElementsAreArray(truth)))
         << "query " << i;
@@ -112,7 +112,7 @@ TEST_P(ForestBuildTest, FindsMostNeighborsInATenthOfTheRows) {
   COPSE_ASSERT_OK_AND_ASSIGN(const std::shared_ptr<const Forest> forest,
                              Forest::Open(root, pages));
   EXPECT_THAT(MeanRecall(*forest, vectors, vectors.ordinals(), queries,
-                         {.neighbor_count = 10, .row_budget = 800}),
+                         {.neighbor_count = 10, .scan_budget = 800}),
               IsOkAndHolds(Ge(0.95)));
 }
 
@@ -134,7 +134,7 @@ TEST_P(ForestBuildTest, SeveralTreesFindEachRowOnce) {
     COPSE_ASSERT_OK_AND_ASSIGN(
         std::vector<Neighbor> found,
         forest->Search(vectors, queries.row(i),
-                       {.neighbor_count = 50, .row_budget = 600}));
+                       {.neighbor_count = 50, .scan_budget = 600}));
     EXPECT_THAT(found, SizeIs(50));
     std::ranges::sort(found, {}, &Neighbor::ordinal);
     EXPECT_THAT(std::ranges::adjacent_find(found, {}, &Neighbor::ordinal),

@@ -67,7 +67,7 @@ class ForestDamageTest : public ::testing::Test {
     // Just less than all rows, so that both trees are searched.
     return forest
         ->Search(vectors_, vectors_.row(0),
-                 {.row_budget = vectors_.row_count() - 1})
+                 {.scan_budget = vectors_.row_count() - 1})
         .status();
   }
 

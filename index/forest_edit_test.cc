@@ -139,7 +139,7 @@ TEST_P(ForestEditTest, FindsAsMuchAsAFreshForestAfterManyEdits) {
   }
   EditedForest fresh(SmallPages(GetParam()), vectors);
   ASSERT_THAT(fresh.Build(edited.covered()), IsOk());
-  const SearchOptions options = {.neighbor_count = 10, .row_budget = 450};
+  const SearchOptions options = {.neighbor_count = 10, .scan_budget = 450};
   COPSE_ASSERT_OK_AND_ASSIGN(
       const double recall,
       MeanRecall(edited.forest(), vectors, edited.covered(), queries, options));
@@ -153,7 +153,7 @@ TEST_P(ForestEditTest, FindsAsMuchAsAFreshForestAfterManyEdits) {
         ExactSearch(GetParam(), vectors, edited.covered(), queries.row(i), 10));
     EXPECT_THAT(
         edited.forest().Search(vectors, queries.row(i),
-                               {.row_budget = 6000, .rerank_count = 6000}),
+                               {.scan_budget = 6000, .rerank_count = 6000}),
         IsOkAndHolds(ElementsAreArray(truth)));
   }
 }
@@ -186,7 +186,7 @@ TEST_P(ForestEditTest, LeavesTheOldForestAsItWas) {
   for (Ordinal i = 0; i < queries.row_count(); ++i) {
     COPSE_ASSERT_OK_AND_ASSIGN(
         std::vector<Neighbor> found,
-        edited.forest().Search(vectors, queries.row(i), {.row_budget = 200}));
+        edited.forest().Search(vectors, queries.row(i), {.scan_budget = 200}));
     expected.push_back(std::move(found));
   }
   ASSERT_THAT(
@@ -197,7 +197,7 @@ TEST_P(ForestEditTest, LeavesTheOldForestAsItWas) {
   EXPECT_THAT(CheckForest(*old_forest, std::span(rows).first(1200)), IsOk());
   for (Ordinal i = 0; i < queries.row_count(); ++i) {
     EXPECT_THAT(
-        old_forest->Search(vectors, queries.row(i), {.row_budget = 200}),
+        old_forest->Search(vectors, queries.row(i), {.scan_budget = 200}),
         IsOkAndHolds(ElementsAreArray(expected[i])));
   }
 }
@@ -284,7 +284,7 @@ TEST(ForestEditSmallTest, FollowsRowsIntoARegionThatItHasNeverSeen) {
     moved.Append(row);
   }
   EXPECT_THAT(MeanRecall(edited.forest(), vectors, rows, moved,
-                         {.neighbor_count = 10, .row_budget = 400}),
+                         {.neighbor_count = 10, .scan_budget = 400}),
               IsOkAndHolds(Ge(0.95)));
   EXPECT_THAT(edited.edit().rows_moved, Gt(0));
 }

@@ -53,7 +53,7 @@ constexpr size_t kGroupQueryCountMax = 1024;
 // SearchOptions with the defaults filled in and bounded by what there is.
 struct Limits {
   size_t neighbor_count;
-  size_t row_budget;
+  size_t scan_budget;
   size_t rerank_count;
 };
 
@@ -61,7 +61,7 @@ Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
   Limits limits;
   limits.neighbor_count = std::min(options.neighbor_count, row_count);
   if (options.exact) {
-    limits.row_budget = row_count;
+    limits.scan_budget = row_count;
     limits.rerank_count = row_count;
     return limits;
   }
@@ -73,8 +73,8 @@ Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
   const auto bounded = [&limits, row_count](size_t count) {
     return std::min(std::max(count, limits.neighbor_count), row_count);
   };
-  limits.row_budget =
-      bounded(options.row_budget == 0 ? effort.row_budget : options.row_budget);
+  limits.scan_budget = bounded(options.scan_budget == 0 ? effort.scan_budget
+                                                        : options.scan_budget);
   limits.rerank_count = bounded(
       options.rerank_count == 0 ? effort.rerank_count : options.rerank_count);
   return limits;
@@ -168,16 +168,16 @@ class Searcher {
   // Returns after how many rows that pass the filters the search may end.
   size_t RowsWanted() const {
     if (options_.allowed == nullptr) {
-      return limits_.row_budget;
+      return limits_.scan_budget;
     }
-    return std::min(limits_.row_budget,
+    return std::min(limits_.scan_budget,
                     static_cast<size_t>(options_.allowed->row_count()));
   }
 
   // A search that may have to look at every row needs but one tree.
   size_t TreeCount() const {
-    const bool all = RowsWanted() < limits_.row_budget ||
-                     limits_.row_budget >= forest_.record().row_count;
+    const bool all = RowsWanted() < limits_.scan_budget ||
+                     limits_.scan_budget >= forest_.record().row_count;
     return all ? 1 : forest_.record().trees.size();
   }
 
@@ -364,7 +364,7 @@ class GroupSearch {
     const Limits limits = ToLimits(options_, forest_.options().metric,
                                    forest_.record().row_count);
     const uint64_t wanted = kVisitsPerLeaf * forest_.record().row_count /
-                            std::max<size_t>(1, limits.row_budget);
+                            std::max<size_t>(1, limits.scan_budget);
     return std::clamp<uint64_t>(wanted, kGroupQueryCountMin,
                                 kGroupQueryCountMax);
   }

@@ -87,7 +87,7 @@ TEST_F(ForestSearchTest, ReturnsOnlyAllowedRowsThatAreNotExcluded) {
   for (Ordinal i = 0; i < queries_.row_count(); ++i) {
     EXPECT_THAT(
         forest_->Search(vectors_, queries_.row(i),
-                        {.row_budget = kRowCount,
+                        {.scan_budget = kRowCount,
                          .rerank_count = kRowCount,
                          .allowed = &allowed,
                          .excluded = &excluded}),
@@ -104,7 +104,7 @@ TEST_F(ForestSearchTest, CountsOnlyRowsThatPassAgainstTheBudget) {
   COPSE_ASSERT_OK_AND_ASSIGN(
       const std::vector<Neighbor> found,
       forest_->Search(vectors_, queries_.row(0),
-                      {.row_budget = 150, .allowed = &allowed}, &work));
+                      {.scan_budget = 150, .allowed = &allowed}, &work));
   EXPECT_THAT(found, SizeIs(10));
   EXPECT_THAT(work.rows_scanned, AllOf(Ge(150), Lt(200)));
 }
@@ -121,7 +121,7 @@ TEST_F(ForestSearchTest, FindsTheFewAllowedRowsWhereverTheyAre) {
   for (Ordinal i = 0; i < queries_.row_count(); ++i) {
     EXPECT_THAT(
         forest_->Search(vectors_, queries_.row(i),
-                        {.row_budget = 50, .allowed = &allowed}),
+                        {.scan_budget = 50, .allowed = &allowed}),
         IsOkAndHolds(ElementsAreArray(Exact(queries_.row(i), 10, keep))));
   }
 }
@@ -139,7 +139,7 @@ TEST_F(ForestSearchTest, ReturnsAllRowsIfMoreAreWanted) {
   const auto keep = [](Ordinal) { return true; };
   for (const size_t count : {kRowCount, std::numeric_limits<size_t>::max()}) {
     EXPECT_THAT(forest_->Search(vectors_, queries_.row(0),
-                                {.neighbor_count = count, .row_budget = 1}),
+                                {.neighbor_count = count, .scan_budget = 1}),
                 IsOkAndHolds(
                     ElementsAreArray(Exact(queries_.row(0), kRowCount, keep))));
   }
@@ -148,14 +148,14 @@ TEST_F(ForestSearchTest, ReturnsAllRowsIfMoreAreWanted) {
 TEST_F(ForestSearchTest, StaysNearItsLimits) {
   SearchWork work;
   ASSERT_THAT(forest_->Search(vectors_, queries_.row(0),
-                              {.row_budget = 200, .rerank_count = 30}, &work),
+                              {.scan_budget = 200, .rerank_count = 30}, &work),
               IsOk());
   EXPECT_THAT(work.rows_scanned, AllOf(Ge(200), Le(232)));
   EXPECT_EQ(work.rows_reranked, 30);
   EXPECT_THAT(work.pages_read, Ge(200 / 32));
   const SearchWork first = work;
   ASSERT_THAT(forest_->Search(vectors_, queries_.row(0),
-                              {.row_budget = 200, .rerank_count = 30}, &work),
+                              {.scan_budget = 200, .rerank_count = 30}, &work),
               IsOk());
   EXPECT_EQ(work.rows_scanned, 2 * first.rows_scanned) << "work adds up";
   EXPECT_EQ(work.pages_read, 2 * first.pages_read);
@@ -221,18 +221,18 @@ TEST_F(ForestSearchTest, PassesOnThatAVectorIsMissing) {
 TEST_F(ForestSearchTest, LoadsPagesOnFirstUseAndOnlyOnce) {
   const size_t at_open = forest_->memory_size_bytes();
   EXPECT_THAT(pages_.read_count(), Eq(1));
-  ASSERT_THAT(forest_->Search(vectors_, queries_.row(0), {.row_budget = 100}),
+  ASSERT_THAT(forest_->Search(vectors_, queries_.row(0), {.scan_budget = 100}),
               IsOk());
   const size_t after_one = forest_->memory_size_bytes();
   const int64_t reads_after_one = pages_.read_count();
   EXPECT_THAT(at_open, Lt(after_one));
   EXPECT_THAT(static_cast<size_t>(reads_after_one), Lt(pages_.page_count()));
-  ASSERT_THAT(forest_->Search(vectors_, queries_.row(0), {.row_budget = 100}),
+  ASSERT_THAT(forest_->Search(vectors_, queries_.row(0), {.scan_budget = 100}),
               IsOk());
   EXPECT_EQ(forest_->memory_size_bytes(), after_one);
   EXPECT_EQ(pages_.read_count(), reads_after_one);
   ASSERT_THAT(
-      forest_->Search(vectors_, queries_.row(0), {.row_budget = kRowCount}),
+      forest_->Search(vectors_, queries_.row(0), {.scan_budget = kRowCount}),
       IsOk());
   EXPECT_EQ(pages_.read_count(), static_cast<int64_t>(pages_.page_count()));
   EXPECT_THAT(forest_->memory_size_bytes(), Ge(pages_.size_bytes()));
@@ -243,7 +243,7 @@ TEST_F(ForestSearchTest, ManyThreadsGetTheAnswersOfOne) {
   for (Ordinal i = 0; i < queries_.row_count(); ++i) {
     COPSE_ASSERT_OK_AND_ASSIGN(
         std::vector<Neighbor> found,
-        forest_->Search(vectors_, queries_.row(i), {.row_budget = 300}));
+        forest_->Search(vectors_, queries_.row(i), {.scan_budget = 300}));
     expected.push_back(std::move(found));
   }
   // A forest of which nothing is loaded yet, so that the threads race for it.
@@ -258,7 +258,7 @@ TEST_F(ForestSearchTest, ManyThreadsGetTheAnswersOfOne) {
         for (int round = 0; round < 5; ++round) {
           for (Ordinal i = 0; i < queries_.row_count(); ++i) {
             const absl::StatusOr<std::vector<Neighbor>> found =
-                fresh->Search(vectors_, queries_.row(i), {.row_budget = 300});
+                fresh->Search(vectors_, queries_.row(i), {.scan_budget = 300});
             differences[thread] += !found.ok() || *found != expected[i];
           }
         }
@@ -274,7 +274,7 @@ TEST_F(ForestSearchTest, ComparesEveryRowWhenAskedForTheExactAnswer) {
     const auto all = [](Ordinal) { return true; };
     EXPECT_THAT(
         forest_->Search(vectors_, queries_.row(i),
-                        {.row_budget = 1, .rerank_count = 1, .exact = true},
+                        {.scan_budget = 1, .rerank_count = 1, .exact = true},
                         &work),
         IsOkAndHolds(ElementsAreArray(Exact(queries_.row(i), 10, all))));
     EXPECT_EQ(work.rows_reranked, kRowCount);
@@ -312,7 +312,7 @@ TEST_F(ForestSearchTest, EndsWithTheStatusOfTheCheck) {
                        : absl::DeadlineExceededError("too late");
   };
   EXPECT_THAT(forest_->Search(vectors_, queries_.row(0),
-                              {.row_budget = kRowCount, .check = &check}),
+                              {.scan_budget = kRowCount, .check = &check}),
               StatusIs(absl::StatusCode::kDeadlineExceeded, "too late"));
   EXPECT_EQ(calls, 3);
 }
@@ -334,10 +334,10 @@ TEST_F(ForestSearchTest, FindsInABatchWhatSingleSearchesFind) {
     }
   }
   for (const SearchOptions& options :
-       {SearchOptions{.row_budget = 600},
-        SearchOptions{.row_budget = kRowCount, .rerank_count = kRowCount},
-        SearchOptions{.row_budget = 600, .excluded = &excluded},
-        SearchOptions{.row_budget = 300, .allowed = &allowed}}) {
+       {SearchOptions{.scan_budget = 600},
+        SearchOptions{.scan_budget = kRowCount, .rerank_count = kRowCount},
+        SearchOptions{.scan_budget = 600, .excluded = &excluded},
+        SearchOptions{.scan_budget = 300, .allowed = &allowed}}) {
     COPSE_ASSERT_OK_AND_ASSIGN(
         const std::vector<std::vector<Neighbor>> found,
         forest_->BatchSearch(vectors_, queries, options));

@@ -37,7 +37,7 @@ struct DocumentSearchOptions {
   size_t neighbor_count = 10;
 
   // See SearchOptions. 0 means the default.
-  size_t row_budget = 0;
+  size_t scan_budget = 0;
   size_t rerank_count = 0;
 
   // As in SearchOptions: the share of the true nearest rows to find, in (0, 1],

@@ -44,9 +44,9 @@ constexpr size_t kGrowth = 8;
 // as they come.
 constexpr int kForestRoundCountMax = 3;
 
-// What a search looks at with the default row budget of a forest, for the
+// What a search looks at with the default scan budget of a forest, for the
 // choice between forest and exact scan.
-constexpr size_t kRowBudgetDefault = 4096;
+constexpr size_t kScanBudgetDefault = 4096;
 
 bool IsNearer(const Neighbor& left, const Neighbor& right) {
   return left.distance < right.distance ||
@@ -164,8 +164,8 @@ void DocumentSearch::FindEffort(const DomainForest& forest) {
                         domain_.metric(), options_.neighbor_count,
                         static_cast<size_t>(forest.covered().row_count()));
   }
-  if (options_.row_budget > 0) {
-    effort_.row_budget = options_.row_budget;
+  if (options_.scan_budget > 0) {
+    effort_.scan_budget = options_.scan_budget;
   }
   if (options_.rerank_count > 0) {
     effort_.rerank_count = options_.rerank_count;
@@ -174,7 +174,7 @@ void DocumentSearch::FindEffort(const DomainForest& forest) {
 
 absl::Status DocumentSearch::PreparePlan() {
   const std::shared_ptr<const DomainForest>& forest = reader_.forest();
-  const bool all = options_.recall_target >= 1 && options_.row_budget == 0 &&
+  const bool all = options_.recall_target >= 1 && options_.scan_budget == 0 &&
                    options_.rerank_count == 0;
   if (options_.exact || all || forest == nullptr) {
     reader_.live().ForEach([this](Ordinal ordinal) {
@@ -198,7 +198,7 @@ absl::Status DocumentSearch::PreparePlan() {
   if (!options_.types.empty()) {
     typed_rows_ = forest->RowsOfTypes(type_numbers_, domain_.types());
     const size_t budget =
-        effort_.row_budget == 0 ? kRowBudgetDefault : effort_.row_budget;
+        effort_.scan_budget == 0 ? kScanBudgetDefault : effort_.scan_budget;
     const auto typed_count = static_cast<size_t>(typed_rows_->rows.row_count());
     if (typed_count == typed_rows_->list.size() && typed_count / 4 <= budget) {
       for (const Ordinal ordinal : typed_rows_->list) {
@@ -232,7 +232,7 @@ absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
   }
   const SearchOptions options = {
       .neighbor_count = row_count,
-      .row_budget = effort_.row_budget,
+      .scan_budget = effort_.scan_budget,
       .rerank_count = effort_.rerank_count == 0
                           ? 0
                           : std::max(effort_.rerank_count, row_count),

@@ -211,7 +211,7 @@ TEST_F(FoldTest, ASearchWithATargetScansWhatTheCalibrationSays) {
   const size_t budget = reader->forest()
                             ->calibration()
                             ->EffortFor(0.9, Metric::kCosine, 10, 2000)
-                            .row_budget;
+                            .scan_budget;
   EXPECT_THAT(rows_scanned({.query = query, .recall_target = 0.9}),
               AllOf(Ge(static_cast<int64_t>(budget)), Le(2000)));
   EXPECT_EQ(rows_scanned({.query = query, .recall_target = 1}), 2000);
@@ -261,7 +261,7 @@ TEST_F(FoldTest, FindsEveryRowAsItsOwnNearest) {
         const DocumentSearchResult result,
         reader->Search({.query = MakeVector(Metric::kCosine, 8, i),
                         .neighbor_count = 1,
-                        .row_budget = 400}));
+                        .scan_budget = 400}));
     ASSERT_EQ(result.neighbors.size(), 1);
     const std::string id = absl::StrCat("id", i);
     if (i == 7) {
@@ -283,7 +283,7 @@ TEST_F(FoldTest, AReaderLargerThanTheBudgetStillAnswers) {
         const DocumentSearchResult result,
         reader->Search({.query = MakeVector(Metric::kCosine, 8, i),
                         .neighbor_count = 1,
-                        .row_budget = 500}));
+                        .scan_budget = 500}));
     ASSERT_EQ(result.neighbors.size(), 1);
     EXPECT_EQ(result.neighbors[0].document_id, absl::StrCat("id", i));
     EXPECT_GT(result.work.pages_read, 0);

@@ -433,7 +433,7 @@ TEST(ForestRecordTest, HoldsACalibration) {
   record.calibration = Calibration(
       3000, 128,
       Calibration::Settings{
-          {{{.recall = 0.75F, .row_budget = 300, .rerank_count = 20}},
+          {{{.recall = 0.75F, .scan_budget = 300, .rerank_count = 20}},
            {},
            {}}});
   record.changed_row_count = 5;

@@ -225,7 +225,7 @@ void StoreModelTest::CheckSearch(const std::string& commit,
       const DocumentSearchResult whole,
       reader->Search({.query = query,
                       .neighbor_count = count,
-                      .row_budget = 1000,
+                      .scan_budget = 1000,
                       .rerank_count = 1000,
                       .types = types,
                       .excluded_document_id = excluded}));

@@ -86,7 +86,7 @@ DocumentSearchOptions ToSearchOptions(const SearchSettings& settings) {
   options.neighbor_count = static_cast<size_t>(settings.neighbor_count == 0
                                                    ? kNeighborCountDefault
                                                    : settings.neighbor_count);
-  options.row_budget = static_cast<size_t>(settings.scan_budget);
+  options.scan_budget = static_cast<size_t>(settings.scan_budget);
   options.recall_target = settings.recall_target;
   options.exact = settings.exact;
   options.types = settings.types;

@@ -189,7 +189,7 @@ class CalibrateBench {
   absl::StatusOr<double> LeastRows(size_t neighbor_count, double target,
                                    size_t rerank_count) const {
     SearchOptions options = {.neighbor_count = neighbor_count,
-                             .row_budget = base_.row_count(),
+                             .scan_budget = base_.row_count(),
                              .rerank_count = rerank_count};
     COPSE_ASSIGN_OR_RETURN(Outcome outcome, SearchAll(options));
     if (outcome.recall < target) {
@@ -199,13 +199,13 @@ class CalibrateBench {
     size_t enough = base_.row_count();
     size_t too_few = 0;
     while (enough - too_few > std::max<size_t>(1, enough / 100)) {
-      options.row_budget = (enough + too_few) / 2;
+      options.scan_budget = (enough + too_few) / 2;
       COPSE_ASSIGN_OR_RETURN(outcome, SearchAll(options));
       if (outcome.recall >= target) {
-        enough = options.row_budget;
+        enough = options.scan_budget;
         rows = outcome.rows_scanned;
       } else {
-        too_few = options.row_budget;
+        too_few = options.scan_budget;
       }
     }
     return rows;
@@ -217,7 +217,7 @@ class CalibrateBench {
         target, options_.forest.metric, neighbor_count, base_.row_count());
     CalibrateBenchResult result = {.neighbor_count = neighbor_count,
                                    .target = target,
-                                   .row_budget = effort.row_budget,
+                                   .scan_budget = effort.scan_budget,
                                    .rerank_count = effort.rerank_count};
     COPSE_ASSIGN_OR_RETURN(const Outcome outcome,
                            SearchAll({.neighbor_count = neighbor_count,
@@ -275,7 +275,7 @@ std::string ToTable(const CalibrateBenchReport& report) {
   for (const CalibrateBenchResult& result : report.results) {
     absl::StrAppendFormat(
         &table, "%4d %7.3f %9d %7d %8.4f %9.0f %8.0f %9.0f %6s %9.0f %6s\n",
-        result.neighbor_count, result.target, result.row_budget,
+        result.neighbor_count, result.target, result.scan_budget,
         result.rerank_count, result.recall, result.rows_scanned,
         result.microseconds, result.least_rows,
         Ratio(result.rows_scanned, result.least_rows),
@@ -304,7 +304,7 @@ std::string ToJson(const CalibrateBenchReport& report) {
     json["results"].push_back({
         {"k", result.neighbor_count},
         {"target", result.target},
-        {"row_budget", result.row_budget},
+        {"scan_budget", result.scan_budget},
         {"rerank_count", result.rerank_count},
         {"recall", result.recall},
         {"rows_scanned", result.rows_scanned},

@@ -3,7 +3,7 @@
 //
 // Measures whether a recall that is asked for is reached: calibrates a forest
 // with some of the queries, asks for each target with the others, and finds the
-// smallest row budget that would have done.
+// smallest scan budget that would have done.
 //
 //   COPSE_ASSIGN_OR_RETURN(CalibrateBenchReport report,
 //                          RunCalibrateBench(options));
@@ -49,7 +49,7 @@ struct CalibrateBenchResult {
   double target = 0;
 
   // What the calibration chose, and what it came to.
-  size_t row_budget = 0;
+  size_t scan_budget = 0;
   size_t rerank_count = 0;
   double recall = 0;
   double rows_scanned = 0;  // Mean, as the next.

@@ -108,12 +108,12 @@ TEST_F(CopseBenchTest, FindsEverythingWhenItScansEverything) {
     EXPECT_EQ(json["metric"], std::string(metric));
     ASSERT_THAT(json["results"], SizeIs(2));
     const auto& all = json["results"][0];
-    EXPECT_EQ(all["row_budget"], 1500);
+    EXPECT_EQ(all["scan_budget"], 1500);
     EXPECT_EQ(all["recall_at_1"], 1.0) << metric;
     EXPECT_EQ(all["recall_at_10"], 1.0) << metric;
     EXPECT_EQ(all["recall_at_100"], 1.0) << metric;
     EXPECT_THAT(all["queries_per_second"].get<double>(), Gt(0));
-    EXPECT_EQ(json["results"][1]["row_budget"], 10);
+    EXPECT_EQ(json["results"][1]["scan_budget"], 10);
   }
   EXPECT_EQ(std::filesystem::file_size(Path("found.npy")),
             128 + sizeof(int32_t) * 2 * 50 * 10);

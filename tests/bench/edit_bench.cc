@@ -206,7 +206,7 @@ class EditBench {
     for (const double budget : options_.budgets) {
       const SearchOptions search = {
           .neighbor_count = kNeighborCount,
-          .row_budget = static_cast<size_t>(
+          .scan_budget = static_cast<size_t>(
               budget * static_cast<double>(forest.row_count()))};
       size_t hits = 0;
       for (Ordinal i = 0; i < queries_.row_count(); ++i) {

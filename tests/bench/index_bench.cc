@@ -204,12 +204,12 @@ absl::Status Sweep(const IndexBenchOptions& options, const Data& data,
   std::vector<int32_t> ordinals;
   for (const ScanBudget& budget : options.budgets) {
     IndexBenchResult result = {
-        .row_budget = budget.RowCount(data.base.row_count()),
+        .scan_budget = budget.RowCount(data.base.row_count()),
         .rerank_count = options.rerank_count};
     options.progress(absl::StrFormat("searching with a budget of %d rows",
-                                     result.row_budget));
+                                     result.scan_budget));
     SearchOptions search = {.neighbor_count = std::max(k, kTruthCountMin),
-                            .row_budget = result.row_budget,
+                            .scan_budget = result.scan_budget,
                             .rerank_count = options.rerank_count};
     // These searches load the pages, too, so that the timed ones need not.
     COPSE_ASSIGN_OR_RETURN(const Searches untimed,
@@ -354,7 +354,7 @@ std::string ToTable(const IndexBenchReport& report) {
   for (const IndexBenchResult& result : report.results) {
     absl::StrAppendFormat(
         &table, "%9d %8.4f %8.4f %9.4f %9.0f %9.1f %9.1f %9.0f %9.1f %8.1f\n",
-        result.row_budget, result.recall_at_1, result.recall_at_10,
+        result.scan_budget, result.recall_at_1, result.recall_at_10,
         result.recall_at_100, result.queries_per_second, result.p50_us,
         result.p99_us, result.rows_scanned, result.rows_reranked,
         result.pages_read);
@@ -383,7 +383,7 @@ std::string ToJson(const IndexBenchReport& report) {
   };
   for (const IndexBenchResult& result : report.results) {
     json["results"].push_back({
-        {"row_budget", result.row_budget},
+        {"scan_budget", result.scan_budget},
         {"rerank_count", result.rerank_count},
         {"recall_at_1", result.recall_at_1},
         {"recall_at_10", result.recall_at_10},

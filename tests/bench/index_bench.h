@@ -73,7 +73,7 @@ struct IndexBenchOptions {
 // Recall counts, among the first k found, those whose distance is at most the
 // k-th true distance, over the k rows that there are to find.
 struct IndexBenchResult {
-  size_t row_budget = 0;
+  size_t scan_budget = 0;
   size_t rerank_count = 0;
 
   // From the timed searches for k up to their neighbor_count; beyond it, from

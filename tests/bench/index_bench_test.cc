@@ -149,12 +149,12 @@ TEST(IndexBenchReportTest, IsOneJsonObject) {
   IndexBenchReport report;
   report.simd = "scalar";
   report.rows = 1000;
-  report.results = {{.row_budget = 10, .recall_at_10 = 0.5}};
+  report.results = {{.scan_budget = 10, .recall_at_10 = 0.5}};
   const auto json = nlohmann::json::parse(ToJson(report));
   EXPECT_EQ(json["rows"], 1000);
   EXPECT_EQ(json["simd"], "scalar");
   EXPECT_EQ(json["metric"], "cosine");
-  EXPECT_EQ(json["results"][0]["row_budget"], 10);
+  EXPECT_EQ(json["results"][0]["scan_budget"], 10);
   EXPECT_EQ(json["results"][0]["recall_at_10"], 0.5);
   for (const char* field :
        {"recall_at_1", "recall_at_100", "queries_per_second", "p50_us",
@@ -170,7 +170,7 @@ TEST(IndexBenchReportTest, IsOneJsonObject) {
 TEST(IndexBenchReportTest, IsATableOfOneLineForEachBudget) {
   IndexBenchReport report;
   report.rows = 1000;
-  report.results = {{.row_budget = 17}, {.row_budget = 34}};
+  report.results = {{.scan_budget = 17}, {.scan_budget = 34}};
   const std::string table = ToTable(report);
   EXPECT_THAT(table, HasSubstr("1000 rows"));
   EXPECT_THAT(table, HasSubstr("\n       17 "));

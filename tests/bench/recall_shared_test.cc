@@ -60,7 +60,7 @@ TEST_F(RecallSharedTest, ReachesNineTenthsOfSentenceEmbeddings) {
         << ToTable(report);
     // The last leaf may exceed the budget.
     EXPECT_THAT(report.results[i].rows_scanned,
-                Le(static_cast<double>(report.results[i].row_budget) +
+                Le(static_cast<double>(report.results[i].scan_budget) +
                    2.0 * options_.forest.leaf_row_count))
         << ToTable(report);
   }
