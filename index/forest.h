@@ -98,7 +98,8 @@ struct SearchOptions {
   // range search, with a neighbor_count that is large enough. Not NaN.
   float distance_max = std::numeric_limits<float>::infinity();
 
-  // If set, only rows that it contains are returned. Not owned.
+  // If set, only rows that it contains are returned. All of them are covered.
+  // Not owned.
   const RowBitmap* allowed = nullptr;
 
   // If set, rows that it contains are not returned. Not owned.
@@ -147,7 +148,8 @@ class Forest {
   // kInvalidArgument for a query that CheckVector() refuses, a neighbor_count
   // of 0 or a recall_target out of range, and with what `vectors` and the pages
   // fail with. With `allowed` rows fewer than the budget it finds every one of
-  // them, wherever they are, which may mean reading all leaves.
+  // them, wherever they are. So few that a scan for them would cost more are
+  // all compared exactly.
   virtual absl::StatusOr<std::vector<Neighbor>> Search(
       const VectorSource& vectors, std::span<const float> query,
       const SearchOptions& options, SearchWork* work = nullptr) const = 0;

@@ -29,6 +29,7 @@
 #include "index/loaded_forest.h"
 #include "index/metric.h"
 #include "index/rerank.h"
+#include "index/row_bitmap.h"
 #include "index/top_k.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
@@ -49,6 +50,11 @@ constexpr uint64_t kVisitsPerLeaf = 8;
 constexpr size_t kRowsBeforeLimit = 4;
 constexpr size_t kGroupQueryCountMin = 64;
 constexpr size_t kGroupQueryCountMax = 1024;
+
+// So many rows are scanned for a filter in the time in which one is compared:
+// on 100,000 MiniLM embeddings, of which a scan of all takes 420 us, comparing
+// 1,000 takes 63, 3,000 300 and 5,000 500.
+constexpr uint64_t kRowsScannedPerCompared = 24;
 
 // SearchOptions with the defaults filled in and bounded by what there is.
 struct Limits {
@@ -97,6 +103,10 @@ class Searcher {
         wanted_(RowsWanted()) {}
 
   absl::StatusOr<std::vector<Neighbor>> Run() {
+    if (ScanCostsMore()) {
+      ListAllowed();
+      return Compare();
+    }
     COPSE_RETURN_IF_ERROR(Collect());
     return Finish();
   }
@@ -156,15 +166,44 @@ class Searcher {
     // Of several trees the best are chosen after repeated ones are gone.
     ListCandidates(TreeCount() > 1 ? scratch_.candidates.Finish()
                                    : scratch_.candidates.Unsorted());
+    return Compare();
+  }
+
+ private:
+  // Whether a filter lets so few rows pass that to compare them all takes less
+  // than to scan for them.
+  bool ScanCostsMore() const {
+    if (options_.allowed == nullptr) {
+      return false;
+    }
+    const auto allowed = static_cast<uint64_t>(options_.allowed->row_count());
+    // The rows wanted are spread over at most so many that are not.
+    const uint64_t scanned = forest_.record().row_count * RowsWanted() /
+                             std::max<uint64_t>(1, allowed);
+    return options_.exact || allowed * kRowsScannedPerCompared <= scanned;
+  }
+
+  // Lists every row that passes the filters.
+  void ListAllowed() {
+    scratch_.ordinals.clear();
+    options_.allowed->ForEach([this](Ordinal ordinal) {
+      if (filter_.Passes(ordinal)) {
+        scratch_.ordinals.push_back(ordinal);
+      }
+    });
+  }
+
+  // Returns the nearest of the rows that have been listed.
+  absl::StatusOr<std::vector<Neighbor>> Compare() {
     work_.rows_reranked += static_cast<int64_t>(scratch_.ordinals.size());
     COPSE_RETURN_IF_ERROR(Rerank(forest_.options().metric, vectors_, query_,
                                  scratch_.ordinals, options_,
                                  scratch_.neighbors));
-    return std::vector<Neighbor>(scratch_.neighbors.begin(),
-                                 scratch_.neighbors.end());
+    std::vector<Neighbor> neighbors(scratch_.neighbors.begin(),
+                                    scratch_.neighbors.end());
+    return neighbors;
   }
 
- private:
   // Returns after how many rows that pass the filters the search may end.
   size_t RowsWanted() const {
     if (options_.allowed == nullptr) {

@@ -9,7 +9,9 @@
 //      and the best estimates kept.
 //   3. Re-rank: the exact distances of the best estimates are computed.
 //
-// With filters, steps 1 and 2 go on until enough rows have passed.
+// With filters, steps 1 and 2 go on until enough rows have passed. Where a
+// filter lets few rows pass, step 3 takes them all, and there is nothing to
+// scan.
 
 #ifndef COPSE_INDEX_FOREST_SEARCH_H_
 #define COPSE_INDEX_FOREST_SEARCH_H_

@@ -97,7 +97,7 @@ TEST_F(ForestSearchTest, ReturnsOnlyAllowedRowsThatAreNotExcluded) {
 
 TEST_F(ForestSearchTest, CountsOnlyRowsThatPassAgainstTheBudget) {
   RowBitmap allowed;
-  for (Ordinal i = 0; i < kRowCount; i += 20) {
+  for (Ordinal i = 0; i < kRowCount; i += 5) {
     allowed.Add(i);
   }
   SearchWork work;
@@ -124,6 +124,44 @@ TEST_F(ForestSearchTest, FindsTheFewAllowedRowsWhereverTheyAre) {
                         {.scan_budget = 50, .allowed = &allowed}),
         IsOkAndHolds(ElementsAreArray(Exact(queries_.row(i), 10, keep))));
   }
+}
+
+TEST_F(ForestSearchTest, ComparesAllRowsOfANarrowFilterAndScansNone) {
+  RowBitmap allowed;
+  RowBitmap excluded;
+  for (Ordinal i = 0; i < kRowCount; i += 40) {
+    allowed.Add(i);
+    if (i % 80 == 0) {
+      excluded.Add(i);
+    }
+  }
+  const auto keep = [](Ordinal ordinal) { return ordinal % 80 == 40; };
+  for (Ordinal i = 0; i < queries_.row_count(); ++i) {
+    SearchWork work;
+    EXPECT_THAT(
+        forest_->Search(vectors_, queries_.row(i),
+                        {.scan_budget = 1000,
+                         .rerank_count = 1,
+                         .allowed = &allowed,
+                         .excluded = &excluded},
+                        &work),
+        IsOkAndHolds(ElementsAreArray(Exact(queries_.row(i), 10, keep))));
+    EXPECT_EQ(work.rows_scanned, 0);
+    EXPECT_EQ(work.rows_reranked, kRowCount / 80);
+  }
+}
+
+TEST_F(ForestSearchTest, ComparesOnlyAllowedRowsWhenTheAnswerIsToBeExact) {
+  RowBitmap allowed;
+  for (Ordinal i = 0; i < kRowCount; i += 2) {
+    allowed.Add(i);
+  }
+  const auto keep = [](Ordinal ordinal) { return ordinal % 2 == 0; };
+  SearchWork work;
+  EXPECT_THAT(forest_->Search(vectors_, queries_.row(0),
+                              {.exact = true, .allowed = &allowed}, &work),
+              IsOkAndHolds(ElementsAreArray(Exact(queries_.row(0), 10, keep))));
+  EXPECT_EQ(work.rows_reranked, kRowCount / 2);
 }
 
 TEST_F(ForestSearchTest, FindsNothingWhereNothingIsAllowed) {

@@ -17,6 +17,7 @@
 #define COPSE_INDEX_ROW_BITMAP_H_
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -50,6 +51,24 @@ class RowBitmap {
     }
     const uint64_t word = (*chunks_[chunk])[(ordinal & kChunkMask) / 64];
     return ((word >> (ordinal % 64)) & 1) != 0;
+  }
+
+  // Calls visit(ordinal) for each member, ascending.
+  template <typename Visit>
+  void ForEach(const Visit& visit) const {
+    for (size_t chunk = 0; chunk < chunks_.size(); ++chunk) {
+      if (chunks_[chunk] == nullptr) {
+        continue;
+      }
+      for (size_t i = 0; i < chunks_[chunk]->size(); ++i) {
+        const size_t first = (chunk << kChunkBits) + i * 64;
+        for (uint64_t word = (*chunks_[chunk])[i]; word != 0;
+             word &= word - 1) {
+          visit(static_cast<Ordinal>(first) +
+                static_cast<Ordinal>(std::countr_zero(word)));
+        }
+      }
+    }
   }
 
   // Returns the number of distinct ordinals that were added.

@@ -8,6 +8,7 @@
 #include <random>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -65,6 +66,19 @@ TEST(RowBitmapTest, AgreesWithASetOfOrdinals) {
   for (Ordinal ordinal = 0; ordinal <= 60000; ++ordinal) {
     ASSERT_EQ(rows.Contains(ordinal), expected.contains(ordinal)) << ordinal;
   }
+}
+
+TEST(RowBitmapTest, VisitsItsRowsInAscendingOrder) {
+  const std::vector<Ordinal> expected = {0,    63,      64,        4095,
+                                         4096, 1 << 20, UINT32_MAX};
+  RowBitmap rows;
+  for (auto ordinal = expected.rbegin(); ordinal != expected.rend();
+       ++ordinal) {
+    rows.Add(*ordinal);
+  }
+  std::vector<Ordinal> visited;
+  rows.ForEach([&visited](Ordinal ordinal) { visited.push_back(ordinal); });
+  EXPECT_EQ(visited, expected);
 }
 
 TEST(RowBitmapTest, MovesItsRows) {
