@@ -35,6 +35,7 @@
 #include "index/metric.h"
 #include "index/page_store.h"
 #include "index/row_bitmap.h"
+#include "index/search_phase.h"
 #include "index/vector_source.h"
 
 namespace copse {
@@ -109,6 +110,9 @@ struct SearchOptions {
   // the search ends with the first status that is not OK: for deadlines and
   // cancellation. Not owned.
   const std::function<absl::Status()>* check = nullptr;
+
+  // If set, it is told when each part of the search has ended. Not owned.
+  const PhaseObserver* phase_observer = nullptr;
 };
 
 // What one search did; adds up over searches.

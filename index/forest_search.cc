@@ -30,6 +30,7 @@
 #include "index/metric.h"
 #include "index/rerank.h"
 #include "index/row_bitmap.h"
+#include "index/search_phase.h"
 #include "index/top_k.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
@@ -149,6 +150,7 @@ class Searcher {
            passed_ < kRowsBeforeLimit * limits_.rerank_count) {
       ScanLeaf(scanned++);
     }
+    EndPhase(options_.phase_observer, SearchPhase::kScanLeaves);
     return scanned;
   }
 
@@ -166,6 +168,7 @@ class Searcher {
     // Of several trees the best are chosen after repeated ones are gone.
     ListCandidates(TreeCount() > 1 ? scratch_.candidates.Finish()
                                    : scratch_.candidates.Unsorted());
+    EndPhase(options_.phase_observer, SearchPhase::kSelectRows);
     return Compare();
   }
 
@@ -191,6 +194,7 @@ class Searcher {
         scratch_.ordinals.push_back(ordinal);
       }
     });
+    EndPhase(options_.phase_observer, SearchPhase::kSelectRows);
   }
 
   // Returns the nearest of the rows that have been listed.
@@ -201,6 +205,7 @@ class Searcher {
                                  scratch_.neighbors));
     std::vector<Neighbor> neighbors(scratch_.neighbors.begin(),
                                     scratch_.neighbors.end());
+    EndPhase(options_.phase_observer, SearchPhase::kCompareRows);
     return neighbors;
   }
 
@@ -231,6 +236,7 @@ class Searcher {
   }
 
   absl::Status Prepare(LeafRouter& router) {
+    EndPhase(options_.phase_observer, SearchPhase::kBegin);
     routing_query_ = query_;
     if (forest_.options().metric == Metric::kCosine) {
       ToUnitLength(query_, scratch_.query);
@@ -240,7 +246,9 @@ class Searcher {
     scratch_.coded_query.Prepare(space, routing_query_);
     // A row may be found once in each tree.
     scratch_.candidates.Reset(limits_.rerank_count * TreeCount());
-    return router.Begin(forest_, scratch_.coded_query, TreeCount(), &work_);
+    EndPhase(options_.phase_observer, SearchPhase::kPrepareQuery);
+    return router.Begin(forest_, scratch_.coded_query, TreeCount(), &work_,
+                        options_.phase_observer);
   }
 
   // Takes the leaves that are scanned next, with so many rows together; none
@@ -257,6 +265,7 @@ class Searcher {
       scratch_.nodes.push_back(node);
     }
     work_.pages_read += static_cast<int64_t>(scratch_.nodes.size());
+    EndPhase(options_.phase_observer, SearchPhase::kChooseLeaves);
     return absl::OkStatus();
   }
 
@@ -268,6 +277,7 @@ class Searcher {
       }
       ScanLeaf(i);
     }
+    EndPhase(options_.phase_observer, SearchPhase::kScanLeaves);
     return absl::OkStatus();
   }
 
@@ -441,6 +451,7 @@ class GroupSearch {
       }
       searches_[visits_[i].search].ScanLeaf(visits_[i].index);
     }
+    EndPhase(options_.phase_observer, SearchPhase::kScanLeaves);
     return absl::OkStatus();
   }
 

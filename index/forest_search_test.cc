@@ -25,6 +25,7 @@
 #include "index/metric.h"
 #include "index/page_store.h"
 #include "index/row_bitmap.h"
+#include "index/search_phase.h"
 #include "index/vector_source.h"
 #include "tests/support/forest_testing.h"
 #include "tests/support/memory_page_store.h"
@@ -36,11 +37,13 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::Eq;
 using ::testing::Field;
 using ::testing::Ge;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 using ::testing::Le;
 using ::testing::Lt;
 using ::testing::SizeIs;
@@ -353,6 +356,31 @@ TEST_F(ForestSearchTest, EndsWithTheStatusOfTheCheck) {
                               {.scan_budget = kRowCount, .check = &check}),
               StatusIs(absl::StatusCode::kDeadlineExceeded, "too late"));
   EXPECT_EQ(calls, 3);
+}
+
+TEST_F(ForestSearchTest, TellsItsObserverWhenEachPhaseHasEnded) {
+  std::vector<SearchPhase> ended;
+  const PhaseObserver observer = [&ended](SearchPhase phase) {
+    ended.push_back(phase);
+  };
+  std::vector<SearchPhase> all;
+  for (size_t phase = 0; phase < kSearchPhaseCount; ++phase) {
+    all.push_back(static_cast<SearchPhase>(phase));
+  }
+  COPSE_ASSERT_OK_AND_ASSIGN(const std::vector<Neighbor> expected,
+                             forest_->Search(vectors_, queries_.row(0), {}));
+  EXPECT_THAT(
+      forest_->Search(vectors_, queries_.row(0), {.phase_observer = &observer}),
+      IsOkAndHolds(ElementsAreArray(expected)));
+  EXPECT_THAT(ended, IsSupersetOf(all));
+  EXPECT_EQ(ended.front(), SearchPhase::kBegin);
+  EXPECT_EQ(ended.back(), SearchPhase::kCompareRows);
+  ended.clear();
+  const std::vector<std::span<const float>> queries = {queries_.row(0)};
+  EXPECT_THAT(
+      forest_->BatchSearch(vectors_, queries, {.phase_observer = &observer}),
+      IsOkAndHolds(ElementsAre(ElementsAreArray(expected))));
+  EXPECT_THAT(ended, IsSupersetOf(all));
 }
 
 TEST_F(ForestSearchTest, FindsInABatchWhatSingleSearchesFind) {

@@ -20,6 +20,7 @@
 #include "index/forest_node.h"
 #include "index/inner_page.h"
 #include "index/loaded_forest.h"
+#include "index/search_phase.h"
 #include "index/top_k.h"
 #include "index/util/status_macros.h"
 
@@ -116,10 +117,12 @@ void LeafRouter::Level::RemoveTaken() {
 
 absl::Status LeafRouter::Begin(const LoadedForest& forest,
                                const CodedQuery& query, size_t tree_count,
-                               SearchWork* work) {
+                               SearchWork* work,
+                               const PhaseObserver* observer) {
   forest_ = &forest;
   query_ = &query;
   work_ = work;
+  observer_ = observer;
   row_count_ = forest.record().row_count * tree_count;
   rows_taken_ = 0;
   spread_factor_ = kProductSpreadWeight * std::sqrt(query.square());
@@ -140,6 +143,7 @@ absl::Status LeafRouter::Begin(const LoadedForest& forest,
     COPSE_ASSIGN_OR_RETURN(const InnerNode* const top, forest.Top(tree));
     OpenNode(*top, score);
   }
+  EndPhase(observer_, SearchPhase::kEstimateChildren);
   return absl::OkStatus();
 }
 
@@ -198,6 +202,7 @@ absl::Status LeafRouter::OpenLevels(uint64_t row_count) {
                                forest_->InnerChild(*entry.parent, entry.index));
         OpenNode(*node, entry.score);
       }
+      EndPhase(observer_, SearchPhase::kEstimateChildren);
     }
   }
   return absl::OkStatus();
@@ -299,7 +304,9 @@ void LeafRouter::TakeEntries(Level& level, uint64_t row_count,
   ListBest(level, static_cast<size_t>(std::min<uint64_t>(
                       kShortlistFactor * wanted + kShortlistSlack,
                       level.ranks.size())));
+  EndPhase(observer_, SearchPhase::kListChildren);
   ScoreShortlist(level);
+  EndPhase(observer_, SearchPhase::kScoreChildren);
   OrderShortlist(level);
   uint64_t rows_taken = 0;
   for (const uint32_t entry : shortlist_) {
@@ -316,6 +323,7 @@ void LeafRouter::TakeEntries(Level& level, uint64_t row_count,
   }
   level.rows_in_sight -= rows_taken;
   level.some_taken = true;
+  EndPhase(observer_, SearchPhase::kChooseLeaves);
 }
 
 absl::StatusOr<uint64_t> LeafRouter::Take(uint64_t row_count,

@@ -31,6 +31,7 @@
 #include "index/forest.h"
 #include "index/forest_node.h"
 #include "index/leaf_page.h"
+#include "index/search_phase.h"
 
 namespace copse::internal {
 
@@ -48,11 +49,12 @@ struct RoutedLeaf {
 // Thread safety: none.
 class LeafRouter {
  public:
-  // Begins a search of the first `tree_count` trees. `forest`, `query` and
-  // `work`, which is added to, must outlive the search.
-  // REQUIRES: the forest has rows.
+  // Begins a search of the first `tree_count` trees. `forest`, `query`, `work`,
+  // which is added to, and `observer`, if there is one, must outlive the
+  // search. REQUIRES: the forest has rows.
   absl::Status Begin(const LoadedForest& forest, const CodedQuery& query,
-                     size_t tree_count, SearchWork* work);
+                     size_t tree_count, SearchWork* work,
+                     const PhaseObserver* observer = nullptr);
 
   // Replaces the contents of `leaves` by the nearest leaves not yet taken,
   // about the nearest first, that hold at least `row_count` rows together, and
@@ -94,6 +96,7 @@ class LeafRouter {
   const LoadedForest* forest_ = nullptr;
   const CodedQuery* query_ = nullptr;
   SearchWork* work_ = nullptr;
+  const PhaseObserver* observer_ = nullptr;
   uint64_t row_count_ = 0;  // Of all trees.
   uint64_t rows_taken_ = 0;
   float spread_factor_ = 0;
