@@ -4,9 +4,8 @@
 #include "tests/bench/calibrate_bench.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
-#include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,14 +19,12 @@
 #include "index/calibration.h"
 #include "index/forest.h"
 #include "index/metric.h"
-#include "index/page_store.h"
 #include "index/split_mix.h"
 #include "index/util/status_macros.h"
 #include "index/vector_source.h"
 #include "tests/bench/exact_truth.h"
 #include "tests/bench/index_bench.h"
-#include "tests/bench/vector_file.h"
-#include "tests/support/memory_page_store.h"
+#include "tests/bench/search_runs.h"
 #include "tests/support/memory_vectors.h"
 
 namespace copse {
@@ -38,11 +35,6 @@ constexpr size_t kTruthCountMin = 100;
 // So many times the chosen rerank count stand for any number, which would make
 // each search take as long as an exact one.
 constexpr size_t kRerankFactor = 4;
-
-double SecondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-      .count();
-}
 
 // What searches for all held-out queries came to.
 struct Outcome {
@@ -57,18 +49,19 @@ class CalibrateBench {
       : options_(options) {}
 
   absl::StatusOr<CalibrateBenchReport> Run() {
-    COPSE_RETURN_IF_ERROR(ReadFiles());
+    COPSE_RETURN_IF_ERROR(Read());
     COPSE_RETURN_IF_ERROR(Build());
     COPSE_ASSIGN_OR_RETURN(const Calibration calibration, Calibrate());
     report_.calibration_bytes = calibration.Encode().size();
-    options_.progress("finding the true neighbors of the held-out queries");
+    options_.input.progress(
+        "finding the true neighbors of the held-out queries");
     truth_ = ExactTruth(
-        options_.forest.metric, base_, held_out_,
+        options_.input.forest.metric, base_, held_out_,
         std::max(kTruthCountMin, std::ranges::max(options_.neighbor_counts)),
-        options_.forest.thread_count);
+        options_.input.forest.thread_count);
     for (const size_t neighbor_count : options_.neighbor_counts) {
       for (const double target : options_.targets) {
-        options_.progress(
+        options_.input.progress(
             absl::StrFormat("recall@%d of %.3f", neighbor_count, target));
         COPSE_ASSIGN_OR_RETURN(
             const CalibrateBenchResult result,
@@ -80,51 +73,76 @@ class CalibrateBench {
   }
 
  private:
-  absl::Status ReadFiles() {
-    COPSE_ASSIGN_OR_RETURN(
-        VectorMatrix base,
-        ReadVectorFile(options_.base_path, options_.row_count_max));
-    COPSE_ASSIGN_OR_RETURN(VectorMatrix queries,
-                           ReadVectorFile(options_.query_path));
-    const size_t first = options_.sample_rows ? 0 : options_.calibration_count;
-    if (base.dimension != queries.dimension || queries.row_count() <= first) {
+  absl::Status Read() {
+    COPSE_ASSIGN_OR_RETURN(BenchData data, ReadBenchData(options_.input));
+    internal::SplitMix random(options_.query_seed);
+    if (options_.query_row_count > 0) {
+      COPSE_ASSIGN_OR_RETURN(data, TakeRowsOut(data.base, random));
+    }
+    std::vector<Ordinal> order = data.queries.ordinals();
+    if (options_.query_seed != 0) {
+      Shuffle(order, random);
+    }
+    const size_t calibrating =
+        options_.sample_rows ? 0 : options_.calibration_count;
+    if (order.size() <= options_.held_out_offset ||
+        order.size() - options_.held_out_offset <= calibrating) {
       return absl::InvalidArgumentError(absl::StrFormat(
-          "%s: %d queries of dimension %d, expected more than %d of dimension "
-          "%d as in %s",
-          options_.query_path, queries.row_count(), queries.dimension, first,
-          base.dimension, options_.base_path));
+          "there are %d queries, expected more than %d that calibrate and %d "
+          "that are left out",
+          order.size(), calibrating, options_.held_out_offset));
     }
-    base_ = MemoryVectors(base.dimension, std::move(base.components));
-    const size_t last =
-        std::min(queries.row_count() - first, options_.held_out_count_max) +
-        first;
-    const auto begin = queries.components.begin();
-    const auto at = [&](size_t row) {
-      return begin + static_cast<ptrdiff_t>(row * queries.dimension);
-    };
-    calibration_ = MemoryVectors(queries.dimension, {begin, at(first)});
-    held_out_ = MemoryVectors(queries.dimension, {at(first), at(last)});
-    if (options_.forest.metric == Metric::kCosine) {
-      base_.Normalize();
-      calibration_.Normalize();
-      held_out_.Normalize();
-    }
+    const auto all = std::span<const Ordinal>(order);
+    const auto held_out = all.subspan(calibrating + options_.held_out_offset);
+    base_ = std::move(data.base);
+    calibration_ = Select(data.queries, all.first(calibrating));
+    held_out_ = Select(
+        data.queries,
+        held_out.first(std::min(held_out.size(), options_.held_out_count_max)));
     return absl::OkStatus();
   }
 
+  // Returns `rows` without some, and these as queries.
+  absl::StatusOr<BenchData> TakeRowsOut(const MemoryVectors& rows,
+                                        internal::SplitMix& random) const {
+    if (rows.row_count() <= options_.query_row_count) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("%d rows are to be queries, expected less than %d",
+                          options_.query_row_count, rows.row_count()));
+    }
+    std::vector<Ordinal> order = rows.ordinals();
+    Shuffle(order, random);
+    const auto all = std::span<const Ordinal>(order);
+    return BenchData{
+        .base = Select(rows, all.subspan(options_.query_row_count)),
+        .queries = Select(rows, all.first(options_.query_row_count))};
+  }
+
+  static void Shuffle(std::vector<Ordinal>& order, internal::SplitMix& random) {
+    for (size_t i = 0; i < order.size(); ++i) {
+      std::swap(order[i], order[i + random.Below(order.size() - i)]);
+    }
+  }
+
+  static MemoryVectors Select(const MemoryVectors& vectors,
+                              std::span<const Ordinal> rows) {
+    MemoryVectors selected(vectors.dimension(), {});
+    for (const Ordinal row : rows) {
+      selected.Append(vectors.row(row));
+    }
+    return selected;
+  }
+
   absl::Status Build() {
-    options_.progress(
-        absl::StrFormat("building over %d rows", base_.row_count()));
-    const auto start = std::chrono::steady_clock::now();
-    COPSE_ASSIGN_OR_RETURN(
-        const PageId root,
-        BuildForest(options_.forest, base_, base_.ordinals(), pages_));
-    report_.build_seconds = SecondsSince(start);
-    report_.forest = options_.forest;
+    COPSE_ASSIGN_OR_RETURN(built_, BuildBenchForest(options_.input, base_));
+    report_.build_seconds = built_.build_seconds;
+    report_.forest = options_.input.forest;
     report_.rows = base_.row_count();
     report_.dimension = base_.dimension();
     report_.held_out_queries = held_out_.row_count();
-    COPSE_ASSIGN_OR_RETURN(forest_, Forest::Open(root, pages_));
+    report_.held_out_offset = options_.held_out_offset;
+    report_.query_row_count = options_.query_row_count;
+    report_.query_seed = options_.query_seed;
     return absl::OkStatus();
   }
 
@@ -145,18 +163,19 @@ class CalibrateBench {
   }
 
   absl::StatusOr<Calibration> Calibrate() {
-    options_.progress("calibrating");
+    options_.input.progress("calibrating");
     std::vector<CalibrationQuery> queries = CalibrationQueries();
     const CalibrateOptions options = {.thread_count =
-                                          options_.forest.thread_count};
-    auto start = std::chrono::steady_clock::now();
-    COPSE_RETURN_IF_ERROR(FindCalibrationNeighbors(
-        options_.forest.metric, base_, base_.ordinals(), options, queries));
-    report_.truth_seconds = SecondsSince(start);
-    start = std::chrono::steady_clock::now();
+                                          options_.input.forest.thread_count};
+    const Stopwatch truth_stopwatch;
+    COPSE_RETURN_IF_ERROR(FindCalibrationNeighbors(options_.input.forest.metric,
+                                                   base_, base_.ordinals(),
+                                                   options, queries));
+    report_.truth_seconds = truth_stopwatch.Seconds();
+    const Stopwatch calibrate_stopwatch;
     absl::StatusOr<Calibration> calibration =
-        copse::Calibrate(*forest_, base_, queries, options);
-    report_.calibrate_seconds = SecondsSince(start);
+        copse::Calibrate(*built_.forest, base_, queries, options);
+    report_.calibrate_seconds = calibrate_stopwatch.Seconds();
     report_.calibration_queries = queries.size();
     report_.sample_rows = options_.sample_rows;
     return calibration;
@@ -170,10 +189,11 @@ class CalibrateBench {
     double seconds = 0;
     for (size_t i = 0; i < truth_.size(); ++i) {
       const auto query = held_out_.row(static_cast<Ordinal>(i));
-      const auto start = std::chrono::steady_clock::now();
-      COPSE_ASSIGN_OR_RETURN(const std::vector<Neighbor> found,
-                             forest_->Search(base_, query, options, &work));
-      seconds += SecondsSince(start);
+      const Stopwatch stopwatch;
+      COPSE_ASSIGN_OR_RETURN(
+          const std::vector<Neighbor> found,
+          built_.forest->Search(base_, query, options, &work));
+      seconds += stopwatch.Seconds();
       hits += internal::CountHits(truth_[i], found, options.neighbor_count);
       wanted += std::min(options.neighbor_count, truth_[i].size());
     }
@@ -213,8 +233,9 @@ class CalibrateBench {
 
   absl::StatusOr<CalibrateBenchResult> MeasureTarget(
       const Calibration& calibration, size_t neighbor_count, double target) {
-    const SearchEffort effort = calibration.EffortFor(
-        target, options_.forest.metric, neighbor_count, base_.row_count());
+    const SearchEffort effort =
+        calibration.EffortFor(target, options_.input.forest.metric,
+                              neighbor_count, base_.row_count());
     CalibrateBenchResult result = {.neighbor_count = neighbor_count,
                                    .target = target,
                                    .scan_budget = effort.scan_budget,
@@ -238,8 +259,7 @@ class CalibrateBench {
   MemoryVectors base_{1, {}};
   MemoryVectors calibration_{1, {}};
   MemoryVectors held_out_{1, {}};
-  MemoryPageStore pages_;
-  std::shared_ptr<const Forest> forest_;
+  BenchForest built_;
   std::vector<std::vector<Neighbor>> truth_;
   CalibrateBenchReport report_;
 };
@@ -253,7 +273,7 @@ std::string Ratio(double rows, double least_rows) {
 absl::StatusOr<CalibrateBenchReport> RunCalibrateBench(
     const CalibrateBenchOptions& options) {
   if (options.calibration_count == 0 || options.held_out_count_max == 0 ||
-      options.row_count_max == 0) {
+      options.input.row_count_max == 0) {
     return absl::InvalidArgumentError(
         "a number of rows or queries is 0, expected at least 1");
   }
@@ -263,15 +283,19 @@ absl::StatusOr<CalibrateBenchReport> RunCalibrateBench(
 std::string ToTable(const CalibrateBenchReport& report) {
   std::string table = absl::StrFormat(
       "%d rows of %d components, %s; calibrated with %d %s; %d held-out "
-      "queries\nbuilt in %.2f s by %d threads; true neighbors of the "
+      "%s, seed %d, offset %d\nbuilt in %.2f s by %d threads; true neighbors "
+      "of the "
       "calibration %.2f s, calibration %.2f s, %d bytes\n\n"
       "%4s %7s %9s %7s %8s %9s %8s %9s %6s %9s %6s\n",
       report.rows, report.dimension, MetricName(report.forest.metric),
       report.calibration_queries, report.sample_rows ? "rows" : "queries",
-      report.held_out_queries, report.build_seconds, report.forest.thread_count,
-      report.truth_seconds, report.calibrate_seconds, report.calibration_bytes,
-      "k", "target", "budget", "rerank", "recall", "scanned", "us", "least",
-      "ratio", "4x rr.", "ratio");
+      report.held_out_queries,
+      report.query_row_count > 0 ? "rows as queries" : "queries",
+      report.query_seed, report.held_out_offset, report.build_seconds,
+      report.forest.thread_count, report.truth_seconds,
+      report.calibrate_seconds, report.calibration_bytes, "k", "target",
+      "budget", "rerank", "recall", "scanned", "us", "least", "ratio", "4x rr.",
+      "ratio");
   for (const CalibrateBenchResult& result : report.results) {
     absl::StrAppendFormat(
         &table, "%4d %7.3f %9d %7d %8.4f %9.0f %8.0f %9.0f %6s %9.0f %6s\n",
@@ -293,6 +317,9 @@ std::string ToJson(const CalibrateBenchReport& report) {
       {"calibration_queries", report.calibration_queries},
       {"calibrated_with", report.sample_rows ? "rows" : "queries"},
       {"held_out_queries", report.held_out_queries},
+      {"held_out_offset", report.held_out_offset},
+      {"query_rows", report.query_row_count},
+      {"query_seed", report.query_seed},
       {"threads", report.forest.thread_count},
       {"build_seconds", report.build_seconds},
       {"truth_seconds", report.truth_seconds},

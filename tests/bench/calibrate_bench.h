@@ -13,35 +13,38 @@
 #define COPSE_TESTS_BENCH_CALIBRATE_BENCH_H_
 
 #include <cstddef>
-#include <functional>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 
 #include "index/forest.h"
+#include "tests/bench/search_runs.h"
 
 namespace copse {
 
 struct CalibrateBenchOptions {
-  std::string base_path;
-  std::string query_path;
-  size_t row_count_max = std::numeric_limits<size_t>::max();
+  BenchInput input;
 
-  // The first queries of the file calibrate, the others are held out; with
-  // `sample_rows` rows calibrate, and all queries are held out.
+  // If not 0, so many random rows of the base are taken out of it and are the
+  // queries, in place of those of the file: queries that nobody has seen.
+  size_t query_row_count = 0;
+
+  // If not 0, the queries are shuffled, and the rows that are queries chosen,
+  // by it.
+  uint64_t query_seed = 0;
+
+  // The first queries calibrate, and those from `held_out_offset` later on are
+  // held out; with `sample_rows` rows calibrate, and no query does.
   size_t calibration_count = 256;
   bool sample_rows = false;
+  size_t held_out_offset = 0;
   size_t held_out_count_max = std::numeric_limits<size_t>::max();
 
-  ForestOptions forest;
   std::vector<size_t> neighbor_counts = {1, 10, 100};
   std::vector<double> targets = {0.90, 0.95, 0.99};
-
-  // Called with a line before each step that takes long.
-  std::function<void(absl::string_view)> progress = [](absl::string_view) {};
 };
 
 struct CalibrateBenchResult {
@@ -69,6 +72,9 @@ struct CalibrateBenchReport {
   size_t calibration_queries = 0;
   bool sample_rows = false;
   size_t held_out_queries = 0;
+  size_t held_out_offset = 0;
+  size_t query_row_count = 0;
+  uint64_t query_seed = 0;
   double build_seconds = 0;
   double truth_seconds = 0;  // Of the calibration queries.
   double calibrate_seconds = 0;

@@ -4,6 +4,8 @@
 // copse_bench: measures parts of copse on real data.
 //
 //   copse_bench index --base base.npy --query query.npy --budgets 1%,2%,4%
+//   copse_bench filter --base base.npy --query query.npy --fractions 0.1,0.01
+//   copse_bench phases --base base.npy --query query.npy --budgets 5%
 //   copse_bench calibrate --base base.npy --query query.npy --targets 0.9,0.95
 //   copse_bench edit --base base.npy --query query.npy --steps 500
 //
@@ -12,19 +14,26 @@
 
 #include <algorithm>
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "index/forest.h"
 #include "index/util/status_macros.h"
 #include "tests/bench/calibrate_bench.h"
 #include "tests/bench/edit_bench.h"
+#include "tests/bench/filter_bench.h"
 #include "tests/bench/index_bench.h"
+#include "tests/bench/phases_bench.h"
+#include "tests/bench/search_runs.h"
 
 namespace copse {
 namespace {
@@ -32,88 +41,183 @@ namespace {
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
-struct IndexFlags {
-  IndexBenchOptions options;
+// The flags that all commands have.
+struct CommonFlags {
   std::string metric = "cosine";
-  std::string budgets = "1%,2%,4%,8%";
   bool is_json = false;
 };
 
-// NonNegativeNumber stands with every 64-bit number because CLI11 takes -1 for
-// 2^64 - 1.
-// The flags that say what is measured, which all commands have.
-template <typename Options>
-void AddDataFlags(CLI::App& command, Options& options, std::string& metric) {
-  command.add_option("--base", options.base_path, "Rows: .npy, .fvecs, .bvecs")
+void PrintProgress(absl::string_view line) { std::cerr << line << "\n"; }
+
+template <typename Report>
+void Print(const Report& report, bool is_json) {
+  std::cout << (is_json ? ToJson(report) : ToTable(report)) << "\n";
+}
+
+// `input` has the fields of BenchInput. NonNegativeNumber stands with every
+// 64-bit number because CLI11 takes -1 for 2^64 - 1.
+template <typename Input>
+void AddCommonFlags(CLI::App& command, Input& input, CommonFlags& flags) {
+  command.option_defaults()->always_capture_default();
+  input.forest.thread_count = std::max(1U, std::thread::hardware_concurrency());
+  input.progress = PrintProgress;
+  command.add_option("--base", input.base_path, "Rows: .npy, .fvecs, .bvecs")
+      ->required();
+  command.add_option("--query", input.query_path, "Queries: the same formats")
       ->required();
   command
-      .add_option("--query", options.query_path, "Queries: the same formats")
-      ->required();
-  command
-      .add_option("--limit", options.row_count_max, "Use the first N rows only")
+      .add_option("--limit", input.row_count_max, "Use the first N rows only")
       ->default_str("all")
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--metric", metric,
+  command.add_option("--metric", flags.metric,
                      "cosine, euclidean, dot, manhattan or hamming");
+  command.add_option("--threads", input.forest.thread_count,
+                     "Threads of builds; searches use one");
+  command.add_option("--leaf-rows", input.forest.leaf_row_count,
+                     "Rows that a leaf aims to hold, in [8, 1024]");
+  command.add_flag("--json", flags.is_json, "Print one JSON object");
 }
+
+void AddTreesFlag(CLI::App& command, ForestOptions& forest) {
+  command.add_option("--trees", forest.tree_count, "Trees, in [1, 8]");
+}
+
+void AddBudgetsFlag(CLI::App& command, std::string& budgets) {
+  command.add_option("--budgets", budgets,
+                     "Rows to scan, as numbers or percentages");
+}
+
+void AddSecondsFlag(CLI::App& command, double& seconds_min) {
+  command
+      .add_option("--seconds", seconds_min,
+                  "Repeat timed searches until they have taken so long")
+      ->check(CLI::Range(0.0, 3600.0));
+}
+
+struct IndexFlags {
+  IndexBenchOptions options;
+  CommonFlags common;
+  // About the square root of 2 from one to the next: dense enough to read off
+  // the speed at any recall up to .999.
+  std::string budgets = "1%,1.4%,2%,2.8%,4%,5.6%,8%,11%,16%,23%,32%,45%,64%";
+};
 
 void AddIndexFlags(CLI::App& command, IndexFlags& flags) {
   IndexBenchOptions& options = flags.options;
-  ForestOptions& forest = options.forest;
-  command.option_defaults()->always_capture_default();
-  forest.thread_count = std::max(1U, std::thread::hardware_concurrency());
-  AddDataFlags(command, options, flags.metric);
+  ForestOptions& forest = options.input.forest;
+  options.rerank_counts = {0, 240};
+  AddCommonFlags(command, options.input, flags.common);
   command
       .add_option("--k", options.neighbor_count,
                   "Neighbors that each timed search returns")
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--threads", forest.thread_count,
-                     "Threads of the build; searches use one");
-  command.add_option("--trees", forest.tree_count, "Trees, in [1, 8]");
-  command.add_option("--leaf-rows", forest.leaf_row_count,
-                     "Rows that a leaf aims to hold, in [8, 1024]");
+  AddTreesFlag(command, forest);
   command.add_option("--fan-out", forest.fan_out,
                      "Most children of an inner page, in [4, 1024]");
   command.add_option("--seed", forest.seed, "Seed of the build")
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--budgets", flags.budgets,
-                     "Rows to scan, as numbers or percentages");
+  AddBudgetsFlag(command, flags.budgets);
+  command
+      .add_option("--rerank", options.rerank_counts,
+                  "Rows to compute exact distances of, numbers to try with "
+                  "each budget; 0: the default")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber);
+  AddSecondsFlag(command, options.seconds_min);
+  command.add_option("--neighbors", options.neighbors_path,
+                     "Write what was found as int32 .npy of shape (results, "
+                     "queries, k)");
+}
+
+absl::Status RunIndex(IndexFlags& flags) {
+  COPSE_ASSIGN_OR_RETURN(flags.options.input.forest.metric,
+                         ParseMetric(flags.common.metric));
+  COPSE_ASSIGN_OR_RETURN(flags.options.budgets,
+                         ParseScanBudgets(flags.budgets));
+  COPSE_ASSIGN_OR_RETURN(const IndexBenchReport report,
+                         RunIndexBench(flags.options));
+  Print(report, flags.common.is_json);
+  return absl::OkStatus();
+}
+
+struct FilterFlags {
+  FilterBenchOptions options;
+  CommonFlags common;
+  std::string budgets = "5%";
+};
+
+void AddFilterFlags(CLI::App& command, FilterFlags& flags) {
+  FilterBenchOptions& options = flags.options;
+  AddCommonFlags(command, options.input, flags.common);
+  AddTreesFlag(command, options.input.forest);
+  AddBudgetsFlag(command, flags.budgets);
+  command
+      .add_option("--fractions", options.fractions,
+                  "Shares of the rows that pass, in (0, 1]")
+      ->delimiter(',');
+  command
+      .add_option("--filters", options.filter_count,
+                  "Filters of each kind and share, which take turns")
+      ->check(CLI::Range(1, 1000));
+  command
+      .add_option("--filter-seed", options.filter_seed, "Seed of the filters")
+      ->check(CLI::NonNegativeNumber);
+  AddSecondsFlag(command, options.seconds_min);
+}
+
+absl::Status RunFilter(FilterFlags& flags) {
+  COPSE_ASSIGN_OR_RETURN(flags.options.input.forest.metric,
+                         ParseMetric(flags.common.metric));
+  COPSE_ASSIGN_OR_RETURN(flags.options.budgets,
+                         ParseScanBudgets(flags.budgets));
+  COPSE_ASSIGN_OR_RETURN(const FilterBenchReport report,
+                         RunFilterBench(flags.options));
+  Print(report, flags.common.is_json);
+  return absl::OkStatus();
+}
+
+struct PhasesFlags {
+  PhasesBenchOptions options;
+  CommonFlags common;
+  std::string budgets = "2%,5%,16%";
+};
+
+void AddPhasesFlags(CLI::App& command, PhasesFlags& flags) {
+  PhasesBenchOptions& options = flags.options;
+  AddCommonFlags(command, options.input, flags.common);
+  AddTreesFlag(command, options.input.forest);
+  command
+      .add_option("--k", options.neighbor_count,
+                  "Neighbors that each search returns")
+      ->check(CLI::NonNegativeNumber);
+  AddBudgetsFlag(command, flags.budgets);
   command
       .add_option("--rerank", options.rerank_count,
                   "Rows to compute exact distances of; 0: the default")
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--neighbors", options.neighbors_path,
-                     "Write what was found as int32 .npy of shape (budgets, "
-                     "queries, k)");
-  command.add_flag("--json", flags.is_json, "Print one JSON object");
+  AddSecondsFlag(command, options.seconds_min);
 }
 
-absl::Status RunIndex(IndexFlags& flags) {
-  COPSE_ASSIGN_OR_RETURN(flags.options.forest.metric,
-                         ParseMetric(flags.metric));
+absl::Status RunPhases(PhasesFlags& flags) {
+  COPSE_ASSIGN_OR_RETURN(flags.options.input.forest.metric,
+                         ParseMetric(flags.common.metric));
   COPSE_ASSIGN_OR_RETURN(flags.options.budgets,
                          ParseScanBudgets(flags.budgets));
-  flags.options.progress = [](absl::string_view line) {
-    std::cerr << line << "\n";
-  };
-  COPSE_ASSIGN_OR_RETURN(const IndexBenchReport report,
-                         RunIndexBench(flags.options));
-  std::cout << (flags.is_json ? ToJson(report) : ToTable(report)) << "\n";
+  COPSE_ASSIGN_OR_RETURN(const PhasesBenchReport report,
+                         RunPhasesBench(flags.options));
+  Print(report, flags.common.is_json);
   return absl::OkStatus();
 }
 
 struct CalibrateFlags {
   CalibrateBenchOptions options;
-  std::string metric = "cosine";
-  bool is_json = false;
+  CommonFlags common;
 };
 
 void AddCalibrateFlags(CLI::App& command, CalibrateFlags& flags) {
   CalibrateBenchOptions& options = flags.options;
-  command.option_defaults()->always_capture_default();
-  options.forest.thread_count =
-      std::max(1U, std::thread::hardware_concurrency());
-  AddDataFlags(command, options, flags.metric);
+  AddCommonFlags(command, options.input, flags.common);
+  AddTreesFlag(command, options.input.forest);
   command
       .add_option("--calibration-queries", options.calibration_count,
                   "The first N queries calibrate, the others are held out")
@@ -125,63 +229,55 @@ void AddCalibrateFlags(CLI::App& command, CalibrateFlags& flags) {
                   "Hold out N queries only")
       ->default_str("all")
       ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--held-out-offset", options.held_out_offset,
+                  "Leave N queries out before those that are held out")
+      ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--query-rows", options.query_row_count,
+                  "Take N random rows out of the base as the queries")
+      ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--query-seed", options.query_seed,
+                  "Shuffle the queries, and choose --query-rows, by it; 0: "
+                  "queries stay in their order")
+      ->check(CLI::NonNegativeNumber);
   command.add_option("--k", options.neighbor_counts, "Numbers of neighbors")
       ->delimiter(',')
       ->check(CLI::PositiveNumber);
   command.add_option("--targets", options.targets, "Recalls, in (0, 1]")
       ->delimiter(',')
       ->check(CLI::Range(0.01, 1.0));
-  command.add_option("--threads", options.forest.thread_count,
-                     "Threads of build and calibration; searches use one");
-  command.add_option("--trees", options.forest.tree_count, "Trees, in [1, 8]");
-  command.add_option("--leaf-rows", options.forest.leaf_row_count,
-                     "Rows that a leaf aims to hold, in [8, 1024]");
-  command.add_flag("--json", flags.is_json, "Print one JSON object");
 }
 
 absl::Status RunCalibrate(CalibrateFlags& flags) {
-  COPSE_ASSIGN_OR_RETURN(flags.options.forest.metric,
-                         ParseMetric(flags.metric));
-  flags.options.progress = [](absl::string_view line) {
-    std::cerr << line << "\n";
-  };
+  COPSE_ASSIGN_OR_RETURN(flags.options.input.forest.metric,
+                         ParseMetric(flags.common.metric));
   COPSE_ASSIGN_OR_RETURN(const CalibrateBenchReport report,
                          RunCalibrateBench(flags.options));
-  std::cout << (flags.is_json ? ToJson(report) : ToTable(report)) << "\n";
+  Print(report, flags.common.is_json);
   return absl::OkStatus();
 }
 
 struct EditFlags {
   EditBenchOptions options;
-  std::string metric = "cosine";
-  bool is_json = false;
+  CommonFlags common;
 };
 
 void AddEditFlags(CLI::App& command, EditFlags& flags) {
-  EditBenchOptions& options = flags.options;
-  command.option_defaults()->always_capture_default();
-  options.forest.thread_count =
-      std::max(1U, std::thread::hardware_concurrency());
-  AddDataFlags(command, options, flags.metric);
+  AddCommonFlags(command, flags.options, flags.common);
   command
-      .add_option("--steps", options.step_count, "Edits of each of two phases")
+      .add_option("--steps", flags.options.step_count,
+                  "Edits of each of two phases")
       ->check(CLI::PositiveNumber);
-  command.add_option("--threads", options.forest.thread_count,
-                     "Threads of builds; edits and searches use one");
-  command.add_option("--leaf-rows", options.forest.leaf_row_count,
-                     "Rows that a leaf aims to hold, in [8, 1024]");
-  command.add_flag("--json", flags.is_json, "Print one JSON object");
 }
 
 absl::Status RunEdit(EditFlags& flags) {
   COPSE_ASSIGN_OR_RETURN(flags.options.forest.metric,
-                         ParseMetric(flags.metric));
-  flags.options.progress = [](absl::string_view line) {
-    std::cerr << line << "\n";
-  };
+                         ParseMetric(flags.common.metric));
   COPSE_ASSIGN_OR_RETURN(const EditBenchReport report,
                          RunEditBench(flags.options));
-  std::cout << (flags.is_json ? ToJson(report) : ToTable(report)) << "\n";
+  Print(report, flags.common.is_json);
   return absl::OkStatus();
 }
 
@@ -198,30 +294,62 @@ int ExitCode(const absl::Status& status) {
   }
 }
 
+struct Command {
+  const CLI::App* app = nullptr;
+  std::function<absl::Status()> run;
+};
+
+CLI::App& AddCommand(CLI::App& app, const std::string& name,
+                     const std::string& description,
+                     std::function<absl::Status()> run,
+                     std::vector<Command>& commands) {
+  CLI::App& command = *app.add_subcommand(name, description);
+  commands.push_back({.app = &command, .run = std::move(run)});
+  return command;
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Measures parts of copse on real data.", "copse_bench");
   app.require_subcommand(1);
-  IndexFlags flags;
-  CLI::App* index = app.add_subcommand(
-      "index", "Recall and speed of the forest at several scan budgets");
-  AddIndexFlags(*index, flags);
-  CalibrateFlags calibrate_flags;
-  CLI::App* calibrate = app.add_subcommand(
-      "calibrate", "Whether a recall that is asked for is reached");
-  AddCalibrateFlags(*calibrate, calibrate_flags);
-  EditFlags edit_flags;
-  CLI::App* edit = app.add_subcommand(
-      "edit", "What many edits do to a forest, next to one built anew");
-  AddEditFlags(*edit, edit_flags);
+  std::vector<Command> commands;
+  IndexFlags index;
+  AddIndexFlags(AddCommand(
+                    app, "index",
+                    "Recall and speed of the forest at several scan budgets",
+                    [&] { return RunIndex(index); }, commands),
+                index);
+  FilterFlags filter;
+  AddFilterFlags(
+      AddCommand(
+          app, "filter", "The same among some of the rows, by their share",
+          [&] { return RunFilter(filter); }, commands),
+      filter);
+  PhasesFlags phases;
+  AddPhasesFlags(AddCommand(
+                     app, "phases", "Where the time of a search goes",
+                     [&] { return RunPhases(phases); }, commands),
+                 phases);
+  CalibrateFlags calibrate;
+  AddCalibrateFlags(
+      AddCommand(
+          app, "calibrate", "Whether a recall that is asked for is reached",
+          [&] { return RunCalibrate(calibrate); }, commands),
+      calibrate);
+  EditFlags edit;
+  AddEditFlags(AddCommand(
+                   app, "edit",
+                   "What many edits do to a forest, next to one built "
+                   "anew",
+                   [&] { return RunEdit(edit); }, commands),
+               edit);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
-  const absl::Status status = calibrate->parsed()
-                                  ? RunCalibrate(calibrate_flags)
-                              : edit->parsed() ? RunEdit(edit_flags)
-                                               : RunIndex(flags);
+  const auto chosen = std::ranges::find_if(
+      commands, [](const Command& command) { return command.app->parsed(); });
+  const absl::Status status = chosen->run();
   if (!status.ok()) {
     std::cerr << "copse_bench: " << status.message() << "\n";
   }

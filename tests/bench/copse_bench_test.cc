@@ -99,39 +99,161 @@ TEST_F(CopseBenchTest, FindsEverythingWhenItScansEverything) {
     const Outcome outcome = RunBench(
         absl::StrCat("index --json --base ", base, " --query ", query,
                      " --metric ", metric, " --threads 2 --rerank 2000",
-                     " --budgets 100%,10 --limit 1500 --neighbors ",
+                     " --budgets 100%,10 --limit 1500 --seconds 0 --neighbors ",
                      Path("found.npy")),
         "2>/dev/null");
     ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
     const auto json = nlohmann::json::parse(outcome.output);
     EXPECT_EQ(json["rows"], 1500);
     EXPECT_EQ(json["metric"], std::string(metric));
-    ASSERT_THAT(json["results"], SizeIs(2));
-    const auto& all = json["results"][0];
-    EXPECT_EQ(all["scan_budget"], 1500);
-    EXPECT_EQ(all["recall_at_1"], 1.0) << metric;
-    EXPECT_EQ(all["recall_at_10"], 1.0) << metric;
-    EXPECT_EQ(all["recall_at_100"], 1.0) << metric;
-    EXPECT_THAT(all["queries_per_second"].get<double>(), Gt(0));
-    EXPECT_EQ(json["results"][1]["scan_budget"], 10);
+    EXPECT_EQ(json["total_bytes_per_vector"].get<double>(),
+              json["bytes_per_vector"].get<double>() + 16 * sizeof(float));
+    ASSERT_THAT(json["results"], SizeIs(4));
+    for (const auto& all : {json["results"][0], json["results"][1]}) {
+      EXPECT_EQ(all["scan_budget"], 1500);
+      EXPECT_EQ(all["recall_at_1"], 1.0) << metric;
+      EXPECT_EQ(all["recall_at_10"], 1.0) << metric;
+      EXPECT_EQ(all["recall_at_100"], 1.0) << metric;
+      EXPECT_THAT(all["queries_per_second"].get<double>(), Gt(0));
+    }
+    EXPECT_EQ(json["results"][0]["mode"], "single");
+    EXPECT_EQ(json["results"][1]["mode"], "batch");
+    EXPECT_EQ(json["results"][2]["scan_budget"], 10);
   }
   EXPECT_EQ(std::filesystem::file_size(Path("found.npy")),
-            128 + sizeof(int32_t) * 2 * 50 * 10);
+            128 + sizeof(int32_t) * 4 * 50 * 10);
 }
 
 TEST_F(CopseBenchTest, PrintsATable) {
   const std::string base = WriteVectors("base.fvecs", 500, 8, 1);
-  const Outcome outcome = RunBench(
-      absl::StrCat("index --base ", base, " --query ", base, " --limit 9"));
+  const Outcome outcome = RunBench(absl::StrCat(
+      "index --seconds 0 --base ", base, " --query ", base, " --limit 9"));
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_THAT(outcome.output, HasSubstr("9 rows of 8 components, 500 queries"));
   EXPECT_THAT(outcome.output, HasSubstr("queries/s"));
+}
+
+TEST_F(CopseBenchTest, TriesEachRerankCountWithEachBudget) {
+  const std::string base = WriteVectors("base.fvecs", 500, 8, 1);
+  const Outcome outcome = RunBench(
+      absl::StrCat("index --json --seconds 0 --base ", base, " --query ", base,
+                   " --budgets 40,80 --rerank 0,90"),
+      "2>/dev/null");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  const auto json = nlohmann::json::parse(outcome.output);
+  ASSERT_THAT(json["results"], SizeIs(8));
+  EXPECT_EQ(json["results"][2]["scan_budget"], 40);
+  EXPECT_EQ(json["results"][2]["rerank_count"], 90);
+  EXPECT_EQ(json["results"][4]["scan_budget"], 80);
+  EXPECT_EQ(json["results"][4]["rerank_count"], 0);
+}
+
+TEST_F(CopseBenchTest, FindsMoreWithAFilterThanWithout) {
+  const std::string base = WriteVectors("base.fvecs", 3000, 16, 1);
+  const std::string query = WriteVectors("query.fvecs", 50, 16, 2);
+  for (const absl::string_view metric :
+       {"cosine", "euclidean", "dot", "manhattan", "hamming"}) {
+    const Outcome outcome = RunBench(
+        absl::StrCat("filter --json --seconds 0 --base ", base, " --query ",
+                     query, " --metric ", metric,
+                     " --budgets 400 --fractions 0.5,0.01 --filters 3"),
+        "2>/dev/null");
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+    const auto results = nlohmann::json::parse(outcome.output)["results"];
+    ASSERT_THAT(results, SizeIs(5));
+    EXPECT_EQ(results[0]["filter"], "none");
+    EXPECT_EQ(results[0]["rows_allowed"], 3000);
+    EXPECT_EQ(results[1]["filter"], "random");
+    EXPECT_EQ(results[1]["rows_allowed"], 1500);
+    EXPECT_EQ(results[4]["filter"], "clustered");
+    EXPECT_EQ(results[4]["rows_allowed"], 30);
+    EXPECT_EQ(results[4]["rows_reranked"], 30);
+    for (const auto& result : results) {
+      EXPECT_GE(result["recall_at_10"].get<double>(),
+                results[0]["recall_at_10"].get<double>())
+          << metric << " " << result;
+    }
+    EXPECT_EQ(results[2]["recall_at_10"], 1.0) << metric;
+  }
+}
+
+TEST_F(CopseBenchTest, TheFiltersAreThoseOfTheSeed) {
+  const std::string base = WriteVectors("base.fvecs", 3000, 16, 1);
+  const auto scanned = [&](int seed) {
+    const Outcome outcome = RunBench(
+        absl::StrCat("filter --json --seconds 0 --base ", base, " --query ",
+                     base, " --budgets 200 --fractions 0.4 --threads 1",
+                     " --limit 2000 --filter-seed ", seed),
+        "2>/dev/null");
+    return nlohmann::json::parse(outcome.output)["results"][1]["pages_read"];
+  };
+  const auto first = scanned(1);
+  EXPECT_EQ(scanned(1), first);
+  EXPECT_NE(scanned(2), first);
+}
+
+TEST_F(CopseBenchTest, AddsUpTheTimeOfThePhases) {
+  const std::string base = WriteVectors("base.fvecs", 2000, 16, 1);
+  const Outcome outcome =
+      RunBench(absl::StrCat("phases --json --seconds 0 --base ", base,
+                            " --query ", base, " --budgets 100,400"),
+               "2>/dev/null");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  const auto results = nlohmann::json::parse(outcome.output)["results"];
+  ASSERT_THAT(results, SizeIs(4));
+  EXPECT_EQ(results[0]["mode"], "single");
+  EXPECT_EQ(results[1]["scan_budget"], 400);
+  EXPECT_EQ(results[2]["mode"], "batch");
+  for (const auto& result : results) {
+    double sum = 0;
+    for (const auto& [phase, microseconds] : result["phases_us"].items()) {
+      EXPECT_THAT(microseconds.get<double>(), Gt(0)) << phase;
+      sum += microseconds.get<double>();
+    }
+    EXPECT_NEAR(sum, result["observed_us"].get<double>(), 1e-6 * sum);
+    EXPECT_THAT(result["us"].get<double>(), Gt(0));
+  }
+  EXPECT_THAT(RunBench(absl::StrCat("phases --seconds 0 --base ", base,
+                                    " --query ", base, " --budgets 100"))
+                  .output,
+              HasSubstr("\nscan_leaves "));
+}
+
+TEST_F(CopseBenchTest, CalibratesAndHoldsOutOtherQueries) {
+  const std::string base = WriteVectors("base.fvecs", 3000, 8, 1);
+  const std::string query = WriteVectors("query.fvecs", 100, 8, 2);
+  const std::string command = absl::StrCat(
+      "calibrate --json --k 10 --targets 0.9 --calibration-queries 40 --base ",
+      base, " --query ", query);
+  const auto run = [&](absl::string_view arguments) {
+    const Outcome outcome =
+        RunBench(absl::StrCat(command, arguments), "2>/dev/null");
+    EXPECT_EQ(outcome.exit_code, 0) << arguments;
+    return nlohmann::json::parse(outcome.output);
+  };
+  EXPECT_EQ(run("")["held_out_queries"], 60);
+  EXPECT_EQ(run(" --held-out-offset 25")["held_out_queries"], 35);
+  EXPECT_EQ(run(" --held-out 7 --query-seed 3")["held_out_queries"], 7);
+  EXPECT_EQ(run(" --rows --held-out-offset 1")["held_out_queries"], 99);
+  const auto taken = run(" --query-rows 500 --query-seed 3 --metric hamming");
+  EXPECT_EQ(taken["rows"], 2500) << "the queries are not among the rows";
+  EXPECT_EQ(taken["held_out_queries"], 460);
+  EXPECT_THAT(taken["results"], SizeIs(1));
+  for (const absl::string_view arguments :
+       {" --held-out-offset 60", " --held-out-offset 100"}) {
+    const Outcome outcome = RunBench(absl::StrCat(command, arguments));
+    EXPECT_EQ(outcome.exit_code, 2) << arguments;
+    EXPECT_THAT(outcome.output, HasSubstr("there are 100 queries"));
+  }
 }
 
 TEST_F(CopseBenchTest, EndsWithTwoAndNamesWhatIsWrong) {
   const std::string base = WriteVectors("base.fvecs", 100, 8, 1);
   const std::string other = WriteVectors("other.fvecs", 100, 9, 1);
   const std::string files = absl::StrCat("index --base ", base, " --query ");
+  const auto other_files = [&base](absl::string_view command) {
+    return absl::StrCat(command, " --base ", base, " --query ", base);
+  };
   const struct {
     std::string arguments;
     std::string message;
@@ -153,6 +275,15 @@ TEST_F(CopseBenchTest, EndsWithTwoAndNamesWhatIsWrong) {
       {files + base + " --fan-out 1", "1"},
       {files + base + " --leaf-rows 0", "0"},
       {files + base + " --threads 0", "0"},
+      {files + base + " --rerank -1", "--rerank"},
+      {files + base + " --seconds -1", "--seconds"},
+      {other_files("filter") + " --fractions 0", "fractions: 0, expected"},
+      {other_files("filter") + " --fractions 1.5", "fractions: 1.5, expected"},
+      {other_files("filter") + " --filters 0", "--filters"},
+      {other_files("filter") + " --budgets 0", "'0' is neither"},
+      {other_files("phases") + " --k 0", "k of 0, expected at least 1"},
+      {other_files("calibrate") + " --query-rows 100",
+       "100 rows are to be queries, expected less than 100"},
   };
   for (const auto& c : cases) {
     const Outcome outcome = RunBench(c.arguments);

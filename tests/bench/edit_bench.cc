@@ -32,6 +32,7 @@
 #include "index/vector_source.h"
 #include "tests/bench/exact_truth.h"
 #include "tests/bench/index_bench.h"
+#include "tests/bench/search_runs.h"
 #include "tests/bench/vector_file.h"
 #include "tests/support/memory_page_store.h"
 #include "tests/support/memory_vectors.h"

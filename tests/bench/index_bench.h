@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Measures the index library on real vectors: builds a forest in memory, and
-// for each of a list of scan budgets how well and how fast one thread searches.
+// for each of a list of scan budgets how well and how fast one thread searches,
+// query by query and in a batch.
 //
 //   COPSE_ASSIGN_OR_RETURN(IndexBenchReport report, RunIndexBench(options));
 //   std::cout << ToTable(report);
@@ -11,10 +12,6 @@
 #define COPSE_TESTS_BENCH_INDEX_BENCH_H_
 
 #include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <limits>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -24,7 +21,7 @@
 
 #include "index/forest.h"
 #include "index/metric.h"
-#include "index/vector_source.h"
+#include "tests/bench/search_runs.h"
 
 namespace copse {
 
@@ -47,49 +44,41 @@ absl::StatusOr<Metric> ParseMetric(absl::string_view name);
 absl::string_view MetricName(Metric metric);
 
 struct IndexBenchOptions {
-  std::string base_path;
-  std::string query_path;
+  BenchInput input;
 
-  // Rows of the base file to use, from its first on.
-  size_t row_count_max = std::numeric_limits<size_t>::max();
-
-  ForestOptions forest;
+  // Each is measured with each of `rerank_counts`.
   std::vector<ScanBudget> budgets;
+
+  // As in SearchOptions; 0 is the library's default.
+  std::vector<size_t> rerank_counts = {0};
 
   // How many rows each timed search returns.
   size_t neighbor_count = 10;
 
-  // As in SearchOptions; 0 is the library's default.
-  size_t rerank_count = 0;
+  // Timed searches are repeated until they have taken so long.
+  double seconds_min = 1;
 
   // If not empty, what the timed searches found is written there: int32 of
-  // shape (budgets, queries, neighbor_count), -1 where fewer were found.
+  // shape (results, queries, neighbor_count), -1 where fewer were found.
   std::string neighbors_path;
-
-  // Called with a line before each step that takes long.
-  std::function<void(absl::string_view)> progress = [](absl::string_view) {};
 };
 
-// Recall counts, among the first k found, those whose distance is at most the
-// k-th true distance, over the k rows that there are to find.
+enum class SearchMode { kSingle, kBatch };
+absl::string_view ModeName(SearchMode mode);  // single or batch
+
 struct IndexBenchResult {
+  SearchMode mode = SearchMode::kSingle;
   size_t scan_budget = 0;
   size_t rerank_count = 0;
 
   // From the timed searches for k up to their neighbor_count; beyond it, from
-  // searches for 100 neighbors at the same budget, which are not timed.
+  // searches for 100 neighbors at the same budget, with as many rows compared
+  // for each neighbor, which are not timed.
   double recall_at_1 = 0;
   double recall_at_10 = 0;
   double recall_at_100 = 0;
 
-  double queries_per_second = 0;
-  double p50_us = 0;
-  double p99_us = 0;
-
-  // Means over the timed searches.
-  double rows_scanned = 0;
-  double rows_reranked = 0;
-  double pages_read = 0;
+  SearchCosts costs{};
 };
 
 struct IndexBenchReport {
@@ -106,6 +95,10 @@ struct IndexBenchReport {
   // The bytes of all pages per row: what the index takes beyond the vectors.
   double bytes_per_vector = 0;
 
+  // With the fp32 row; that is all there is.
+  double total_bytes_per_vector = 0;
+
+  // For each budget and rerank count, single queries and then a batch.
   std::vector<IndexBenchResult> results;
 };
 
@@ -118,18 +111,6 @@ absl::StatusOr<IndexBenchReport> RunIndexBench(
 std::string ToTable(const IndexBenchReport& report);
 std::string ToJson(const IndexBenchReport& report);
 
-namespace internal {
-
-// Returns how many of the first `k` of `found` are at most as far as the last
-// of the first `k` of `truth`.
-size_t CountHits(std::span<const Neighbor> truth,
-                 std::span<const Neighbor> found, size_t k);
-
-// Returns the value that `share` of `values` do not exceed (nearest rank).
-// REQUIRES: !values.empty() and 0 < share <= 1
-double Percentile(std::vector<double> values, double share);
-
-}  // namespace internal
 }  // namespace copse
 
 #endif  // COPSE_TESTS_BENCH_INDEX_BENCH_H_

@@ -18,6 +18,7 @@
 #include "index/metric.h"
 #include "index/vector_source.h"
 #include "tests/bench/exact_truth.h"
+#include "tests/bench/search_runs.h"
 #include "tests/support/memory_vectors.h"
 #include "tests/support/status_matchers.h"
 
@@ -81,24 +82,6 @@ TEST(MetricNameTest, IsParsedBack) {
                        HasSubstr("metric is 'l2', expected cosine")));
 }
 
-TEST(CountHitsTest, CountsWhatIsAtMostAsFarAsTheLastOfTheTruth) {
-  const std::vector<Neighbor> truth = {{1, 0.1F}, {2, 0.2F}, {3, 0.2F}};
-  // Row 9 is as far as row 2, so it is as good an answer.
-  const std::vector<Neighbor> found = {{1, 0.1F}, {9, 0.2F}, {8, 0.3F}};
-  EXPECT_EQ(internal::CountHits(truth, found, 1), 1U);
-  EXPECT_EQ(internal::CountHits(truth, found, 2), 2U);
-  EXPECT_EQ(internal::CountHits(truth, found, 3), 2U);
-  EXPECT_EQ(internal::CountHits(truth, found, 10), 2U);
-  EXPECT_EQ(internal::CountHits(truth, {}, 3), 0U);
-  EXPECT_EQ(internal::CountHits({}, found, 3), 0U);
-}
-
-TEST(PercentileTest, IsTheNearestRank) {
-  EXPECT_EQ(internal::Percentile({3, 1, 2, 4}, 0.5), 2);
-  EXPECT_EQ(internal::Percentile({3, 1, 2, 4}, 0.99), 4);
-  EXPECT_EQ(internal::Percentile({7}, 0.01), 7);
-}
-
 TEST(ExactTruthTest, AgreesWithExactSearch) {
   std::mt19937 random(20260106);
   std::uniform_int_distribution<int> digit(-2, 2);
@@ -139,42 +122,53 @@ TEST(IndexBenchTest, RefusesOptionsThatMakeNoSense) {
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("k is 0, expected 1 to 10000")));
   options.neighbor_count = 10;
-  options.row_count_max = 0;
+  options.input.row_count_max = 0;
   EXPECT_THAT(
       RunIndexBench(options),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("limit is 0")));
+  options.rerank_counts = {};
+  EXPECT_THAT(RunIndexBench(options),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("rerank: the list is empty")));
 }
 
 TEST(IndexBenchReportTest, IsOneJsonObject) {
   IndexBenchReport report;
   report.simd = "scalar";
   report.rows = 1000;
-  report.results = {{.scan_budget = 10, .recall_at_10 = 0.5}};
+  report.results = {
+      {.scan_budget = 10, .recall_at_10 = 0.5, .costs = {.p50_us = 3}},
+      {.mode = SearchMode::kBatch, .scan_budget = 10}};
   const auto json = nlohmann::json::parse(ToJson(report));
   EXPECT_EQ(json["rows"], 1000);
   EXPECT_EQ(json["simd"], "scalar");
   EXPECT_EQ(json["metric"], "cosine");
+  EXPECT_EQ(json["results"][0]["mode"], "single");
   EXPECT_EQ(json["results"][0]["scan_budget"], 10);
   EXPECT_EQ(json["results"][0]["recall_at_10"], 0.5);
+  EXPECT_EQ(json["results"][1]["mode"], "batch");
   for (const char* field :
        {"recall_at_1", "recall_at_100", "queries_per_second", "p50_us",
         "p99_us", "rows_scanned", "pages_read", "rerank_count"}) {
     EXPECT_TRUE(json["results"][0].contains(field)) << field;
   }
-  for (const char* field :
-       {"build_seconds", "threads", "bytes_per_vector", "dimension"}) {
+  EXPECT_FALSE(json["results"][1].contains("p50_us"))
+      << "the queries of a batch have no times of their own";
+  for (const char* field : {"build_seconds", "threads", "bytes_per_vector",
+                            "total_bytes_per_vector", "dimension"}) {
     EXPECT_TRUE(json.contains(field)) << field;
   }
 }
 
-TEST(IndexBenchReportTest, IsATableOfOneLineForEachBudget) {
+TEST(IndexBenchReportTest, IsATableOfOneLineForEachResult) {
   IndexBenchReport report;
   report.rows = 1000;
-  report.results = {{.scan_budget = 17}, {.scan_budget = 34}};
+  report.results = {{.scan_budget = 17},
+                    {.mode = SearchMode::kBatch, .scan_budget = 34}};
   const std::string table = ToTable(report);
   EXPECT_THAT(table, HasSubstr("1000 rows"));
-  EXPECT_THAT(table, HasSubstr("\n       17 "));
-  EXPECT_THAT(table, HasSubstr("\n       34 "));
+  EXPECT_THAT(table, HasSubstr("\n       17      0 single "));
+  EXPECT_THAT(table, HasSubstr("\n       34      0  batch "));
 }
 
 }  // namespace

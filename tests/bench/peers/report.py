@@ -189,7 +189,8 @@ def caption(measurements: list[dict[str, Any]]) -> str:
 
 _LEGEND = """\
 Ratio: above 1 where copse is better; of a batched row to copse's batch where
-it was measured, else to its single queries. B/vector: beyond the raw fp32 rows.
+it was measured, else to its single queries. B/vector: beyond the raw fp32 rows;
+total B: with them, all that is kept.
 q/s: queries per second at that recall@10, between settings by interpolation,
 '-' where no setting reaches it.
 """

@@ -78,6 +78,20 @@ class TableTest(unittest.TestCase):
         self.assertEqual(peer["compared_with_mode"], "batch")
         self.assertAlmostEqual(peer["speed_ratios"][1], 4)
 
+    def test_each_mode_of_copse_has_a_row_with_all_bytes(self) -> None:
+        ours = measurement("copse", [(0.95, 200)], bytes_per_vector=77,
+                           total_bytes_per_vector=1613)
+        ours["results"].append({"mode": "batch", "recall_at_10": 0.95,
+                                "queries_per_second": 400})
+        lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in
+                 report.to_markdown(rows_of(ours)).splitlines()]
+        self.assertEqual(lines[0][3:5], ["B/vector", "total B"])
+        self.assertEqual([line[0] for line in lines[2:]],
+                         ["copse", "copse, batch"])
+        for line, speed in zip(lines[2:], ("200", "400")):
+            self.assertEqual(line[3:5], ["77", "1613"])
+            self.assertEqual(line[7], speed)
+
     def test_missing_fields_and_a_missing_copse_are_dashes(self) -> None:
         text = report.to_markdown(rows_of(measurement("peer", [(0.96, 1000)])))
         self.assertEqual(
