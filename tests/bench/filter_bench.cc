@@ -201,19 +201,21 @@ absl::StatusOr<FilterBenchReport> RunFilterBench(
 std::string ToTable(const FilterBenchReport& report) {
   std::string table = absl::StrFormat(
       "%d rows of %d components, %d queries, %s; %d filters of each kind, seed "
-      "%d\n\n%9s %8s %9s %9s %10s %9s %9s %9s %9s %9s %8s\n",
+      "%d\n\n%9s %8s %9s %9s %10s %9s %9s %9s %9s %9s %8s %5s\n",
       report.rows, report.dimension, report.queries,
       MetricName(report.forest.metric), report.filter_count, report.filter_seed,
       "filter", "fraction", "rows", "budget", "recall@10", "queries/s",
-      "p50 us", "p99 us", "scanned", "compared", "pages");
+      "p50 us", "p99 us", "scanned", "compared", "pages", "cpu");
   for (const FilterBenchResult& result : report.results) {
     absl::StrAppendFormat(
-        &table, "%9s %8g %9d %9d %10.4f %9.0f %9s %9s %9.0f %9.1f %8.1f\n",
+        &table,
+        "%9s %8g %9d %9d %10.4f %9.0f %9s %9s %9.0f %9.1f %8.1f %5.2f\n",
         KindName(result.kind), result.fraction, result.rows_allowed,
         result.scan_budget, result.recall_at_10,
         result.costs.queries_per_second, PercentileText(result.costs.p50_us),
         PercentileText(result.costs.p99_us), result.costs.rows_scanned,
-        result.costs.rows_reranked, result.costs.pages_read);
+        result.costs.rows_reranked, result.costs.pages_read,
+        result.costs.cpu_share);
   }
   return table;
 }

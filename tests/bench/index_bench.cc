@@ -257,23 +257,24 @@ std::string ToTable(const IndexBenchReport& report) {
       "%d rows of %d components, %d queries, %s, %s\n"
       "built in %.2f s by %d threads: %d trees, fan-out %d, leaves of %d rows\n"
       "%d pages, %.1f bytes per vector, %.1f with the fp32 row\n\n"
-      "%9s %6s %6s %8s %8s %9s %9s %9s %9s %9s %9s %8s\n",
+      "%9s %6s %6s %8s %8s %9s %9s %9s %9s %9s %9s %8s %5s\n",
       report.rows, report.dimension, report.queries,
       MetricName(report.forest.metric), report.simd, report.build_seconds,
       report.forest.thread_count, report.forest.tree_count,
       report.forest.fan_out, report.forest.leaf_row_count, report.pages,
       report.bytes_per_vector, report.total_bytes_per_vector, "budget",
       "rerank", "mode", "recall@1", "@10", "@100", "queries/s", "p50 us",
-      "p99 us", "scanned", "reranked", "pages");
+      "p99 us", "scanned", "reranked", "pages", "cpu");
   for (const IndexBenchResult& result : report.results) {
     absl::StrAppendFormat(
         &table,
-        "%9d %6d %6s %8.4f %8.4f %9.4f %9.0f %9s %9s %9.0f %9.1f %8.1f\n",
+        "%9d %6d %6s %8.4f %8.4f %9.4f %9.0f %9s %9s %9.0f %9.1f %8.1f %5.2f\n",
         result.scan_budget, result.rerank_count, ModeName(result.mode),
         result.recall_at_1, result.recall_at_10, result.recall_at_100,
         result.costs.queries_per_second, PercentileText(result.costs.p50_us),
         PercentileText(result.costs.p99_us), result.costs.rows_scanned,
-        result.costs.rows_reranked, result.costs.pages_read);
+        result.costs.rows_reranked, result.costs.pages_read,
+        result.costs.cpu_share);
   }
   return table;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <ctime>
 #include <memory>
 #include <numeric>
 #include <set>
@@ -92,6 +93,20 @@ absl::Status RunPass(const Forest& forest, const BenchData& data,
   return absl::OkStatus();
 }
 
+// Measures how much of a core the process has.
+class CpuShare {
+ public:
+  double Value() const {
+    const double cpu_seconds =
+        static_cast<double>(std::clock() - start_) / CLOCKS_PER_SEC;
+    return cpu_seconds / std::max(stopwatch_.Seconds(), 1e-9);
+  }
+
+ private:
+  Stopwatch stopwatch_;
+  std::clock_t start_ = std::clock();
+};
+
 double Sum(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
@@ -142,6 +157,7 @@ absl::StatusOr<Searches> RunSearches(const Forest& forest,
                                      const BenchData& data,
                                      const OptionsByQuery& options,
                                      double seconds_min) {
+  const CpuShare cpu_share;
   Searches searches;
   COPSE_RETURN_IF_ERROR(
       RunPass(forest, data, options, searches, searches.found, searches.work));
@@ -153,6 +169,7 @@ absl::StatusOr<Searches> RunSearches(const Forest& forest,
     COPSE_RETURN_IF_ERROR(
         RunPass(forest, data, options, searches, again, work));
   }
+  searches.cpu_share = cpu_share.Value();
   return searches;
 }
 
@@ -163,6 +180,7 @@ absl::StatusOr<Searches> RunBatches(const Forest& forest, const BenchData& data,
   for (size_t i = 0; i < data.queries.row_count(); ++i) {
     queries.push_back(data.queries.row(static_cast<Ordinal>(i)));
   }
+  const CpuShare cpu_share;
   Searches searches;
   do {
     SearchWork work;
@@ -176,6 +194,7 @@ absl::StatusOr<Searches> RunBatches(const Forest& forest, const BenchData& data,
       searches.work = work;
     }
   } while (Sum(searches.pass_seconds) < seconds_min);
+  searches.cpu_share = cpu_share.Value();
   COPSE_RETURN_IF_ERROR(
       CheckAllFound(forest.options().metric, data, searches.found));
   return searches;
@@ -188,7 +207,8 @@ SearchCosts CostsOf(const Searches& searches) {
           count / internal::Percentile(searches.pass_seconds, 0.5),
       .rows_scanned = static_cast<double>(searches.work.rows_scanned) / count,
       .rows_reranked = static_cast<double>(searches.work.rows_reranked) / count,
-      .pages_read = static_cast<double>(searches.work.pages_read) / count};
+      .pages_read = static_cast<double>(searches.work.pages_read) / count,
+      .cpu_share = searches.cpu_share};
   if (!searches.microseconds.empty()) {
     costs.p50_us = internal::Percentile(searches.microseconds, 0.50);
     costs.p99_us = internal::Percentile(searches.microseconds, 0.99);
@@ -205,6 +225,7 @@ void AddToJson(const SearchCosts& costs, nlohmann::ordered_json& json) {
   json["rows_scanned"] = costs.rows_scanned;
   json["rows_reranked"] = costs.rows_reranked;
   json["pages_read"] = costs.pages_read;
+  json["cpu_share"] = costs.cpu_share;
 }
 
 std::string PercentileText(double microseconds) {

@@ -81,7 +81,8 @@ struct Searches {
   std::vector<std::vector<Neighbor>> found;  // By the first pass, by query.
   std::vector<double> microseconds;  // Of each search of each pass; no batches.
   std::vector<double> pass_seconds;
-  SearchWork work;  // Of the first pass.
+  SearchWork work;       // Of the first pass.
+  double cpu_share = 0;  // Of a core, that the passes had.
 };
 
 // Returns the options of a search by the number of its query.
@@ -109,6 +110,9 @@ struct SearchCosts {
   double rows_scanned = 0;
   double rows_reranked = 0;
   double pages_read = 0;
+
+  // Where it is low the machine was busy, and the times are worth nothing.
+  double cpu_share = 0;
 };
 
 SearchCosts CostsOf(const Searches& searches);

@@ -85,6 +85,7 @@ TEST_F(SearchRunsTest, KeepsWhatTheFirstPassFoundAndTheTimesOfAll) {
   const SearchCosts costs = CostsOf(searches);
   EXPECT_EQ(costs.rows_scanned, 10);
   EXPECT_THAT(costs.p99_us, Ge(costs.p50_us));
+  EXPECT_GT(costs.cpu_share, 0);
 }
 
 TEST_F(SearchRunsTest, FindsInABatchWhatSingleSearchesFind) {
