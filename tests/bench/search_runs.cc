@@ -142,8 +142,8 @@ absl::StatusOr<BenchForest> BuildBenchForest(const BenchInput& input,
                                              const MemoryVectors& base) {
   input.progress(
       absl::StrFormat("building the forest over %d rows", base.row_count()));
-  BenchForest built = {.pages = std::make_unique<MemoryPageStore>(),
-                       .forest = nullptr};
+  BenchForest built;
+  built.pages = std::make_unique<MemoryPageStore>();
   const Stopwatch stopwatch;
   COPSE_ASSIGN_OR_RETURN(
       const PageId root,
