@@ -18,7 +18,6 @@
 namespace copse {
 namespace {
 
-using ::testing::Eq;
 using ::testing::Ge;
 using ::testing::SizeIs;
 
