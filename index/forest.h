@@ -53,9 +53,9 @@ struct ForestOptions {
   // The most children of an inner page, in [4, 1024].
   uint32_t fan_out = 128;
 
-  // The rows that a leaf aims to hold, in [8, 1024]; a leaf with more than
-  // twice as many splits, one with less than a quarter is merged away. Smaller
-  // leaves give more recall at equal budget, for more centroids to compare.
+  // The rows that a leaf aims to hold, in [8, 1024]; none has more than twice
+  // as many. An edit splits what it makes larger than 4/3 of it and merges what
+  // is below a quarter. Smaller leaves: more recall at equal budget, more work.
   uint32_t leaf_row_count = 64;
 
   // Equal seeds, options and rows give equal pages, whatever the threads, on

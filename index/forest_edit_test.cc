@@ -122,7 +122,7 @@ TEST_P(ForestEditTest, FindsAsMuchAsAFreshForestAfterManyEdits) {
   const MemoryVectors vectors =
       MakeClusters({.metric = GetParam(), .row_count = 6000, .dimension = 24});
   const MemoryVectors queries = MakeClusters(
-      {.metric = GetParam(), .row_count = 60, .dimension = 24, .row_seed = 2});
+      {.metric = GetParam(), .row_count = 300, .dimension = 24, .row_seed = 2});
   const std::vector<Ordinal> rows = Shuffled(vectors.ordinals(), 3);
   EditedForest edited(SmallPages(GetParam()), vectors);
   ASSERT_THAT(edited.Build(std::span(rows).first(3000)), IsOk());
@@ -139,14 +139,15 @@ TEST_P(ForestEditTest, FindsAsMuchAsAFreshForestAfterManyEdits) {
   }
   EditedForest fresh(SmallPages(GetParam()), vectors);
   ASSERT_THAT(fresh.Build(edited.covered()), IsOk());
-  const SearchOptions options = {.neighbor_count = 10, .scan_budget = 450};
+  // So few that the fresh forest misses some, too.
+  const SearchOptions options = {.neighbor_count = 10, .scan_budget = 100};
   COPSE_ASSERT_OK_AND_ASSIGN(
       const double recall,
       MeanRecall(edited.forest(), vectors, edited.covered(), queries, options));
   COPSE_ASSERT_OK_AND_ASSIGN(
       const double fresh_recall,
       MeanRecall(fresh.forest(), vectors, edited.covered(), queries, options));
-  EXPECT_THAT(recall, Ge(fresh_recall - 0.02));
+  EXPECT_THAT(recall, Ge(fresh_recall - 0.015));
   for (Ordinal i = 0; i < 5; ++i) {
     COPSE_ASSERT_OK_AND_ASSIGN(
         const std::vector<Neighbor> truth,

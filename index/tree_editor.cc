@@ -23,6 +23,7 @@
 
 #include "index/centroid_page.h"
 #include "index/distance.h"
+#include "index/forest.h"
 #include "index/forest_node.h"
 #include "index/kmeans.h"
 #include "index/leaf_page.h"
@@ -52,6 +53,14 @@ struct Look {
 };
 constexpr std::array<Look, 3> kLooks = {{{8, 8}, {32, 32}, {128, 512}}};
 
+// Returns how many rows more than which a leaf that grows is split at. Leaves
+// between half of it and all of it, few of them just below it, have
+// leaf_row_count rows on average, as those of a build have. Leaves larger than
+// those of a build were most of what edits lost in recall, see ARCHITECTURE.md.
+size_t FullLeaf(const ForestOptions& options) {
+  return size_t{options.leaf_row_count} * 4 / 3;
+}
+
 }  // namespace
 
 TreeEditor::TreeEditor(const LoadedForest& forest, size_t tree,
@@ -61,7 +70,7 @@ TreeEditor::TreeEditor(const LoadedForest& forest, size_t tree,
       tree_(tree),
       vectors_(vectors),
       space_(space),
-      leaf_row_count_max_(size_t{2} * forest.options().leaf_row_count),
+      leaf_row_count_max_(FullLeaf(forest.options())),
       leaf_row_count_min_(forest.options().leaf_row_count / 4),
       kernels_(KernelsFor(BestSimdLevel())),
       leaf_count_(static_cast<int64_t>(record_.leaf_count)) {}

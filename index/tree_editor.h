@@ -12,11 +12,13 @@
 //   COPSE_ASSIGN_OR_RETURN(TreeRecord tree, editor.Write(sink));
 //
 // A row is inserted into the leaf with the nearest centroid. A leaf that is
-// full is split in two by 2-means; then the rows of the two, and those of the
-// leaves around them, move where a centroid has become nearer. A leaf that has
-// run empty gives its rows to the nearest others. All other centroids stay as
-// they are, so nothing else can have become nearer to anything. Inner nodes
-// are split and merged in the same manner.
+// full is split in two by the best of several runs of 2-means; then the rows
+// of the two, and those of the leaves around them, move where a centroid has
+// become nearer, unless so few would move that the page they leave or enter is
+// not worth writing. The centroids of the parts move to the means of their
+// rows, before rows move once more and at the end. A leaf that has run empty
+// gives its rows to the nearest others. All other centroids stay as they are.
+// Inner nodes are split and merged in the same manner.
 //
 // Work and memory go with the pages that change and those around them; of the
 // leaves that are looked at only the ordinals are kept. Alone a deleted row
@@ -120,6 +122,15 @@ class TreeEditor {
     bool gone = false;
   };
 
+  // A row that is nearer to the centroid of another leaf than to that of its
+  // own.
+  struct Move {
+    NodeIndex source = kNoNode;
+    NodeIndex target = kNoNode;
+    Ordinal ordinal = 0;
+    float gain = 0;  // By which share of its squared distance.
+  };
+
   // A leaf and how far (squared) its centroid is.
   struct NearLeaf {
     float distance = 0;
@@ -156,6 +167,10 @@ class TreeEditor {
   absl::Status SplitFullLeaves(Reassign reassign);
   absl::Status SplitLeaf(NodeIndex leaf, Reassign reassign);
   absl::StatusOr<std::vector<NodeIndex>> MakeParts(NodeIndex leaf);
+  std::vector<bool> BestSplit(const Matrix& points, uint64_t seed) const;
+  std::vector<float> RoundedMean(const Matrix& points) const;
+  absl::Status RecenterLeaf(NodeIndex leaf);
+  absl::Status RecenterNewLeaves();
   NodeIndex AddLeaf(NodeIndex parent, std::vector<float> centroid,
                     std::vector<Ordinal> rows);
   absl::Status ReassignOwnRows(std::span<const float> old_centroid,
@@ -163,6 +178,7 @@ class TreeEditor {
                                std::span<const NearLeaf> neighbors);
   absl::Status ReassignNeighbor(NodeIndex neighbor,
                                 std::span<const NodeIndex> parts);
+  absl::Status MoveRows(std::span<const Move> moves);
   absl::Status ListNearerRows(const Leaf& leaf,
                               std::span<const float> part_centroid,
                               std::vector<Ordinal>& rows) const;
@@ -186,7 +202,7 @@ class TreeEditor {
   const size_t tree_;
   const VectorSource& vectors_;
   const CodeSpace space_;
-  const size_t leaf_row_count_max_;
+  const size_t leaf_row_count_max_;  // A leaf that outgrows it is split.
   const size_t leaf_row_count_min_;
   const DistanceKernels& kernels_;
 

@@ -30,6 +30,7 @@
 #include "index/split_mix.h"
 #include "index/util/status_macros.h"
 #include "index/vector_source.h"
+#include "index/worker_crew.h"
 #include "tests/bench/exact_truth.h"
 #include "tests/bench/index_bench.h"
 #include "tests/bench/search_runs.h"
@@ -42,6 +43,10 @@ namespace {
 
 constexpr size_t kNeighborCount = 10;
 constexpr uint64_t kShuffleSeed = 1;
+
+// Clusters that rows are sorted by, and rows from which these are found.
+constexpr size_t kTopicCount = 64;
+constexpr size_t kSampleRowsPerTopic = 256;
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
@@ -89,13 +94,19 @@ absl::StatusOr<LeafList> ListLeaves(const Forest& forest) {
   return list;
 }
 
+nlohmann::ordered_json ToJson(const EditBenchLeaves& leaves) {
+  return {{"count", leaves.count},
+          {"mean_square", leaves.mean_square},
+          {"misplaced", leaves.misplaced}};
+}
+
 class EditBench {
  public:
   explicit EditBench(const EditBenchOptions& options) : options_(options) {}
 
   absl::StatusOr<EditBenchReport> Run() {
     COPSE_RETURN_IF_ERROR(ReadFiles());
-    Shuffle();
+    OrderRows();
     const size_t half = order_.size() / 2;
     const std::span<const Ordinal> first = std::span(order_).first(half);
     covered_.assign(first.begin(), first.end());
@@ -133,13 +144,45 @@ class EditBench {
     return absl::OkStatus();
   }
 
-  // Files often have like rows side by side.
-  void Shuffle() {
+  // Files often have like rows side by side, so they are shuffled first.
+  void OrderRows() {
     order_ = base_.ordinals();
     internal::SplitMix random(kShuffleSeed);
     for (size_t i = order_.size(); i > 1; --i) {
       std::swap(order_[i - 1], order_[random.Below(i)]);
     }
+    if (options_.order == EditBenchOrder::kClustered) {
+      SortByTopic();
+    }
+  }
+
+  // Brings rows of one cluster together; within it they stay shuffled.
+  void SortByTopic() {
+    internal::WorkerCrew crew(options_.forest.thread_count);
+    internal::Matrix rows(base_.dimension());
+    for (const Ordinal ordinal : order_) {
+      rows.Append(base_.row(ordinal));
+    }
+    internal::Matrix sample(base_.dimension());
+    const size_t sample_count =
+        std::min(rows.row_count(), kTopicCount * kSampleRowsPerTopic);
+    for (size_t i = 0; i < sample_count; ++i) {
+      sample.Append(rows.row(i));
+    }
+    const internal::Matrix topics = internal::KMeans(
+        sample, {.cluster_count = kTopicCount, .seed = kShuffleSeed}, crew);
+    const std::vector<uint32_t> nearest =
+        internal::NearestRows(rows, topics, crew);
+    std::vector<size_t> places(order_.size());
+    std::iota(places.begin(), places.end(), size_t{0});
+    std::ranges::stable_sort(places, {},
+                             [&](size_t place) { return nearest[place]; });
+    std::vector<Ordinal> sorted;
+    sorted.reserve(order_.size());
+    for (const size_t place : places) {
+      sorted.push_back(order_[place]);
+    }
+    order_ = std::move(sorted);
   }
 
   absl::Status Change(absl::string_view name, std::span<const Ordinal> inserted,
@@ -196,8 +239,8 @@ class EditBench {
                            Forest::Open(rebuilt_root, pages_));
     COPSE_ASSIGN_OR_RETURN(phase.recall, Recalls(*edited));
     COPSE_ASSIGN_OR_RETURN(phase.rebuilt_recall, Recalls(*rebuilt));
-    COPSE_ASSIGN_OR_RETURN(phase.misplaced, Misplaced(*edited));
-    COPSE_ASSIGN_OR_RETURN(phase.rebuilt_misplaced, Misplaced(*rebuilt));
+    COPSE_ASSIGN_OR_RETURN(phase.leaves, MeasureLeaves(*edited));
+    COPSE_ASSIGN_OR_RETURN(phase.rebuilt_leaves, MeasureLeaves(*rebuilt));
     report_.phases.push_back(std::move(phase));
     return absl::OkStatus();
   }
@@ -222,21 +265,26 @@ class EditBench {
     return recalls;
   }
 
-  absl::StatusOr<double> Misplaced(const Forest& forest) const {
+  absl::StatusOr<EditBenchLeaves> MeasureLeaves(const Forest& forest) const {
     COPSE_ASSIGN_OR_RETURN(const LeafList list, ListLeaves(forest));
     const auto squared_euclidean_rows =
         KernelsFor(BestSimdLevel()).squared_euclidean_rows;
     const size_t count = std::min(options_.sampled_row_count, list.rows.size());
     std::vector<float> distances(list.centroids.row_count());
     size_t misplaced = 0;
+    double sum = 0;
     for (size_t i = 0; i < count; ++i) {
       const auto& [ordinal, leaf] = list.rows[i * list.rows.size() / count];
       squared_euclidean_rows(
           base_.row(ordinal).data(), list.centroids.components().data(),
           base_.dimension(), distances.size(), distances.data());
       misplaced += distances[leaf] > std::ranges::min(distances) ? 1 : 0;
+      sum += distances[leaf];
     }
-    return static_cast<double>(misplaced) / static_cast<double>(count);
+    return EditBenchLeaves{.count = distances.size(),
+                           .mean_square = sum / static_cast<double>(count),
+                           .misplaced = static_cast<double>(misplaced) /
+                                        static_cast<double>(count)};
   }
 
   const EditBenchOptions& options_;
@@ -269,14 +317,18 @@ std::string ToTable(const EditBenchReport& report) {
         &table,
         "\n%d rows %s in %.2f s, %d rows after it (built anew in %.2f s)\n"
         "  pages written a row %.3f, bytes %.0f, rows moved %.3f\n"
+        "  leaves %d, built anew %d\n"
+        "  mean squared distance to the centroid %.4f, built anew %.4f\n"
         "  not in the nearest leaf %.2f %%, built anew %.2f %%\n"
         "  budget    recall@10  built anew\n",
         phase.rows_changed, phase.name, phase.seconds, phase.rows,
         phase.rebuild_seconds,
         static_cast<double>(phase.pages_written) / changed,
         static_cast<double>(phase.bytes_written) / changed,
-        static_cast<double>(phase.rows_moved) / changed, 100 * phase.misplaced,
-        100 * phase.rebuilt_misplaced);
+        static_cast<double>(phase.rows_moved) / changed, phase.leaves.count,
+        phase.rebuilt_leaves.count, phase.leaves.mean_square,
+        phase.rebuilt_leaves.mean_square, 100 * phase.leaves.misplaced,
+        100 * phase.rebuilt_leaves.misplaced);
     for (size_t i = 0; i < phase.recall.size(); ++i) {
       absl::StrAppendFormat(&table, "  %5.1f %%      %.4f      %.4f\n",
                             100 * report.options.budgets[i], phase.recall[i],
@@ -293,18 +345,19 @@ std::string ToJson(const EditBenchReport& report) {
                                  {"budgets", report.options.budgets},
                                  {"phases", nlohmann::ordered_json::array()}};
   for (const EditBenchPhase& phase : report.phases) {
-    json["phases"].push_back({{"name", phase.name},
-                              {"rows", phase.rows},
-                              {"rows_changed", phase.rows_changed},
-                              {"seconds", phase.seconds},
-                              {"pages_written", phase.pages_written},
-                              {"bytes_written", phase.bytes_written},
-                              {"rows_moved", phase.rows_moved},
-                              {"rebuild_seconds", phase.rebuild_seconds},
-                              {"recall_at_10", phase.recall},
-                              {"rebuilt_recall_at_10", phase.rebuilt_recall},
-                              {"misplaced", phase.misplaced},
-                              {"rebuilt_misplaced", phase.rebuilt_misplaced}});
+    json["phases"].push_back(
+        {{"name", phase.name},
+         {"rows", phase.rows},
+         {"rows_changed", phase.rows_changed},
+         {"seconds", phase.seconds},
+         {"pages_written", phase.pages_written},
+         {"bytes_written", phase.bytes_written},
+         {"rows_moved", phase.rows_moved},
+         {"rebuild_seconds", phase.rebuild_seconds},
+         {"recall_at_10", phase.recall},
+         {"rebuilt_recall_at_10", phase.rebuilt_recall},
+         {"leaves", ToJson(phase.leaves)},
+         {"rebuilt_leaves", ToJson(phase.rebuilt_leaves)}});
   }
   return json.dump(2);
 }

@@ -26,6 +26,16 @@
 
 namespace copse {
 
+// In which order rows come and go.
+enum class EditBenchOrder {
+  kShuffled,
+
+  // Sorted by the cluster they are in: the first half of the clusters is there
+  // at first, then one new topic arrives after the other, and at last old ones
+  // vanish.
+  kClustered,
+};
+
 struct EditBenchOptions {
   std::string base_path;
   std::string query_path;
@@ -34,8 +44,9 @@ struct EditBenchOptions {
   // Into so many edits each phase is divided, at least 1.
   size_t step_count = 500;
 
-  // Rows that are compared with all centroids, to see whether they are in the
-  // leaf of the nearest.
+  EditBenchOrder order = EditBenchOrder::kShuffled;
+
+  // Rows that are compared with all centroids, see EditBenchLeaves.
   size_t sampled_row_count = 5000;
 
   ForestOptions forest;
@@ -44,6 +55,13 @@ struct EditBenchOptions {
 
   // Called with a line before each step that takes long.
   std::function<void(absl::string_view)> progress = [](absl::string_view) {};
+};
+
+// The leaves of a forest, and of the sampled rows:
+struct EditBenchLeaves {
+  size_t count = 0;
+  double mean_square = 0;  // Mean squared distance to their centroid.
+  double misplaced = 0;    // Share not in the leaf of the nearest centroid.
 };
 
 // A forest after a phase, next to one built anew.
@@ -61,10 +79,8 @@ struct EditBenchPhase {
   std::vector<double> recall;
   std::vector<double> rebuilt_recall;
 
-  // Shares of the sampled rows that are not in the leaf of the nearest
-  // centroid of all.
-  double misplaced = 0;
-  double rebuilt_misplaced = 0;
+  EditBenchLeaves leaves;
+  EditBenchLeaves rebuilt_leaves;
 };
 
 struct EditBenchReport {
