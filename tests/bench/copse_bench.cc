@@ -261,13 +261,8 @@ absl::Status RunCalibrate(CalibrateFlags& flags) {
 
 struct EditFlags {
   EditBenchOptions options;
-<<<<<<< HEAD
   CommonFlags common;
-=======
   std::string order = "shuffled";
-  std::string metric = "cosine";
-  bool is_json = false;
->>>>>>> 28b8bfa (Split leaves earlier and better in edits, so that recall stays near that of a fresh forest)
 };
 
 void AddEditFlags(CLI::App& command, EditFlags& flags) {
@@ -276,19 +271,11 @@ void AddEditFlags(CLI::App& command, EditFlags& flags) {
       .add_option("--steps", flags.options.step_count,
                   "Edits of each of two phases")
       ->check(CLI::PositiveNumber);
-<<<<<<< HEAD
-=======
   command
       .add_option("--order", flags.order,
                   "How rows come and go: shuffled, or clustered: one topic "
                   "after the other")
       ->check(CLI::IsMember({"shuffled", "clustered"}));
-  command.add_option("--threads", options.forest.thread_count,
-                     "Threads of builds; edits and searches use one");
-  command.add_option("--leaf-rows", options.forest.leaf_row_count,
-                     "Rows that a leaf aims to hold, in [8, 1024]");
-  command.add_flag("--json", flags.is_json, "Print one JSON object");
->>>>>>> 28b8bfa (Split leaves earlier and better in edits, so that recall stays near that of a fresh forest)
 }
 
 absl::Status RunEdit(EditFlags& flags) {

@@ -133,7 +133,6 @@ TEST_F(CopseBenchTest, PrintsATable) {
   EXPECT_THAT(outcome.output, HasSubstr("queries/s"));
 }
 
-<<<<<<< HEAD
 TEST_F(CopseBenchTest, TriesEachRerankCountWithEachBudget) {
   const std::string base = WriteVectors("base.fvecs", 500, 8, 1);
   const Outcome outcome = RunBench(
@@ -245,7 +244,9 @@ TEST_F(CopseBenchTest, CalibratesAndHoldsOutOtherQueries) {
     const Outcome outcome = RunBench(absl::StrCat(command, arguments));
     EXPECT_EQ(outcome.exit_code, 2) << arguments;
     EXPECT_THAT(outcome.output, HasSubstr("there are 100 queries"));
-=======
+  }
+}
+
 TEST_F(CopseBenchTest, ComparesAnEditedForestWithOneBuiltAnew) {
   const std::string base = WriteVectors("base.fvecs", 2000, 16, 1);
   const std::string query = WriteVectors("query.fvecs", 50, 16, 2);
@@ -265,7 +266,6 @@ TEST_F(CopseBenchTest, ComparesAnEditedForestWithOneBuiltAnew) {
       EXPECT_GT(phase["leaves"]["count"], 10);
       EXPECT_GT(phase["rebuilt_leaves"]["count"], 10);
     }
->>>>>>> 28b8bfa (Split leaves earlier and better in edits, so that recall stays near that of a fresh forest)
   }
 }
 
