@@ -255,15 +255,16 @@ absl::Status StoreImpl::DeleteCommit(absl::string_view domain_name,
 }
 
 absl::Status StoreImpl::DiffCommits(
-    absl::string_view domain_name, absl::string_view base_commit,
-    absl::string_view target_commit,
+    const DiffOptions& options,
     const std::function<absl::Status(const DocumentChange&)>& visit) {
   COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(domain_name));
-  COPSE_ASSIGN_OR_RETURN(const auto base, OpenReader(domain, base_commit));
-  COPSE_ASSIGN_OR_RETURN(const auto target, OpenReader(domain, target_commit));
+                         registry_.Get(options.domain));
+  COPSE_ASSIGN_OR_RETURN(const auto base,
+                         OpenReader(domain, options.base_commit));
+  COPSE_ASSIGN_OR_RETURN(const auto target,
+                         OpenReader(domain, options.target_commit));
   return domain->ExplainError(
-      DiffRows(*domain, base->live(), target->live(), visit));
+      DiffRows(*domain, base->live(), target->live(), options, visit));
 }
 
 }  // namespace copse

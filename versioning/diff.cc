@@ -5,115 +5,150 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
-#include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
+#include "index/distance.h"
+#include "index/metric.h"
 #include "index/util/status_macros.h"
-#include "versioning/row_reader.h"
-#include "versioning/row_record.h"
+#include "versioning/row_difference.h"
+#include "versioning/vector_segments.h"
 
 namespace copse {
 namespace {
 
-// Attributes are dropped batch by batch.
-constexpr size_t kBatchRowCount = 1024;
+using Visit = std::function<absl::Status(const DocumentChange&)>;
 
-struct DifferentRow {
-  std::string document_id;
-  uint32_t chunk = 0;
-  ContentHash content_hash = {};
-  bool is_target = false;
-  std::string type;
+// Whether `left` comes first in the order of distances.
+bool IsFarther(const DocumentChange& left, const DocumentChange& right) {
+  if (left.distance.has_value() && right.distance.has_value() &&
+      *left.distance != *right.distance) {
+    return *left.distance > *right.distance;
+  }
+  if (left.distance.has_value() != right.distance.has_value()) {
+    return left.distance.has_value();
+  }
+  return left.document_id < right.document_id;
+}
 
-  auto content() const { return std::tie(document_id, chunk, content_hash); }
+// The first changes in the order of distances.
+class FarthestChanges {
+ public:
+  // 0 keeps all.
+  explicit FarthestChanges(size_t count_max) : count_max_(count_max) {}
+
+  void Add(DocumentChange change) {
+    changes_.push_back(std::move(change));
+    // Twice as many as wanted, so that the cuts are amortised.
+    if (count_max_ > 0 && changes_.size() / 2 >= count_max_) {
+      Cut();
+    }
+  }
+
+  std::vector<DocumentChange> TakeSorted() {
+    std::sort(changes_.begin(), changes_.end(), IsFarther);
+    if (count_max_ > 0 && changes_.size() > count_max_) {
+      changes_.resize(count_max_);
+    }
+    return std::move(changes_);
+  }
+
+ private:
+  void Cut() {
+    const auto end = changes_.begin() + static_cast<std::ptrdiff_t>(count_max_);
+    std::nth_element(changes_.begin(), end, changes_.end(), IsFarther);
+    changes_.erase(end, changes_.end());
+  }
+
+  const size_t count_max_;
+  std::vector<DocumentChange> changes_;
 };
 
-absl::Status AppendRows(const Domain& domain, std::span<const Ordinal> ordinals,
-                        bool is_target, std::vector<DifferentRow>& rows) {
-  while (!ordinals.empty()) {
-    const size_t count = std::min(ordinals.size(), kBatchRowCount);
-    COPSE_ASSIGN_OR_RETURN(
-        std::vector<RowRecord> records,
-        ReadRows(domain.database(), domain.number(), ordinals.first(count)));
-    for (RowRecord& record : records) {
-      rows.push_back({.document_id = std::move(record.document_id),
-                      .chunk = record.chunk,
-                      .content_hash = record.content_hash,
-                      .is_target = is_target,
-                      .type = std::move(record.type)});
+absl::StatusOr<float> MeasureDistance(const Domain& domain,
+                                      std::span<const DifferentRow> rows) {
+  std::vector<std::span<const float>> base;
+  std::vector<std::span<const float>> target;
+  for (const DifferentRow& row : rows) {
+    std::vector<std::span<const float>>& version =
+        row.is_target ? target : base;
+    if (version.size() < kComparedChunkCountMax) {
+      COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+                             domain.vectors().Read(row.ordinal));
+      version.push_back(vector);
     }
-    ordinals = ordinals.subspan(count);
   }
-  return absl::OkStatus();
-}
-
-// Takes out rows that both commits have under different ordinals. `rows` are
-// sorted by content, then by commit.
-void RemovePairs(std::vector<DifferentRow>& rows) {
-  size_t kept = 0;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (i + 1 < rows.size() && rows[i].content() == rows[i + 1].content() &&
-        rows[i].is_target != rows[i + 1].is_target) {
-      ++i;
-      continue;
-    }
-    if (kept != i) {
-      rows[kept] = std::move(rows[i]);
-    }
-    ++kept;
-  }
-  rows.resize(kept);
-}
-
-// What became of the document of `rows`.
-DocumentChange ToChange(std::span<const DifferentRow> rows) {
-  const auto is_target = [](const DifferentRow& row) { return row.is_target; };
-  const auto target = std::find_if(rows.begin(), rows.end(), is_target);
-  const bool has_base = !std::all_of(rows.begin(), rows.end(), is_target);
-  DocumentChange change = {.document_id = rows.front().document_id,
-                           .type = rows.front().type,
-                           .kind = DocumentChange::Kind::kDeleted};
-  if (target != rows.end()) {
-    change.type = target->type;
-    change.kind = has_base ? DocumentChange::Kind::kReplaced
-                           : DocumentChange::Kind::kInserted;
-  }
-  return change;
+  const float distance = VersionDistance(domain.metric(), base, target);
+  // What the map lost meanwhile was seen as zeros.
+  COPSE_RETURN_IF_ERROR(domain.vectors().health());
+  return distance;
 }
 
 }  // namespace
 
-absl::Status DiffRows(
-    const Domain& domain, const RowSet& base, const RowSet& target,
-    const std::function<absl::Status(const DocumentChange&)>& visit) {
-  std::vector<Ordinal> only_base;
-  std::vector<Ordinal> only_target;
-  RowSet::Compare(base, target, &only_base, &only_target);
-  std::vector<DifferentRow> rows;
-  rows.reserve(only_base.size() + only_target.size());
-  COPSE_RETURN_IF_ERROR(AppendRows(domain, only_base, false, rows));
-  COPSE_RETURN_IF_ERROR(AppendRows(domain, only_target, true, rows));
-  std::sort(rows.begin(), rows.end(),
-            [](const DifferentRow& left, const DifferentRow& right) {
-              return left.content() != right.content()
-                         ? left.content() < right.content()
-                         : left.is_target < right.is_target;
-            });
-  RemovePairs(rows);
-  for (size_t first = 0, last = 0; first < rows.size(); first = last) {
-    while (last < rows.size() &&
-           rows[last].document_id == rows[first].document_id) {
-      ++last;
+float VersionDistance(Metric metric,
+                      std::span<const std::span<const float>> base,
+                      std::span<const std::span<const float>> target) {
+  constexpr float kFarthest = std::numeric_limits<float>::infinity();
+  std::vector<float> nearest_base(target.size(), kFarthest);
+  double sum = 0;
+  for (const std::span<const float> vector : base) {
+    const QueryDistance distance(
+        metric == Metric::kDotProduct ? Metric::kEuclidean : metric, vector);
+    float nearest = kFarthest;
+    for (size_t i = 0; i < target.size(); ++i) {
+      const float found = distance.To(target[i]);
+      nearest = std::min(nearest, found);
+      nearest_base[i] = std::min(nearest_base[i], found);
     }
-    COPSE_RETURN_IF_ERROR(
-        visit(ToChange(std::span(rows).subspan(first, last - first))));
+    sum += nearest;
+  }
+  for (const float nearest : nearest_base) {
+    sum += nearest;
+  }
+  return static_cast<float>(sum /
+                            static_cast<double>(base.size() + target.size()));
+}
+
+absl::Status DiffRows(const Domain& domain, const RowSet& base,
+                      const RowSet& target, const DiffOptions& options,
+                      const Visit& visit) {
+  COPSE_ASSIGN_OR_RETURN(
+      const std::vector<DifferentRow> rows,
+      ReadRowDifference(domain, base, target, options.check));
+  const bool is_by_distance = options.order == DiffOptions::Order::kDistance;
+  FarthestChanges farthest(options.change_count_max);
+  size_t visited_count = 0;
+  for (std::span<const DifferentRow> rest(rows); !rest.empty();) {
+    const std::vector<DifferentRow> document = WithoutPairs(TakeDocument(rest));
+    if (document.empty()) {
+      continue;
+    }
+    DocumentChange change = ToChange(document);
+    if ((options.with_distances || is_by_distance) &&
+        change.kind == DocumentChange::Kind::kReplaced) {
+      if (options.check != nullptr) {
+        COPSE_RETURN_IF_ERROR(options.check());
+      }
+      COPSE_ASSIGN_OR_RETURN(change.distance,
+                             MeasureDistance(domain, document));
+    }
+    if (is_by_distance) {
+      farthest.Add(std::move(change));
+      continue;
+    }
+    COPSE_RETURN_IF_ERROR(visit(change));
+    if (++visited_count == options.change_count_max) {
+      return absl::OkStatus();
+    }
+  }
+  for (const DocumentChange& change : farthest.TakeSorted()) {
+    COPSE_RETURN_IF_ERROR(visit(change));
   }
   return absl::OkStatus();
 }

@@ -38,6 +38,7 @@
 #ifndef COPSE_VERSIONING_STORE_H_
 #define COPSE_VERSIONING_STORE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -112,6 +113,32 @@ struct DocumentChange {
   std::string document_id = {};
   std::string type = {};  // In the target, or in the base if it was deleted.
   Kind kind = Kind::kInserted;
+
+  // How far the vectors of a replaced document moved, if it was asked for: see
+  // VersionDistance() in diff.h.
+  std::optional<float> distance = {};
+};
+
+struct DiffOptions {
+  enum class Order {
+    kDocumentId,  // Ascending by the bytes of the IDs.
+    kDistance,    // Replaced documents first, the farthest of them first.
+  };
+
+  std::string domain = {};
+  std::string base_commit = {};
+  std::string target_commit = {};
+
+  // Whether replaced documents have their distance; always with kDistance.
+  bool with_distances = false;
+  Order order = Order::kDocumentId;
+
+  // How many changes are visited at most; 0 for all. With kDistance it bounds
+  // what is held in memory besides the difference of rows.
+  size_t change_count_max = 0;
+
+  // If set, asked now and then; a status that is not OK ends the diff.
+  std::function<absl::Status()> check = nullptr;
 };
 
 struct ListOptions {
@@ -239,11 +266,11 @@ class Store {
   virtual absl::StatusOr<CommitInfo> AssignCommit(
       absl::string_view domain, absl::string_view source_commit,
       absl::string_view target_commit) = 0;
-  // Calls `visit` with each document that differs, ascending by ID bytes, in
-  // time that goes with the difference.
+  // Calls `visit` with each document that differs, in time that goes with the
+  // difference; stops at the first status that is not OK. Fails with kNotFound
+  // for an unknown commit.
   virtual absl::Status DiffCommits(
-      absl::string_view domain, absl::string_view base_commit,
-      absl::string_view target_commit,
+      const DiffOptions& options,
       const std::function<absl::Status(const DocumentChange&)>& visit) = 0;
 
   // ---- Branches ----

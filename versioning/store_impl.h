@@ -57,8 +57,7 @@ class StoreImpl final : public Store {
       absl::string_view domain, absl::string_view source_commit,
       absl::string_view target_commit) override;
   absl::Status DiffCommits(
-      absl::string_view domain, absl::string_view base_commit,
-      absl::string_view target_commit,
+      const DiffOptions& options,
       const std::function<absl::Status(const DocumentChange&)>& visit) override;
 
   absl::StatusOr<BranchInfo> CreateBranch(

@@ -254,12 +254,12 @@ void StoreModelTest::CheckDiff(const std::string& base,
     }
   }
   std::vector<std::pair<std::string, DocumentChange::Kind>> found;
-  ASSERT_THAT(test_->DiffCommits("d", base, target,
-                                 [&](const DocumentChange& change) {
-                                   found.emplace_back(change.document_id,
-                                                      change.kind);
-                                   return absl::OkStatus();
-                                 }),
+  ASSERT_THAT(test_->DiffCommits(
+                  {.domain = "d", .base_commit = base, .target_commit = target},
+                  [&](const DocumentChange& change) {
+                    found.emplace_back(change.document_id, change.kind);
+                    return absl::OkStatus();
+                  }),
               IsOk());
   ASSERT_THAT(found, ElementsAreArray(expected));
 }

@@ -66,17 +66,20 @@ absl::Status ListCommits(Store& store, const v1::ListCommitsRequest& message,
 absl::Status DiffCommits(Store& store, const v1::DiffCommitsRequest& message,
                          const CallContext& call, ResponseWriter& writer) {
   v1::DiffCommitsResponse response;
-  const absl::Status status = store.DiffCommits(
-      message.domain(), message.base_commit(), message.target_commit(),
-      [&](const DocumentChange& change) -> absl::Status {
-        Fill(change, *response.add_changes());
-        if (response.changes_size() >= kChangeCountMax) {
-          COPSE_RETURN_IF_ERROR(call.Check());
-          COPSE_RETURN_IF_ERROR(writer.Write(response));
-          response.Clear();
-        }
-        return absl::OkStatus();
-      });
+  const absl::Status status =
+      store.DiffCommits({.domain = message.domain(),
+                         .base_commit = message.base_commit(),
+                         .target_commit = message.target_commit(),
+                         .check = [&call] { return call.Check(); }},
+                        [&](const DocumentChange& change) -> absl::Status {
+                          Fill(change, *response.add_changes());
+                          if (response.changes_size() >= kChangeCountMax) {
+                            COPSE_RETURN_IF_ERROR(call.Check());
+                            COPSE_RETURN_IF_ERROR(writer.Write(response));
+                            response.Clear();
+                          }
+                          return absl::OkStatus();
+                        });
   COPSE_RETURN_IF_ERROR(status);
   return response.changes_size() > 0 ? writer.Write(response)
                                      : absl::OkStatus();

@@ -54,7 +54,8 @@ class StoreTest : public ::testing::Test {
     using Kind = DocumentChange::Kind;
     std::vector<std::string> changes;
     const absl::Status status = test_->DiffCommits(
-        "d", base, target, [&](const DocumentChange& change) {
+        {.domain = "d", .base_commit = base, .target_commit = target},
+        [&](const DocumentChange& change) {
           const std::map<Kind, std::string> signs = {{Kind::kInserted, "+"},
                                                      {Kind::kReplaced, "~"},
                                                      {Kind::kDeleted, "-"}};
