@@ -324,6 +324,11 @@ absl::Status CommitBuilderImpl::Flush() {
   return absl::OkStatus();
 }
 
+void CommitBuilderImpl::Merge(MergedRows rows, std::string theirs_commit) {
+  merged_ = std::move(rows);
+  theirs_commit_ = std::move(theirs_commit);
+}
+
 // ---- The commit ------------------------------------------------------------
 
 absl::StatusOr<CommitInfo> CommitBuilderImpl::Commit(
@@ -399,6 +404,11 @@ absl::StatusOr<CommitBuilderImpl::Changes> CommitBuilderImpl::CollectChanges(
     const CommitSummary& summary) {
   Changes changes;
   Manifest& manifest = changes.manifest;
+  changes.added = merged_.added;
+  changes.removed = merged_.removed;
+  manifest.inserted_count = merged_.inserted_count;
+  manifest.replaced_count = merged_.replaced_count;
+  manifest.deleted_count = merged_.deleted_count;
   for (const auto& [hash, outcome] : outcomes_) {
     const bool is_in_parent = outcome.parent_row != kNoRow;
     const bool is_present = outcome.row != kNoRow;
@@ -422,6 +432,9 @@ absl::StatusOr<CommitBuilderImpl::Changes> CommitBuilderImpl::CollectChanges(
       parent_live_.Edit(changes.added, changes.removed));
   if (!options_.parent_commit.empty()) {
     manifest.parent_commits = {options_.parent_commit};
+  }
+  if (!theirs_commit_.empty() && theirs_commit_ != options_.parent_commit) {
+    manifest.parent_commits.push_back(theirs_commit_);
   }
   manifest.branch = options_.branch;
   manifest.commit_time = options_.commit_time;

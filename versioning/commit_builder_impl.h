@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -26,6 +27,7 @@
 #include "versioning/commit_reader_impl.h"
 #include "versioning/domain.h"
 #include "versioning/fold.h"
+#include "versioning/merge.h"
 #include "versioning/meta_database.h"
 #include "versioning/row_reader.h"
 #include "versioning/row_set.h"
@@ -56,6 +58,12 @@ class CommitBuilderImpl final : public CommitBuilder {
   absl::StatusOr<CommitInfo> Commit(
       const CommitSummary& summary,
       const std::function<absl::Status(CommitPhase)>& on_phase) override;
+
+  // Makes the commit the merge of its parent, "ours", and `theirs_commit`:
+  // besides what is pushed, `rows` join and leave those of the parent.
+  // REQUIRES: `rows` were merged of live rows of the two, which somebody keeps
+  // until Commit() returns, and no document of them is pushed.
+  void Merge(MergedRows rows, std::string theirs_commit);
 
  private:
   // No ordinal: the greatest is never given (number_allocator.h).
@@ -128,6 +136,8 @@ class CommitBuilderImpl final : public CommitBuilder {
   Sha256 id_hash_;
   DocumentFinder parent_finder_;
   absl::flat_hash_map<IdHash, Outcome> outcomes_;
+  MergedRows merged_;
+  std::string theirs_commit_;  // Empty but for a merge.
 
   // Rows that are not written yet; their vectors are.
   MetaBatch batch_;

@@ -85,6 +85,11 @@ absl::StatusOr<std::unique_ptr<CommitBuilder>> StoreImpl::BeginCommit(
     const CommitOptions& options) {
   COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
                          registry_.Get(options.domain));
+  return BeginBuilder(domain, options);
+}
+
+absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::BeginBuilder(
+    const std::shared_ptr<Domain>& domain, const CommitOptions& options) {
   COPSE_RETURN_IF_ERROR(CheckCommitOptions(options));
   // What is full may have space again by the time of the write.
   const absl::Status write_status = context_->database->write_status();
@@ -93,7 +98,7 @@ absl::StatusOr<std::unique_ptr<CommitBuilder>> StoreImpl::BeginCommit(
   }
   COPSE_RETURN_IF_ERROR(context_->CheckFreeSpace());
   COPSE_RETURN_IF_ERROR(domain->Claim(options.commit));
-  absl::StatusOr<std::unique_ptr<CommitBuilder>> builder =
+  absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> builder =
       MakeBuilder(domain, options);
   if (!builder.ok()) {
     domain->Release(options.commit);
@@ -101,7 +106,7 @@ absl::StatusOr<std::unique_ptr<CommitBuilder>> StoreImpl::BeginCommit(
   return builder;
 }
 
-absl::StatusOr<std::unique_ptr<CommitBuilder>> StoreImpl::MakeBuilder(
+absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::MakeBuilder(
     const std::shared_ptr<Domain>& domain, const CommitOptions& options) {
   std::shared_ptr<const CommitReaderImpl> parent;
   if (!options.parent_commit.empty()) {

@@ -212,7 +212,7 @@ void Domain::Release(absl::string_view commit) {
 
 // ---- Commits and branches --------------------------------------------------
 
-absl::StatusOr<std::optional<Manifest>> Domain::FindManifest(
+absl::StatusOr<std::optional<Manifest>> Domain::FindRecord(
     absl::string_view commit) const {
   if (commit.size() > kNameSizeBytesMax) {
     return std::nullopt;
@@ -229,10 +229,16 @@ absl::StatusOr<std::optional<Manifest>> Domain::FindManifest(
         manifest.status(),
         absl::StrCat("manifest of commit '", ShownName(commit), "'"));
   }
-  if (manifest->is_skeleton) {
+  return *std::move(manifest);
+}
+
+absl::StatusOr<std::optional<Manifest>> Domain::FindManifest(
+    absl::string_view commit) const {
+  COPSE_ASSIGN_OR_RETURN(std::optional<Manifest> record, FindRecord(commit));
+  if (record.has_value() && record->is_skeleton) {
     return std::nullopt;
   }
-  return *std::move(manifest);
+  return record;
 }
 
 absl::StatusOr<Manifest> Domain::GetManifest(absl::string_view commit) const {

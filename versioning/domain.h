@@ -157,6 +157,10 @@ class Domain {
 
   // ---- Commits and branches ----
 
+  // Returns what is stored of a commit: its manifest, the skeleton of one that
+  // was deleted, or nullopt.
+  absl::StatusOr<std::optional<Manifest>> FindRecord(
+      absl::string_view commit) const;
   // Returns the manifest of a complete commit, or nullopt.
   absl::StatusOr<std::optional<Manifest>> FindManifest(
       absl::string_view commit) const;

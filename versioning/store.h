@@ -19,8 +19,9 @@
 //   kAlreadyExists       DOMAIN_EXISTS, COMMIT_EXISTS, BRANCH_EXISTS
 //   kAborted             COMMIT_IN_FLIGHT, BRANCH_MOVED
 //   kFailedPrecondition  PARENT_COMMIT_NOT_FOUND, COMMIT_IN_USE,
-//                        DATA_FOLDER_LOCKED, DATA_FOLDER_FOREIGN,
-//                        DATA_FORMAT_OLDER
+//                        MERGE_BASE_NOT_FOUND, MERGE_BASE_DELETED,
+//                        MERGE_CONFLICTS, DATA_FOLDER_LOCKED,
+//                        DATA_FOLDER_FOREIGN, DATA_FORMAT_OLDER
 //   kInvalidArgument     NAME_INVALID, STORE_OPTION_INVALID,
 //                        DOMAIN_OPTION_INVALID, COMMIT_OPTION_INVALID,
 //                        DOCUMENT_ID_INVALID,
@@ -28,7 +29,8 @@
 //                        VECTOR_NOT_FINITE, VECTOR_ZERO, VECTOR_NOT_BINARY,
 //                        NEIGHBOR_COUNT_INVALID, PAGE_SIZE_INVALID,
 //                        PAGE_TOKEN_INVALID
-//   kResourceExhausted   DISK_FULL, NUMBERS_EXHAUSTED
+//   kResourceExhausted   DISK_FULL, NUMBERS_EXHAUSTED,
+//                        MERGE_HISTORY_TOO_LONG
 //   kDataLoss            DATA_DAMAGED
 //   kUnimplemented       DATA_FORMAT_NEWER
 //
@@ -138,6 +140,49 @@ struct DiffOptions {
   size_t change_count_max = 0;
 
   // If set, asked now and then; a status that is not OK ends the diff.
+  std::function<absl::Status()> check = nullptr;
+};
+
+// What becomes of a document that both sides of a merge changed, each to
+// another content; absence is one.
+enum class ConflictPolicy {
+  kFail,    // There is no merge.
+  kOurs,    // The document is as in ours.
+  kTheirs,  // The document is as in theirs.
+};
+
+// A document that both sides of a merge changed differently.
+struct MergeConflict {
+  std::string document_id = {};
+
+  // What each side did to the document of the merge base.
+  DocumentChange::Kind ours = DocumentChange::Kind::kReplaced;
+  DocumentChange::Kind theirs = DocumentChange::Kind::kReplaced;
+};
+
+struct MergeOptions {
+  // The commit to make. Its `parent_commit`, "ours", is the first parent.
+  CommitOptions commit = {};
+
+  // The commit that is merged into ours: the second parent.
+  std::string theirs_commit = {};
+
+  ConflictPolicy conflict_policy = ConflictPolicy::kFail;
+};
+
+// Hears how a merge goes. What is not set is not told; a status that is not OK
+// ends the merge.
+struct MergeVisitor {
+  // The merge base, and how many best common ancestors there are to choose
+  // from.
+  std::function<absl::Status(absl::string_view commit, size_t base_count)>
+      on_base = nullptr;
+
+  // Each conflict, ascending by the bytes of the IDs, also where the policy
+  // resolves it.
+  std::function<absl::Status(const MergeConflict&)> on_conflict = nullptr;
+
+  // Asked now and then.
   std::function<absl::Status()> check = nullptr;
 };
 
@@ -272,6 +317,20 @@ class Store {
   virtual absl::Status DiffCommits(
       const DiffOptions& options,
       const std::function<absl::Status(const DocumentChange&)>& visit) = 0;
+  // Makes the commit that has what both `parent_commit` and `theirs_commit`
+  // changed since their merge base (merge_base.h), in time that goes with what
+  // they changed: no document is embedded, and no vector written. Its parents
+  // are the two, also where one is an ancestor of the other; if they are the
+  // same commit, that one. Fails as BeginCommit() and CommitBuilder::Commit(),
+  // and with
+  //
+  //   kNotFound, COMMIT_NOT_FOUND                  for an unknown side;
+  //   kFailedPrecondition, MERGE_BASE_NOT_FOUND    no common ancestor;
+  //   kFailedPrecondition, MERGE_BASE_DELETED      it was deleted;
+  //   kFailedPrecondition, MERGE_CONFLICTS         conflicts, and kFail;
+  //   kResourceExhausted, MERGE_HISTORY_TOO_LONG   too many commits between.
+  virtual absl::StatusOr<CommitInfo> MergeCommits(
+      const MergeOptions& options, const MergeVisitor& visitor) = 0;
 
   // ---- Branches ----
   // A branch is at a commit that is complete.

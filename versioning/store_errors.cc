@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -111,6 +112,47 @@ absl::Status ParentCommitNotFoundError(absl::string_view domain,
       {{"domain", Cut(domain)},
        {"commit", Cut(commit)},
        {"parent_commit", Cut(parent_commit)}});
+}
+
+absl::Status MergeBaseNotFoundError(absl::string_view domain,
+                                    absl::string_view ours_commit,
+                                    absl::string_view theirs_commit) {
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrFormat(
+          "commits '%s' and '%s' of domain '%s' have no common ancestor",
+          ShownName(ours_commit), ShownName(theirs_commit), ShownName(domain))),
+      "MERGE_BASE_NOT_FOUND",
+      {{"domain", Cut(domain)},
+       {"ours_commit", Cut(ours_commit)},
+       {"theirs_commit", Cut(theirs_commit)}});
+}
+
+absl::Status MergeBaseDeletedError(absl::string_view domain,
+                                   absl::string_view base_commit) {
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrFormat(
+          "merge base '%s' of domain '%s' was deleted, so that what changed "
+          "since is not known; push it again, or push the merged documents",
+          ShownName(base_commit), ShownName(domain))),
+      "MERGE_BASE_DELETED",
+      {{"domain", Cut(domain)}, {"base_commit", Cut(base_commit)}});
+}
+
+absl::Status MergeConflictsError(absl::string_view domain,
+                                 absl::string_view ours_commit,
+                                 absl::string_view theirs_commit,
+                                 int64_t conflict_count) {
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrFormat(
+          "commits '%s' and '%s' of domain '%s' changed %d documents "
+          "differently",
+          ShownName(ours_commit), ShownName(theirs_commit), ShownName(domain),
+          conflict_count)),
+      "MERGE_CONFLICTS",
+      {{"domain", Cut(domain)},
+       {"ours_commit", Cut(ours_commit)},
+       {"theirs_commit", Cut(theirs_commit)},
+       {"conflict_count", absl::StrCat(conflict_count)}});
 }
 
 absl::Status BranchNotFoundError(absl::string_view domain,

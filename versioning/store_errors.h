@@ -9,6 +9,7 @@
 #define COPSE_VERSIONING_STORE_ERRORS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -37,6 +38,15 @@ absl::Status CommitInUseError(absl::string_view domain,
 absl::Status ParentCommitNotFoundError(absl::string_view domain,
                                        absl::string_view commit,
                                        absl::string_view parent_commit);
+absl::Status MergeBaseNotFoundError(absl::string_view domain,
+                                    absl::string_view ours_commit,
+                                    absl::string_view theirs_commit);
+absl::Status MergeBaseDeletedError(absl::string_view domain,
+                                   absl::string_view base_commit);
+absl::Status MergeConflictsError(absl::string_view domain,
+                                 absl::string_view ours_commit,
+                                 absl::string_view theirs_commit,
+                                 int64_t conflict_count);
 absl::Status BranchNotFoundError(absl::string_view domain,
                                  absl::string_view branch);
 absl::Status BranchExistsError(absl::string_view domain,

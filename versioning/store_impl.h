@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The store on a data folder. Its functions are in the files of what they are
-// about: store.cc, domains.cc, commits.cc and branches.cc.
+// about: store.cc, domains.cc, commits.cc, merges.cc and branches.cc.
 
 #ifndef COPSE_VERSIONING_STORE_IMPL_H_
 #define COPSE_VERSIONING_STORE_IMPL_H_
@@ -17,10 +17,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "versioning/commit_builder_impl.h"
 #include "versioning/commit_reader_impl.h"
 #include "versioning/domain.h"
 #include "versioning/domain_registry.h"
 #include "versioning/manifest.h"
+#include "versioning/merge.h"
 #include "versioning/store.h"
 #include "versioning/store_context.h"
 
@@ -59,6 +61,8 @@ class StoreImpl final : public Store {
   absl::Status DiffCommits(
       const DiffOptions& options,
       const std::function<absl::Status(const DocumentChange&)>& visit) override;
+  absl::StatusOr<CommitInfo> MergeCommits(const MergeOptions& options,
+                                          const MergeVisitor& visitor) override;
 
   absl::StatusOr<BranchInfo> CreateBranch(
       absl::string_view domain, absl::string_view branch,
@@ -95,14 +99,26 @@ class StoreImpl final : public Store {
   absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> OpenReader(
       const std::shared_ptr<Domain>& domain, absl::string_view commit);
 
-  // The rest of BeginCommit(), when the commit is claimed.
-  absl::StatusOr<std::unique_ptr<CommitBuilder>> MakeBuilder(
+  // BeginCommit() in `domain`.
+  absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> BeginBuilder(
+      const std::shared_ptr<Domain>& domain, const CommitOptions& options);
+
+  // The rest of it, when the commit is claimed.
+  absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> MakeBuilder(
       const std::shared_ptr<Domain>& domain, const CommitOptions& options);
 
   // The rest of AssignCommit(), when the target is claimed.
   absl::StatusOr<Manifest> PublishCopy(Domain& domain,
                                        absl::string_view source_commit,
                                        absl::string_view target_commit);
+
+  // Merges the rows of two commits, unless there are conflicts that the options
+  // do not resolve.
+  absl::StatusOr<MergedRows> MergeReaders(const std::shared_ptr<Domain>& domain,
+                                          const CommitReaderImpl& ours,
+                                          const CommitReaderImpl& theirs,
+                                          const MergeOptions& options,
+                                          const MergeVisitor& visitor);
 
   const std::shared_ptr<StoreContext> context_;
   DomainRegistry registry_;
