@@ -5,9 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
@@ -35,9 +38,11 @@ using RawCommitService = CommitService::WithRawCallbackMethod_PushCommit<
             CommitService::WithRawCallbackMethod_DeleteCommit<
                 CommitService::WithRawCallbackMethod_AssignCommit<
                     CommitService::WithRawCallbackMethod_DiffCommits<
-                        CommitService::Service>>>>>>;
+                        CommitService::WithRawCallbackMethod_MergeCommits<
+                            CommitService::Service>>>>>>>;
 
-constexpr int kChangeCountMax = 1000;  // In one response.
+// Of changes or conflicts in one response.
+constexpr int kChangeCountMax = 1000;
 
 // A page of commits with long messages could be larger than a response.
 constexpr size_t kPageSizeBytesMax = size_t{32} << 20;
@@ -65,25 +70,83 @@ absl::Status ListCommits(Store& store, const v1::ListCommitsRequest& message,
 
 absl::Status DiffCommits(Store& store, const v1::DiffCommitsRequest& message,
                          const CallContext& call, ResponseWriter& writer) {
+  COPSE_ASSIGN_OR_RETURN(DiffOptions options, ToDiffOptions(message));
+  options.check = [&call] { return call.Check(); };
   v1::DiffCommitsResponse response;
-  const absl::Status status =
-      store.DiffCommits({.domain = message.domain(),
-                         .base_commit = message.base_commit(),
-                         .target_commit = message.target_commit(),
-                         .check = [&call] { return call.Check(); }},
-                        [&](const DocumentChange& change) -> absl::Status {
-                          Fill(change, *response.add_changes());
-                          if (response.changes_size() >= kChangeCountMax) {
-                            COPSE_RETURN_IF_ERROR(call.Check());
-                            COPSE_RETURN_IF_ERROR(writer.Write(response));
-                            response.Clear();
-                          }
-                          return absl::OkStatus();
-                        });
+  const absl::Status status = store.DiffCommits(
+      options, [&](const DocumentChange& change) -> absl::Status {
+        Fill(change, *response.add_changes());
+        if (response.changes_size() >= kChangeCountMax) {
+          COPSE_RETURN_IF_ERROR(call.Check());
+          COPSE_RETURN_IF_ERROR(writer.Write(response));
+          response.Clear();
+        }
+        return absl::OkStatus();
+      });
   COPSE_RETURN_IF_ERROR(status);
   return response.changes_size() > 0 ? writer.Write(response)
                                      : absl::OkStatus();
 }
+
+// Sends what a merge says as it goes.
+class MergeCall {
+ public:
+  MergeCall(const CallContext& call, ResponseWriter& writer)
+      : call_(call), writer_(writer) {}
+
+  absl::Status Run(Store& store, const v1::MergeCommitsRequest& message) {
+    COPSE_ASSIGN_OR_RETURN(const MergeOptions options, ToMergeOptions(message));
+    const absl::StatusOr<CommitInfo> info = store.MergeCommits(
+        options,
+        {.on_base =
+             [this](absl::string_view commit, size_t base_count) {
+               return SendBase(commit, base_count);
+             },
+         .on_conflict =
+             [this](const MergeConflict& conflict) { return Add(conflict); },
+         .check = [this] { return call_.Check(); }});
+    if (info.ok() || absl::IsFailedPrecondition(info.status())) {
+      COPSE_RETURN_IF_ERROR(SendConflicts());
+    }
+    COPSE_RETURN_IF_ERROR(info.status());
+    v1::MergeCommitsResponse response;
+    Fill(*info, kSkippedDocumentCountMax, *response.mutable_commit());
+    return writer_.Write(response);
+  }
+
+ private:
+  absl::Status SendBase(absl::string_view commit, size_t base_count) {
+    v1::MergeCommitsResponse response;
+    response.mutable_base()->set_commit(std::string(commit));
+    response.mutable_base()->set_candidate_count(
+        static_cast<int32_t>(base_count));
+    return writer_.Write(response);
+  }
+
+  absl::Status Add(const MergeConflict& conflict) {
+    v1::MergeCommitsResponse::Conflicts& conflicts =
+        *conflicts_.mutable_conflicts();
+    Fill(conflict, *conflicts.add_conflicts());
+    if (conflicts.conflicts_size() < kChangeCountMax) {
+      return absl::OkStatus();
+    }
+    COPSE_RETURN_IF_ERROR(call_.Check());
+    return SendConflicts();
+  }
+
+  absl::Status SendConflicts() {
+    if (conflicts_.conflicts().conflicts_size() == 0) {
+      return absl::OkStatus();
+    }
+    COPSE_RETURN_IF_ERROR(writer_.Write(conflicts_));
+    conflicts_.Clear();
+    return absl::OkStatus();
+  }
+
+  const CallContext& call_;
+  ResponseWriter& writer_;
+  v1::MergeCommitsResponse conflicts_;  // That are not sent yet.
+};
 
 class CommitRpcs final : public RawCommitService {
  public:
@@ -169,6 +232,19 @@ class CommitRpcs final : public RawCommitService {
         [this](const v1::DiffCommitsRequest& message, const CallContext& call,
                ResponseWriter& writer) {
           return copse::DiffCommits(store_, message, call, writer);
+        });
+  }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* MergeCommits(
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* request) override {
+    return StartStreamCall<v1::MergeCommitsRequest>(
+        {environment_, *environment_.stream_executor,
+         "copse.v1.CommitService/MergeCommits", context},
+        request,
+        [this](const v1::MergeCommitsRequest& message, const CallContext& call,
+               ResponseWriter& writer) {
+          return MergeCall(call, writer).Run(store_, message);
         });
   }
 

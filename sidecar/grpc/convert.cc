@@ -4,6 +4,7 @@
 #include "sidecar/grpc/convert.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -101,6 +102,49 @@ v1::DomainSettings::Metric FromMetric(Metric metric) {
       return v1::DomainSettings::METRIC_HAMMING;
   }
   return v1::DomainSettings::METRIC_UNSPECIFIED;
+}
+
+v1::DocumentChange::Kind FromKind(DocumentChange::Kind kind) {
+  switch (kind) {
+    case DocumentChange::Kind::kInserted:
+      return v1::DocumentChange::KIND_INSERTED;
+    case DocumentChange::Kind::kReplaced:
+      return v1::DocumentChange::KIND_REPLACED;
+    case DocumentChange::Kind::kDeleted:
+      return v1::DocumentChange::KIND_DELETED;
+  }
+  return v1::DocumentChange::KIND_UNSPECIFIED;
+}
+
+absl::StatusOr<DiffOptions::Order> ToOrder(
+    v1::DiffCommitsRequest::Order order) {
+  switch (order) {
+    case v1::DiffCommitsRequest::ORDER_UNSPECIFIED:
+    case v1::DiffCommitsRequest::ORDER_DOCUMENT_ID:
+      return DiffOptions::Order::kDocumentId;
+    case v1::DiffCommitsRequest::ORDER_DISTANCE:
+      return DiffOptions::Order::kDistance;
+    default:
+      return FieldInvalidError("order", absl::StrCat(static_cast<int>(order)),
+                               "a value of DiffCommitsRequest.Order");
+  }
+}
+
+absl::StatusOr<ConflictPolicy> ToConflictPolicy(
+    v1::MergeCommitsRequest::ConflictPolicy policy) {
+  switch (policy) {
+    case v1::MergeCommitsRequest::CONFLICT_POLICY_UNSPECIFIED:
+    case v1::MergeCommitsRequest::CONFLICT_POLICY_FAIL:
+      return ConflictPolicy::kFail;
+    case v1::MergeCommitsRequest::CONFLICT_POLICY_OURS:
+      return ConflictPolicy::kOurs;
+    case v1::MergeCommitsRequest::CONFLICT_POLICY_THEIRS:
+      return ConflictPolicy::kTheirs;
+    default:
+      return FieldInvalidError("conflict_policy",
+                               absl::StrCat(static_cast<int>(policy)),
+                               "a value of MergeCommitsRequest.ConflictPolicy");
+  }
 }
 
 v1::PushCommitResponse::Progress::Phase FromPhase(PushPhase phase) {
@@ -327,20 +371,58 @@ void Fill(const CommitInfo& info, int skipped_document_count_max,
   }
 }
 
+absl::StatusOr<DiffOptions> ToDiffOptions(
+    const v1::DiffCommitsRequest& message) {
+  DiffOptions options;
+  options.domain = message.domain();
+  options.base_commit = message.base_commit();
+  options.target_commit = message.target_commit();
+  options.with_distances = message.with_distances();
+  COPSE_ASSIGN_OR_RETURN(options.order, ToOrder(message.order()));
+  if (message.change_count() < 0) {
+    return FieldInvalidError(
+        "change_count", absl::StrCat(message.change_count()), "at least 0");
+  }
+  options.change_count_max = static_cast<size_t>(message.change_count());
+  return options;
+}
+
 void Fill(const DocumentChange& change, v1::DocumentChange& message) {
   message.set_document_id(change.document_id);
   message.set_type(change.type);
-  switch (change.kind) {
-    case DocumentChange::Kind::kInserted:
-      message.set_kind(v1::DocumentChange::KIND_INSERTED);
-      break;
-    case DocumentChange::Kind::kReplaced:
-      message.set_kind(v1::DocumentChange::KIND_REPLACED);
-      break;
-    case DocumentChange::Kind::kDeleted:
-      message.set_kind(v1::DocumentChange::KIND_DELETED);
-      break;
+  message.set_kind(FromKind(change.kind));
+  if (change.distance.has_value()) {
+    message.set_distance(double{*change.distance});
   }
+}
+
+absl::StatusOr<MergeOptions> ToMergeOptions(
+    const v1::MergeCommitsRequest& message) {
+  MergeOptions options;
+  COPSE_ASSIGN_OR_RETURN(options.conflict_policy,
+                         ToConflictPolicy(message.conflict_policy()));
+  options.theirs_commit = message.theirs_commit();
+  CommitOptions& commit = options.commit;
+  commit.domain = message.domain();
+  commit.commit = message.commit();
+  commit.parent_commit = message.ours_commit();
+  commit.branch = message.branch();
+  if (message.has_expected_branch_commit()) {
+    commit.expected_branch_commit = message.expected_branch_commit();
+  }
+  if (message.has_commit_time()) {
+    COPSE_ASSIGN_OR_RETURN(commit.commit_time,
+                           ToTime("commit_time", message.commit_time()));
+  }
+  commit.author = message.author();
+  commit.message = message.message();
+  return options;
+}
+
+void Fill(const MergeConflict& conflict, v1::MergeConflict& message) {
+  message.set_document_id(conflict.document_id);
+  message.set_ours_kind(FromKind(conflict.ours));
+  message.set_theirs_kind(FromKind(conflict.theirs));
 }
 
 void Fill(const BranchInfo& info, v1::Branch& message) {

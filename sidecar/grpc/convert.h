@@ -53,7 +53,15 @@ void Fill(const DocumentFailure& failure, v1::DocumentFailure& message);
 // `skipped_document_count_max` limits those that are listed.
 void Fill(const CommitInfo& info, int skipped_document_count_max,
           v1::Commit& message);
+
+// Fails with FIELD_INVALID for an order or count that cannot be.
+absl::StatusOr<DiffOptions> ToDiffOptions(
+    const v1::DiffCommitsRequest& message);
 void Fill(const DocumentChange& change, v1::DocumentChange& message);
+// Fails with FIELD_INVALID for a policy or time that cannot be.
+absl::StatusOr<MergeOptions> ToMergeOptions(
+    const v1::MergeCommitsRequest& message);
+void Fill(const MergeConflict& conflict, v1::MergeConflict& message);
 void Fill(const BranchInfo& info, v1::Branch& message);
 
 CommitSelector ToCommitSelector(const v1::CommitSelector& message);
