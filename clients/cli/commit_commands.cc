@@ -37,6 +37,9 @@ struct Flags {
   std::string commit;
   std::string other_commit;
   int64_t limit = 0;
+  bool semantic = false;
+  std::string sort;
+  bool exit_code = false;
   bool if_exists = false;
 };
 
@@ -183,19 +186,48 @@ absl::string_view KindMark(v1::DocumentChange::Kind kind) {
   }
 }
 
-absl::StatusOr<ExitCode> Diff(Context& context, const Flags& flags) {
+v1::DiffCommitsRequest ToDiffRequest(const Flags& flags) {
   v1::DiffCommitsRequest request;
   request.set_domain(flags.domain);
   request.set_base_commit(flags.commit);
   request.set_target_commit(flags.other_commit);
+  request.set_with_distances(flags.semantic);
+  const bool by_distance =
+      flags.sort == "distance" || (flags.semantic && flags.sort.empty());
+  request.set_order(by_distance ? v1::DiffCommitsRequest::ORDER_DISTANCE
+                                : v1::DiffCommitsRequest::ORDER_DOCUMENT_ID);
+  request.set_change_count(flags.limit);
+  return request;
+}
+
+// One line for people, with a column for the distance if `has_distances`.
+std::string DescribeChange(const v1::DocumentChange& change,
+                           bool has_distances) {
+  std::string distance;
+  if (has_distances) {
+    distance = change.has_distance()
+                   ? absl::StrFormat("%10.4f  ", change.distance())
+                   : std::string(12, ' ');
+  }
+  return absl::StrCat(KindMark(change.kind()), distance,
+                      Printable(change.document_id()));
+}
+
+absl::StatusOr<ExitCode> Diff(Context& context, const Flags& flags) {
+  const v1::DiffCommitsRequest request = ToDiffRequest(flags);
+  const bool has_distances =
+      request.with_distances() ||
+      request.order() == v1::DiffCommitsRequest::ORDER_DISTANCE;
   JsonWriter json;
   json.BeginObject();
   json.Key("base_commit").String(flags.commit);
   json.Key("target_commit").String(flags.other_commit);
   json.Key("changes").BeginArray();
   int64_t counts[v1::DocumentChange::Kind_ARRAYSIZE] = {};
+  int64_t shown = 0;
   COPSE_CLIENT_RETURN_IF_ERROR(context.client().DiffCommits(
       request, [&](const v1::DiffCommitsResponse& response) -> absl::Status {
+        shown += response.changes_size();
         for (const v1::DocumentChange& change : response.changes()) {
           if (v1::DocumentChange::Kind_IsValid(change.kind())) {
             ++counts[change.kind()];
@@ -203,9 +235,8 @@ absl::StatusOr<ExitCode> Diff(Context& context, const Flags& flags) {
           if (context.json()) {
             WriteMessage(change, json);
           } else {
-            COPSE_CLIENT_RETURN_IF_ERROR(
-                context.output().WriteLine(absl::StrCat(
-                    KindMark(change.kind()), Printable(change.document_id()))));
+            COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(
+                DescribeChange(change, has_distances)));
           }
         }
         return context.json() ? context.output().Write(json.TakePart())
@@ -216,12 +247,15 @@ absl::StatusOr<ExitCode> Diff(Context& context, const Flags& flags) {
     COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.Take()));
   } else {
     COPSE_CLIENT_RETURN_IF_ERROR(context.output().Flush());
-    context.Note(absl::StrFormat("%d inserted, %d replaced, %d deleted",
+    const bool is_cut = flags.limit > 0 && shown == flags.limit;
+    context.Note(absl::StrFormat("%s%d inserted, %d replaced, %d deleted",
+                                 is_cut ? "listed: " : "",
                                  counts[v1::DocumentChange::KIND_INSERTED],
                                  counts[v1::DocumentChange::KIND_REPLACED],
                                  counts[v1::DocumentChange::KIND_DELETED]));
   }
-  return ExitCode::kDone;
+  return flags.exit_code && shown > 0 ? ExitCode::kGateRefused
+                                      : ExitCode::kDone;
 }
 
 absl::StatusOr<ExitCode> Assign(Context& context, const Flags& flags) {
@@ -288,10 +322,32 @@ void AddCommitCommands(CommandLine& line) {
   CLI::App& diff =
       AddOne(line.app, "diff",
              "List the documents that differ between two commits", *flags);
-  diff.add_option("A", flags->commit, "The commit to compare from")->required();
-  diff.add_option("B", flags->other_commit, "The commit to compare to")
+  diff.add_option("FROM", flags->commit, "The commit to compare from")
       ->required();
-  AddExamples(diff, {"copse diff admin/star_wars 77ab0012 9f31c07a"});
+  diff.add_option("TO", flags->other_commit, "The commit to compare to")
+      ->required();
+  diff.add_flag("--semantic", flags->semantic,
+                "Show how far the vectors of each replaced document moved, the "
+                "farthest first");
+  diff.add_option("--sort", flags->sort,
+                  "The order: id or distance [id; distance with --semantic]")
+      ->type_name("ORDER")
+      ->check(CLI::IsMember({"id", "distance"}));
+  diff.add_option("-n,--limit", flags->limit, "At most so many [all]")
+      ->type_name("N")
+      ->check(AtLeast(1));
+  diff.add_flag("--exit-code", flags->exit_code,
+                "Exit with 3 if the commits differ");
+  AddExamples(
+      diff,
+      {"copse diff admin/star_wars 77ab0012 9f31c07a",
+       "copse diff admin/star_wars 77ab0012 9f31c07a --semantic -n 20"},
+      "A line has + for an inserted document, ~ for a replaced and - for a "
+      "deleted one.\nThe distance is that of the metric of the domain; 0 is no "
+      "change of meaning.\nInserted and deleted documents have none and come "
+      "last by distance.\n"
+      "Exit codes: 0 done, 3 the commits differ and --exit-code is given; 1, 2 "
+      "and 4\nas for all commands.");
   line.OnChosen(diff,
                 [flags](Context& context) { return Diff(context, *flags); });
 

@@ -89,6 +89,7 @@ bool IsUsageError(const absl::Status& status);
 void AddDomainCommands(CommandLine& line);
 void AddBranchCommands(CommandLine& line);
 void AddCommitCommands(CommandLine& line);
+void AddMergeCommand(CommandLine& line);
 void AddPushCommand(CommandLine& line);
 void AddSearchCommands(CommandLine& line);
 void AddDocumentCommands(CommandLine& line);

@@ -245,6 +245,173 @@ TEST_F(CopseCliTest, ShowsCommitsAndTheirDifferences) {
   EXPECT_EQ(Run({"commit", "delete", "d", "c3", "--if-exists"}).exit_code, 0);
 }
 
+TEST_F(CopseCliTest, ShowsWhichEditsChangedTheMeaning) {
+  ASSERT_EQ(Run({"push", "d", "--create", "--commit", "c1"},
+                "{\"op\":\"Inserted\",\"id\":\"a\",\"string\":\"one\"}\n"
+                "{\"op\":\"Inserted\",\"id\":\"b\",\"string\":\"one\"}\n"
+                "{\"op\":\"Inserted\",\"id\":\"d\",\"string\":\"one\"}\n")
+                .exit_code,
+            0);
+  ASSERT_EQ(Run({"push", "d", "--commit", "c2", "--parent", "c1"},
+                "{\"op\":\"Changed\",\"id\":\"a\",\"string\":\"two\"}\n"
+                "{\"op\":\"Changed\",\"id\":\"b\",\"string\":\"twelve\"}\n"
+                "{\"op\":\"Inserted\",\"id\":\"c\",\"string\":\"one\"}\n"
+                "{\"op\":\"Deleted\",\"id\":\"d\"}\n")
+                .exit_code,
+            0);
+  const Result semantic = Run({"diff", "d", "c1", "c2", "--semantic"});
+  EXPECT_EQ(semantic.exit_code, 0) << semantic.error;
+  EXPECT_EQ(semantic.output,
+            "~     0.6000  b\n"
+            "~     0.3000  a\n"
+            "+             c\n"
+            "-             d\n");
+  EXPECT_EQ(Run({"diff", "d", "c1", "c2", "--semantic", "--sort", "id"}).output,
+            "~     0.3000  a\n"
+            "~     0.6000  b\n"
+            "+             c\n"
+            "-             d\n");
+  const Result first =
+      Run({"diff", "d", "c1", "c2", "--sort", "distance", "--limit", "1"});
+  EXPECT_EQ(first.output, "~     0.6000  b\n");
+  EXPECT_EQ(first.error, "listed: 0 inserted, 1 replaced, 0 deleted\n");
+  const json changes = json::parse(
+      Run({"diff", "d", "c1", "c2", "--semantic", "--json"}).output)["changes"];
+  EXPECT_EQ(changes[0]["distance"], 0.6);
+  EXPECT_FALSE(changes[2].contains("distance"));
+  EXPECT_EQ(Run({"diff", "d", "c1", "c2", "--sort", "size"}).exit_code, 2);
+  EXPECT_EQ(Run({"diff", "d", "c1", "c2", "--limit", "0"}).exit_code, 2);
+}
+
+TEST_F(CopseCliTest, ADifferenceIsAnExitCodeIfThatIsAskedFor) {
+  PushTwoCommits();
+  EXPECT_EQ(Run({"diff", "d", "c1", "c2"}).exit_code, 0);
+  EXPECT_EQ(Run({"diff", "d", "c1", "c2", "--exit-code"}).exit_code, 3);
+  EXPECT_EQ(Run({"diff", "d", "c1", "c1", "--exit-code"}).exit_code, 0);
+  EXPECT_EQ(Run({"diff", "d", "c1", "c9", "--exit-code"}).exit_code, 1);
+}
+
+class CopseMergeTest : public CopseCliTest {
+ protected:
+  // Makes commits "base" (a, b), and of it "ours" (a changed), "theirs" (a
+  // changed, b changed) and "other" (b changed, c new).
+  void SetUp() override {
+    CopseCliTest::SetUp();
+    Push("base", "", {{"a", "one"}, {"b", "two"}});
+    Push("ours", "base", {{"a", "uno"}});
+    Push("theirs", "base", {{"a", "eins"}, {"b", "zwei"}});
+    Push("other", "base", {{"b", "due"}, {"c", "tre"}});
+  }
+
+  void Push(const std::string& commit, const std::string& parent,
+            const std::map<std::string, std::string>& texts) {
+    std::string lines;
+    for (const auto& [id, text] : texts) {
+      absl::StrAppend(
+          &lines, json({{"op", "Insert"}, {"id", id}, {"string", text}}).dump(),
+          "\n");
+    }
+    ASSERT_EQ(Run({"push", "d", "--create", "--commit", commit, "--parent",
+                   parent, "--branch", "main"},
+                  lines)
+                  .exit_code,
+              0);
+  }
+};
+
+TEST_F(CopseMergeTest, MakesACommitOfTwo) {
+  const Result result =
+      Run({"merge", "d", "ours", "other", "--commit", "m", "--branch", "main",
+           "--expected-branch-commit", "other", "--author", "Ada", "--message",
+           "both", "--commit-time", "2026-03-01T12:00:00Z"});
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(result.output, "merged m: 3 documents (+0 ~1 -0), over base\n");
+  EXPECT_EQ(result.error, "");
+  EXPECT_EQ(Documents("m"), (std::map<std::string, std::string>{
+                                {"a", "uno"}, {"b", "due"}, {"c", "tre"}}));
+  const v1::Commit& commit = server_.store().commits["d"]["m"].info;
+  EXPECT_EQ(commit.author(), "Ada");
+  EXPECT_EQ(commit.message(), "both");
+  EXPECT_EQ(commit.commit_time().seconds(), 1772366400);
+  EXPECT_EQ(server_.store().branches["d"]["main"].head_commit(), "m");
+}
+
+TEST_F(CopseMergeTest, ListsConflictsAndExitsWithThree) {
+  const Result result = Run({"merge", "d", "ours", "theirs", "--commit", "m"});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_EQ(result.output,
+            "OURS      THEIRS    DOCUMENT\n"
+            "replaced  replaced  a\n");
+  EXPECT_EQ(result.error,
+            "copse: the two commits differ; --on-conflict ours or theirs "
+            "resolves that (MERGE_CONFLICTS)\n");
+  EXPECT_FALSE(server_.store().commits["d"].contains("m"));
+  const Result as_json =
+      Run({"merge", "d", "ours", "theirs", "--commit", "m", "--json"});
+  EXPECT_EQ(as_json.exit_code, 3);
+  const json object = json::parse(as_json.output);
+  EXPECT_EQ(object["status"], "conflicts");
+  EXPECT_EQ(object["base_commit"], "base");
+  EXPECT_EQ(object["conflict_count"], 1);
+  EXPECT_EQ(object["conflicts"][0]["id"], "a");
+  EXPECT_EQ(object["conflicts"][0]["ours"], "replaced");
+  EXPECT_FALSE(object.contains("commit"));
+}
+
+TEST_F(CopseMergeTest, ResolvesConflictsAsItIsTold) {
+  const Result ours = Run({"merge", "d", "ours", "theirs", "--commit", "m1",
+                           "--on-conflict", "ours"});
+  EXPECT_EQ(ours.exit_code, 0) << ours.error;
+  EXPECT_THAT(ours.output,
+              EndsWith("over base, 1 conflicts resolved by ours\n"));
+  EXPECT_EQ(Documents("m1"),
+            (std::map<std::string, std::string>{{"a", "uno"}, {"b", "zwei"}}));
+  const Result theirs = Run({"merge", "d", "ours", "theirs", "--commit", "m2",
+                             "--on-conflict", "theirs", "--json"});
+  EXPECT_EQ(theirs.exit_code, 0) << theirs.error;
+  EXPECT_EQ(Documents("m2"),
+            (std::map<std::string, std::string>{{"a", "eins"}, {"b", "zwei"}}));
+  const json object = json::parse(theirs.output);
+  EXPECT_EQ(object["status"], "merged");
+  EXPECT_EQ(object["commit"]["commit"], "m2");
+  EXPECT_EQ(object["conflict_count"], 1);
+}
+
+TEST_F(CopseMergeTest, ABranchThatMovedExitsWithThree) {
+  const std::vector<std::string> arguments = {
+      "merge", "d",        "ours", "other",    "--commit",
+      "m",     "--branch", "main", "--expect", "base"};
+  const Result result = Run(arguments);
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_EQ(result.output, "");
+  EXPECT_EQ(result.error,
+            "copse: --expected-branch-commit does not hold: the branch has "
+            "moved\n");
+  std::vector<std::string> as_json = arguments;
+  as_json.push_back("--json");
+  EXPECT_EQ(json::parse(Run(as_json).output)["status"], "branch_moved");
+}
+
+TEST_F(CopseMergeTest, RefusesWhatCannotBe) {
+  EXPECT_EQ(Run({"merge", "d", "ours", "theirs"}).exit_code, 2);
+  EXPECT_EQ(Run({"merge", "d", "ours", "theirs", "--commit", "m",
+                 "--on-conflict", "both"})
+                .exit_code,
+            2);
+  EXPECT_EQ(
+      Run({"merge", "d", "ours", "theirs", "--commit", "m", "--expect", "x"})
+          .error,
+      "copse: --expected-branch-commit needs --branch\n");
+  EXPECT_EQ(
+      Run({"merge", "d", "ours", "theirs", "--commit", "m", "--time", "noon"})
+          .exit_code,
+      2);
+  const Result unknown = Run({"merge", "d", "ours", "zzz", "--commit", "m"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_EQ(unknown.error,
+            "copse: commit 'zzz' is not indexed (COMMIT_NOT_FOUND)\n");
+}
+
 TEST_F(CopseCliTest, ReadsDocumentsAtACommitOrBranch) {
   PushTwoCommits();
   EXPECT_THAT(Run({"search", "d", "uno"}).output, HasSubstr("a"));
@@ -411,7 +578,7 @@ TEST_F(CopseCliTest, HelpAndVersionExitWithZero) {
   EXPECT_EQ(Run({"--help"}).exit_code, 0);
   for (const char* command :
        {"git", "push", "search", "similar", "export", "get", "compare", "log",
-        "show", "diff", "assign", "stats", "verify", "recall"}) {
+        "show", "diff", "merge", "assign", "stats", "verify", "recall"}) {
     const Result result = Run({command, "--help"});
     EXPECT_EQ(result.exit_code, 0);
     EXPECT_THAT(result.output, HasSubstr("Example")) << command;
@@ -435,7 +602,7 @@ TEST_F(CopseCliTest, HelpFitsEightyColumns) {
                                                     {"domain", "delete"}};
   for (const char* command :
        {"git", "push", "search", "similar", "export", "get", "compare", "log",
-        "show", "diff", "assign", "stats", "verify", "recall"}) {
+        "show", "diff", "merge", "assign", "stats", "verify", "recall"}) {
     commands.push_back({command});
   }
   for (std::vector<std::string>& command : commands) {

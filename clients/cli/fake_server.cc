@@ -4,12 +4,14 @@
 #include "clients/cli/fake_server.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
@@ -316,16 +318,116 @@ class Commits : public v1::CommitService::Service {
         kinds[id] = v1::DocumentChange::KIND_DELETED;
       }
     }
+    const bool by_distance =
+        request->order() == v1::DiffCommitsRequest::ORDER_DISTANCE;
+    std::vector<v1::DocumentChange> changes;
     for (const auto& [id, kind] : kinds) {
+      v1::DocumentChange& change = changes.emplace_back();
+      change.set_document_id(id);
+      change.set_kind(kind);
+      // The longer the new text, the farther.
+      if (kind == v1::DocumentChange::KIND_REPLACED &&
+          (request->with_distances() || by_distance)) {
+        change.set_distance(static_cast<double>(target.at(id).text().size()) /
+                            10);
+      }
+    }
+    if (by_distance) {
+      std::stable_sort(changes.begin(), changes.end(),
+                       [](const auto& left, const auto& right) {
+                         return left.distance() > right.distance();
+                       });
+    }
+    if (request->change_count() > 0 &&
+        request->change_count() < static_cast<int64_t>(changes.size())) {
+      changes.resize(static_cast<size_t>(request->change_count()));
+    }
+    for (const v1::DocumentChange& change : changes) {
       v1::DiffCommitsResponse response;
-      response.add_changes()->set_document_id(id);
-      response.mutable_changes(0)->set_kind(kind);
+      *response.add_changes() = change;
       writer->Write(response);
     }
     return grpc::Status::OK;
   }
 
+  // The base is the commit "base".
+  grpc::Status MergeCommits(
+      ServerContext*, const v1::MergeCommitsRequest* request,
+      grpc::ServerWriter<v1::MergeCommitsResponse>* writer) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    auto& commits = store_.commits[request->domain()];
+    for (const std::string& name :
+         {request->ours_commit(), request->theirs_commit()}) {
+      if (!commits.contains(name)) {
+        return CommitNotFound(name);
+      }
+    }
+    v1::MergeCommitsResponse response;
+    response.mutable_base()->set_commit("base");
+    response.mutable_base()->set_candidate_count(1);
+    writer->Write(response);
+    FakeCommit merged = commits[request->ours_commit()];
+    v1::MergeCommitsResponse conflicts;
+    MergeDocuments(*request, commits["base"], commits[request->theirs_commit()],
+                   merged, *conflicts.mutable_conflicts());
+    if (conflicts.conflicts().conflicts_size() > 0) {
+      writer->Write(conflicts);
+      if (request->conflict_policy() ==
+          v1::MergeCommitsRequest::CONFLICT_POLICY_FAIL) {
+        return Error(StatusCode::FAILED_PRECONDITION, "the two commits differ",
+                     "MERGE_CONFLICTS");
+      }
+    }
+    const std::string& head =
+        store_.branches[request->domain()][request->branch()].head_commit();
+    if (request->has_expected_branch_commit() &&
+        request->expected_branch_commit() != head) {
+      return Error(StatusCode::ABORTED, "the branch has moved", "BRANCH_MOVED");
+    }
+    merged.info.set_commit(request->commit());
+    merged.info.set_author(request->author());
+    merged.info.set_message(request->message());
+    *merged.info.mutable_commit_time() = request->commit_time();
+    merged.info.set_document_count(
+        static_cast<int64_t>(merged.documents.size()));
+    *response.mutable_commit() = merged.info;
+    commits[request->commit()] = merged;
+    if (!request->branch().empty()) {
+      MoveTo(store_, request->domain(), request->branch(), request->commit());
+    }
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+
  private:
+  // Takes into `merged`, which is ours, what theirs inserted or replaced.
+  static void MergeDocuments(const v1::MergeCommitsRequest& request,
+                             const FakeCommit& base, const FakeCommit& theirs,
+                             FakeCommit& merged,
+                             v1::MergeCommitsResponse::Conflicts& conflicts) {
+    const auto text_in = [](const FakeCommit& commit, const std::string& id) {
+      const auto found = commit.documents.find(id);
+      return found == commit.documents.end() ? "" : found->second.text();
+    };
+    for (const auto& [id, document] : theirs.documents) {
+      const std::string old = text_in(base, id);
+      const std::string ours = text_in(merged, id);
+      if (document.text() == old || document.text() == ours) {
+        continue;
+      }
+      if (ours != old) {
+        v1::MergeConflict& conflict = *conflicts.add_conflicts();
+        conflict.set_document_id(id);
+        conflict.set_ours_kind(v1::DocumentChange::KIND_REPLACED);
+        conflict.set_theirs_kind(v1::DocumentChange::KIND_REPLACED);
+      }
+      if (ours == old || request.conflict_policy() ==
+                             v1::MergeCommitsRequest::CONFLICT_POLICY_THEIRS) {
+        merged.documents[id] = document;
+      }
+    }
+  }
+
   grpc::Status Begin(const v1::PushCommitRequest::Header& header,
                      FakeCommit& commit) {
     const std::lock_guard<std::mutex> lock(store_.mutex);

@@ -76,7 +76,7 @@ void AddGlobalOptions(CommandLine& line) {
   app.add_flag("--quiet,-q", line.options.quiet, "No progress and no notes");
   app.add_option("--timeout", line.options.timeout_seconds,
                  "Give up a request after so many seconds; not for push, git, "
-                 "export, diff and verify [never]")
+                 "export, diff, merge and verify [never]")
       ->type_name("SECONDS")
       ->check(AtLeast(0));
   // Commands take the global options behind their name as well.
@@ -228,6 +228,7 @@ int Main(int argc, char** argv) {
   AddSearchCommands(line);
   AddDocumentCommands(line);
   AddCommitCommands(line);
+  AddMergeCommand(line);
   AddBranchCommands(line);
   AddDomainCommands(line);
   AddAdminCommands(line);

@@ -94,6 +94,9 @@ void WriteChange(const v1::DocumentChange& change, JsonWriter& json) {
   json.Key("kind").String(kind == nullptr ? "unknown" : EnumValueName(*kind));
   json.Key("id").String(change.document_id());
   json.Key("type").String(change.type());
+  if (change.has_distance()) {
+    json.Key("distance").Double(change.distance());
+  }
   json.EndObject();
 }
 

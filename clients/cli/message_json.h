@@ -14,7 +14,7 @@
 //   documents          with the names of `export`: id, type, chunk,
 //                      content_hash, attributes, text, vector
 //   Neighbor           distance and similarity, and then its document's fields
-//   DocumentChange     kind, id and type
+//   DocumentChange     kind, id and type, and distance if it is set
 //   unset messages and optional fields are left out, all else is there
 
 #ifndef COPSE_CLIENTS_CLI_MESSAGE_JSON_H_

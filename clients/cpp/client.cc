@@ -204,6 +204,13 @@ absl::Status Client::DiffCommits(
       *stubs_->commit, &v1::CommitService::Stub::DiffCommits, request, visit);
 }
 
+absl::Status Client::MergeCommits(
+    const v1::MergeCommitsRequest& request,
+    const Visitor<v1::MergeCommitsResponse>& visit) {
+  return Stream<v1::MergeCommitsResponse>(
+      *stubs_->commit, &v1::CommitService::Stub::MergeCommits, request, visit);
+}
+
 absl::StatusOr<v1::Branch> Client::CreateBranch(
     const v1::CreateBranchRequest& request) {
   return Call<v1::Branch>(*stubs_->branch,

@@ -85,6 +85,8 @@ class Client {
       const v1::AssignCommitRequest& request);
   absl::Status DiffCommits(const v1::DiffCommitsRequest& request,
                            const Visitor<v1::DiffCommitsResponse>& visit);
+  absl::Status MergeCommits(const v1::MergeCommitsRequest& request,
+                            const Visitor<v1::MergeCommitsResponse>& visit);
 
   // ---- BranchService ----
   absl::StatusOr<v1::Branch> CreateBranch(

@@ -107,6 +107,24 @@ class FakeCommitService : public v1::CommitService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status MergeCommits(
+      grpc::ServerContext*, const v1::MergeCommitsRequest* request,
+      grpc::ServerWriter<v1::MergeCommitsResponse>* writer) override {
+    v1::MergeCommitsResponse response;
+    response.mutable_base()->set_commit("base");
+    writer->Write(response);
+    response.mutable_conflicts()->add_conflicts()->set_document_id("a");
+    writer->Write(response);
+    if (request->conflict_policy() !=
+        v1::MergeCommitsRequest::CONFLICT_POLICY_OURS) {
+      return MakeError(grpc::StatusCode::FAILED_PRECONDITION, "conflicts",
+                       "MERGE_CONFLICTS");
+    }
+    response.mutable_commit()->set_commit(request->commit());
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+
   grpc::Status DiffCommits(
       grpc::ServerContext*, const v1::DiffCommitsRequest*,
       grpc::ServerWriter<v1::DiffCommitsResponse>* writer) override {
@@ -307,6 +325,31 @@ TEST_F(ClientTest, AVisitorEndsAStream) {
               StatusIs(absl::StatusCode::kCancelled, "enough"));
   server_->Shutdown();
   EXPECT_LT(service_.written_count, 100000);
+}
+
+TEST_F(ClientTest, AMergeTellsItsBaseItsConflictsAndItsCommit) {
+  v1::MergeCommitsRequest request;
+  request.set_commit("m");
+  std::vector<v1::MergeCommitsResponse> responses;
+  const auto merge = [&] {
+    responses.clear();
+    return client_->MergeCommits(request,
+                                 [&](const v1::MergeCommitsResponse& response) {
+                                   responses.push_back(response);
+                                   return absl::OkStatus();
+                                 });
+  };
+  const absl::Status refused = merge();
+  EXPECT_THAT(refused,
+              StatusIs(absl::StatusCode::kFailedPrecondition, "conflicts"));
+  EXPECT_EQ(ErrorReasonOf(refused), "MERGE_CONFLICTS");
+  ASSERT_EQ(responses.size(), 2u);
+  EXPECT_EQ(responses[0].base().commit(), "base");
+  EXPECT_EQ(responses[1].conflicts().conflicts(0).document_id(), "a");
+  request.set_conflict_policy(v1::MergeCommitsRequest::CONFLICT_POLICY_OURS);
+  EXPECT_THAT(merge(), IsOk());
+  ASSERT_EQ(responses.size(), 3u);
+  EXPECT_EQ(responses[2].commit().commit(), "m");
 }
 
 TEST_F(ClientTest, NamesAMethodThatTheServerLacks) {
