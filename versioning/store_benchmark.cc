@@ -174,5 +174,100 @@ void BM_Search(benchmark::State& state) {
 }
 BENCHMARK(BM_Search)->Arg(1)->Arg(6)->Unit(benchmark::kMicrosecond);
 
+// A commit "base" of many documents and two of it, "ours" and "theirs", which
+// replaced as many documents each, no one both.
+class Fork {
+ public:
+  Fork(uint32_t document_count, uint32_t change_count)
+      : store_(Must(Store::Open(
+            {.folder = folder_.path() + "/data", .free_space_min_bytes = 0}))) {
+    constexpr uint32_t kForkDimension = 32;
+    Must(store_->CreateDomain({.domain = "d", .dimension = kForkDimension})
+             .status());
+    vector_.resize(kForkDimension);
+    Push("base", "", 0, document_count);
+    Push("ours", "base", 0, change_count);
+    Push("theirs", "base", change_count, change_count);
+  }
+
+  Store& store() { return *store_; }
+
+ private:
+  void Push(const std::string& commit, const std::string& parent,
+            uint32_t first, uint32_t count) {
+    const auto builder = Must(store_->BeginCommit(
+        {.domain = "d", .commit = commit, .parent_commit = parent}));
+    std::normal_distribution<float> normal;
+    for (uint32_t i = first; i < first + count; ++i) {
+      const Document document = {.id = absl::StrCat("pages/", i),
+                                 .type = "page",
+                                 .attributes = {},
+                                 .text = absl::StrCat("of ", commit),
+                                 .vector = {}};
+      for (float& component : vector_) {
+        component = normal(random_);
+      }
+      const EmbeddedDocument embedded = {&document, vector_};
+      Must(builder->Upsert({&embedded, 1}));
+    }
+    Must(builder->Commit({}).status());
+  }
+
+  TestFolder folder_;
+  std::unique_ptr<Store> store_;
+  std::mt19937 random_{1};
+  std::vector<float> vector_;
+};
+
+// Arguments: documents of the base, changes of each side.
+void BM_Merge(benchmark::State& state) {
+  Fork fork(static_cast<uint32_t>(state.range(0)),
+            static_cast<uint32_t>(state.range(1)));
+  int merge_count = 0;
+  int64_t written_size_bytes = 0;
+  for (auto _ : state) {
+    const CommitInfo info = Must(fork.store().MergeCommits(
+        {.commit = {.domain = "d",
+                    .commit = absl::StrCat("m", merge_count++),
+                    .parent_commit = "ours"},
+         .theirs_commit = "theirs"},
+        {}));
+    COPSE_CHECK(info.replaced_count == state.range(1));
+    written_size_bytes += info.written_size_bytes;
+  }
+  state.counters["bytes"] =
+      benchmark::Counter(static_cast<double>(written_size_bytes),
+                         benchmark::Counter::kAvgIterations);
+}
+BENCHMARK(BM_Merge)
+    ->Args({10000, 10})
+    ->Args({100000, 10})
+    ->Args({100000, 1000})
+    ->Unit(benchmark::kMicrosecond)
+    ->UseRealTime();
+
+// The same arguments; all changes have their distance and are sorted by it.
+void BM_DiffByDistance(benchmark::State& state) {
+  Fork fork(static_cast<uint32_t>(state.range(0)),
+            static_cast<uint32_t>(state.range(1)));
+  for (auto _ : state) {
+    int64_t change_count = 0;
+    Must(fork.store().DiffCommits({.domain = "d",
+                                   .base_commit = "base",
+                                   .target_commit = "ours",
+                                   .order = DiffOptions::Order::kDistance},
+                                  [&](const DocumentChange&) {
+                                    ++change_count;
+                                    return absl::OkStatus();
+                                  }));
+    COPSE_CHECK(change_count == state.range(1));
+  }
+}
+BENCHMARK(BM_DiffByDistance)
+    ->Args({10000, 10})
+    ->Args({100000, 10})
+    ->Args({100000, 1000})
+    ->Unit(benchmark::kMicrosecond);
+
 }  // namespace
 }  // namespace copse
