@@ -144,10 +144,9 @@ absl::Status MergeConflictsError(absl::string_view domain,
                                  int64_t conflict_count) {
   return WithReason(
       absl::FailedPreconditionError(absl::StrFormat(
-          "commits '%s' and '%s' of domain '%s' changed %d documents "
-          "differently",
+          "commits '%s' and '%s' of domain '%s' changed %d %s differently",
           ShownName(ours_commit), ShownName(theirs_commit), ShownName(domain),
-          conflict_count)),
+          conflict_count, conflict_count == 1 ? "document" : "documents")),
       "MERGE_CONFLICTS",
       {{"domain", Cut(domain)},
        {"ours_commit", Cut(ours_commit)},

@@ -461,8 +461,8 @@ void StoreMergeModelTest::Push() {
   std::vector<TestDocument> upserts;
   std::vector<std::string> deletes;
   std::set<std::string> ids;
-  for (uint32_t i = random_() % 12; i > 0; --i) {
-    const std::string id = absl::StrCat("id", random_() % 40);
+  for (uint32_t i = random_() % 16; i > 0; --i) {
+    const std::string id = absl::StrCat("id", random_() % 24);
     if (!ids.insert(id).second) {
       continue;
     }
@@ -594,11 +594,11 @@ void StoreMergeModelTest::Check(const std::string& commit,
 TEST_P(StoreMergeModelTest, BehavesAsTheModel) {
   SCOPED_TRACE(absl::StrCat("seed ", GetParam().seed));
   Push();
-  for (int step = 0; step < 80 && !HasFatalFailure(); ++step) {
+  for (int step = 0; step < 100 && !HasFatalFailure(); ++step) {
     const uint32_t draw = random_() % 20;
     if (draw == 0) {
       test_.Reopen();
-    } else if (draw < 8) {
+    } else if (draw < 12) {
       Push();
     } else {
       Merge();

@@ -363,7 +363,7 @@ TEST_F(CopseMergeTest, ResolvesConflictsAsItIsTold) {
                            "--on-conflict", "ours"});
   EXPECT_EQ(ours.exit_code, 0) << ours.error;
   EXPECT_THAT(ours.output,
-              EndsWith("over base, 1 conflicts resolved by ours\n"));
+              EndsWith("over base, 1 conflict resolved by ours\n"));
   EXPECT_EQ(Documents("m1"),
             (std::map<std::string, std::string>{{"a", "uno"}, {"b", "zwei"}}));
   const Result theirs = Run({"merge", "d", "ours", "theirs", "--commit", "m2",

@@ -149,8 +149,9 @@ absl::Status PrintConflicts(Context& context, const Outcome& outcome) {
       context.output().Write(table.Format(context.output().width())));
   const int64_t listed_count = static_cast<int64_t>(outcome.conflicts.size());
   if (outcome.conflict_count > listed_count) {
-    context.Warn(absl::StrFormat("and %d more conflicts",
-                                 outcome.conflict_count - listed_count));
+    context.Warn(absl::StrCat(
+        "and ",
+        FormatCounted(outcome.conflict_count - listed_count, "more conflict")));
   }
   return absl::OkStatus();
 }
@@ -160,8 +161,8 @@ absl::Status PrintMerged(Context& context, const Flags& flags,
   COPSE_CLIENT_RETURN_IF_ERROR(PrintConflicts(context, outcome));
   const v1::Commit& commit = outcome.commit;
   std::string line = absl::StrFormat(
-      "merged %s: %s documents (+%d ~%d -%d), over %s",
-      Printable(commit.commit()), FormatCount(commit.document_count()),
+      "merged %s: %s (+%d ~%d -%d), over %s", Printable(commit.commit()),
+      FormatCounted(commit.document_count(), "document"),
       commit.inserted_count(), commit.replaced_count(), commit.deleted_count(),
       Printable(outcome.base.commit()));
   if (outcome.base.candidate_count() > 1) {
@@ -169,8 +170,9 @@ absl::Status PrintMerged(Context& context, const Flags& flags,
                     " possible bases");
   }
   if (outcome.conflict_count > 0) {
-    absl::StrAppend(&line, ", ", FormatCount(outcome.conflict_count),
-                    " conflicts resolved by ", flags.on_conflict);
+    absl::StrAppend(&line, ", ",
+                    FormatCounted(outcome.conflict_count, "conflict"),
+                    " resolved by ", flags.on_conflict);
   }
   return context.output().WriteLine(line);
 }

@@ -105,7 +105,9 @@ class MergeCall {
          .on_conflict =
              [this](const MergeConflict& conflict) { return Add(conflict); },
          .check = [this] { return call_.Check(); }});
-    if (info.ok() || absl::IsFailedPrecondition(info.status())) {
+    // Also those of a merge that the branch or its conflicts refuse.
+    if (info.ok() || absl::IsFailedPrecondition(info.status()) ||
+        absl::IsAborted(info.status())) {
       COPSE_RETURN_IF_ERROR(SendConflicts());
     }
     COPSE_RETURN_IF_ERROR(info.status());

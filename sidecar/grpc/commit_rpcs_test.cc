@@ -234,6 +234,8 @@ TEST_F(MergeRpcTest, ResolvesConflictsAndMovesTheBranch) {
   request_.set_branch("main");
   request_.set_expected_branch_commit("c3");
   EXPECT_THAT(Merge(), RpcFailsWith(grpc::StatusCode::ABORTED, "BRANCH_MOVED"));
+  ASSERT_THAT(responses_, SizeIs(2));
+  EXPECT_THAT(responses_[1].conflicts().conflicts(), SizeIs(1));
   request_.set_expected_branch_commit("c1");
   request_.set_author("Ada");
   request_.mutable_commit_time()->set_seconds(7);
