@@ -71,6 +71,7 @@ class AncestorWalk {
                                                          right->commit);
               });
     std::vector<MergeBase> bases;
+    bases.reserve(found.size());
     for (const Entry* entry : found) {
       bases.push_back({entry->commit, entry->node.is_deleted});
     }

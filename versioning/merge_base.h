@@ -49,7 +49,8 @@ struct MergeBaseOptions {
   // If set, asked now and then; a status that is not OK ends the search.
   std::function<absl::Status()> check = nullptr;
 
-  // How many commits are read at most: each takes about 200 bytes.
+  // How many commits are read at most. With IDs of 40 bytes each takes about
+  // 300 bytes of memory.
   size_t commit_count_max = 1'000'000;
 };
 
