@@ -134,6 +134,7 @@ TEST_F(StoreDiffTest, SortsByDistanceAndThenById) {
   ASSERT_THAT(test_.Push(Options("c1"), before), IsOk());
   ASSERT_THAT(test_.Push(Options("c2", "c1"), after, {"a"}), IsOk());
   std::vector<std::string> ids;
+  ids.reserve(expected.size() + 2);
   for (const auto& [distance, id] : expected) {
     ids.push_back(id);
   }
