@@ -22,6 +22,33 @@ namespace copse {
 using Fingerprint = std::array<std::byte, 32>;
 using ProfileHash = std::array<std::byte, 32>;
 
+// Which commits of a domain garbage collection may delete: those that no rule
+// keeps. Whatever the rules say, it keeps the newest commit, the head of every
+// branch, every commit under a lease and the parents of pushes in flight.
+struct RetentionPolicy {
+  // The commits with the latest create time that are kept. 0: no rule.
+  uint32_t keep_last_count = 0;
+
+  // How long after its create time a commit is kept, in whole seconds. 0: no
+  // rule.
+  absl::Duration keep_younger_than = absl::ZeroDuration();
+
+  // Branches whose heads are kept with everything they descend from; at most
+  // kRetainedBranchCountMax. Those that do not exist keep nothing.
+  std::vector<std::string> keep_branches = {};
+
+  // Without a rule every commit is kept.
+  bool has_rules() const {
+    return keep_last_count != 0 || keep_younger_than != absl::ZeroDuration() ||
+           !keep_branches.empty();
+  }
+
+  friend bool operator==(const RetentionPolicy&,
+                         const RetentionPolicy&) = default;
+};
+
+inline constexpr uint32_t kRetainedBranchCountMax = 64;
+
 // What a domain fixes when it is created.
 struct DomainOptions {
   std::string domain = {};
@@ -41,6 +68,9 @@ struct DomainOptions {
 
   // Free text of the user, at most 4096 bytes.
   std::string description = {};
+
+  // What garbage collection keeps.
+  RetentionPolicy retention = {};
 };
 
 struct DomainInfo {
@@ -104,6 +134,15 @@ struct BranchInfo {
   std::string head_commit = {};
   uint64_t version = 0;  // Grows by one with every move, from 1.
   absl::Time update_time = {};
+};
+
+// A name that keeps a commit from being deleted until it expires.
+struct LeaseInfo {
+  std::string domain = {};
+  std::string lease = {};
+  std::string commit = {};
+  absl::Time create_time = {};
+  absl::Time expire_time = {};
 };
 
 }  // namespace copse

@@ -106,13 +106,14 @@ absl::Status BeginPhase(
 
 CommitBuilderImpl::CommitBuilderImpl(
     std::shared_ptr<Domain> domain, CommitOptions options,
-    std::shared_ptr<const CommitReaderImpl> parent)
+    std::shared_ptr<const CommitReaderImpl> parent, GarbagePin pin)
     : domain_(std::move(domain)),
       domain_options_(domain_->options()),
       options_(std::move(options)),
       parent_(std::move(parent)),
       no_rows_(&domain_->context().index_memory),
       parent_live_(parent_ == nullptr ? no_rows_ : parent_->live()),
+      pin_(std::move(pin)),
       parent_finder_(domain_->database(), domain_->number()),
       batch_(domain_->database()) {}
 
@@ -122,6 +123,7 @@ void CommitBuilderImpl::Release() {
   if (is_claimed_) {
     domain_->Release(options_.commit);
     is_claimed_ = false;
+    pin_ = GarbagePin();
   }
 }
 
@@ -309,6 +311,7 @@ void CommitBuilderImpl::PutRow(const NewRow& row, Ordinal ordinal) {
              DocumentRecord{.content_hash = row.content_hash}.Encode());
   if (document.text.has_value()) {
     domain_->texts().Put(row.content_hash, *document.text, batch_);
+    batch_texts_.push_back(row.content_hash);
   }
   outcomes_[row.id_hash].row = ordinal;
 }
@@ -319,8 +322,10 @@ absl::Status CommitBuilderImpl::Flush() {
   }
   COPSE_RETURN_IF_ERROR(domain_->context().CheckFreeSpace());
   written_size_bytes_ += static_cast<int64_t>(batch_.size_bytes());
+  const TextGuard::Write write = domain_->text_guard().BeginWrite(batch_texts_);
   COPSE_RETURN_IF_ERROR(domain_->Write(batch_, Durability::kUnsynced));
   batch_.Clear();
+  batch_texts_.clear();
   return absl::OkStatus();
 }
 

@@ -27,6 +27,7 @@
 #include "versioning/commit_reader_impl.h"
 #include "versioning/domain.h"
 #include "versioning/fold.h"
+#include "versioning/garbage_pins.h"
 #include "versioning/merge.h"
 #include "versioning/meta_database.h"
 #include "versioning/row_reader.h"
@@ -39,10 +40,12 @@ namespace copse {
 // Thread safety: one thread at a time.
 class CommitBuilderImpl final : public CommitBuilder {
  public:
-  // `parent` is null for a commit built from nothing.
+  // `parent` is null for a commit built from nothing. `pin` is one of
+  // Domain::PinBuild().
   // REQUIRES: domain->Claim(options.commit) succeeded; the builder releases it.
   CommitBuilderImpl(std::shared_ptr<Domain> domain, CommitOptions options,
-                    std::shared_ptr<const CommitReaderImpl> parent);
+                    std::shared_ptr<const CommitReaderImpl> parent,
+                    GarbagePin pin);
   ~CommitBuilderImpl() override;
 
   const CommitOptions& options() const override { return options_; }
@@ -130,6 +133,7 @@ class CommitBuilderImpl final : public CommitBuilder {
   const RowSet no_rows_;
   const RowSet& parent_live_;
 
+  GarbagePin pin_;
   bool is_claimed_ = true;
   // Why the builder can only be destroyed.
   absl::Status broken_;
@@ -139,8 +143,9 @@ class CommitBuilderImpl final : public CommitBuilder {
   MergedRows merged_;
   std::string theirs_commit_;  // Empty but for a merge.
 
-  // Rows that are not written yet; their vectors are.
+  // Rows that are not written yet; their vectors are. And the texts among them.
   MetaBatch batch_;
+  std::vector<ContentHash> batch_texts_;
   std::vector<OrdinalRange> ranges_;  // Appended, not synced.
   int64_t written_size_bytes_ = 0;
 };

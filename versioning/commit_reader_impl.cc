@@ -97,6 +97,10 @@ CommitReaderImpl::CommitReaderImpl(std::shared_ptr<Domain> domain,
                                    std::shared_ptr<const RowSet> live,
                                    ForestChoice choice)
     : domain_(std::move(domain)),
+      pin_(domain_->pins().Hold(
+          {{.live_set_number = manifest.live_set_number,
+            .forest_number =
+                choice.forest == nullptr ? 0 : choice.forest->number()}})),
       options_(domain_->options()),
       info_(manifest.ToInfo(domain_->name(), commit)),
       manifest_(WithoutTexts(std::move(manifest))),
@@ -111,6 +115,8 @@ absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> CommitReaderImpl::Load(
     return AnnotateStatus(status,
                           absl::StrCat("commit '", ShownName(commit), "'"));
   };
+  // Until the reader has its own.
+  const GarbagePin pin = domain->pins().Open();
   COPSE_ASSIGN_OR_RETURN(Manifest manifest, domain->GetManifest(commit));
   std::shared_ptr<const DomainForest> forest;
   if (manifest.preferred_forest != 0) {

@@ -30,6 +30,7 @@
 #include "versioning/domain.h"
 #include "versioning/domain_forest.h"
 #include "versioning/fold.h"
+#include "versioning/garbage_pins.h"
 #include "versioning/manifest.h"
 #include "versioning/memory_counter.h"
 #include "versioning/row_record.h"
@@ -128,6 +129,7 @@ class CommitReaderImpl final : public CommitReader {
       const std::function<absl::Status(const StoredDocument&)>& visit) const;
 
   const std::shared_ptr<Domain> domain_;
+  const GarbagePin pin_;  // Of what it reads.
   const std::shared_ptr<const DomainOptions> options_;
   const CommitInfo info_;
   const Manifest manifest_;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -22,6 +23,7 @@
 #include "versioning/diff.h"
 #include "versioning/document.h"
 #include "versioning/domain.h"
+#include "versioning/garbage_pins.h"
 #include "versioning/keys.h"
 #include "versioning/manifest.h"
 #include "versioning/meta_database.h"
@@ -108,6 +110,12 @@ absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::BeginBuilder(
 
 absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::MakeBuilder(
     const std::shared_ptr<Domain>& domain, const CommitOptions& options) {
+  std::vector<std::string> parents;
+  if (!options.parent_commit.empty()) {
+    parents.push_back(options.parent_commit);
+  }
+  // Before anything is allocated, and before the parent is looked for.
+  COPSE_ASSIGN_OR_RETURN(GarbagePin pin, domain->PinBuild(std::move(parents)));
   std::shared_ptr<const CommitReaderImpl> parent;
   if (!options.parent_commit.empty()) {
     absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> opened =
@@ -119,8 +127,8 @@ absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::MakeBuilder(
     COPSE_RETURN_IF_ERROR(opened.status());
     parent = *std::move(opened);
   }
-  return std::make_unique<CommitBuilderImpl>(domain, options,
-                                             std::move(parent));
+  return std::make_unique<CommitBuilderImpl>(domain, options, std::move(parent),
+                                             std::move(pin));
 }
 
 absl::StatusOr<CommitInfo> StoreImpl::AssignCommit(
@@ -151,7 +159,10 @@ absl::StatusOr<CommitInfo> StoreImpl::AssignCommit(
 absl::StatusOr<Manifest> StoreImpl::PublishCopy(
     Domain& domain, absl::string_view source_commit,
     absl::string_view target_commit) {
+  GarbagePin pin = domain.pins().Open();
   COPSE_ASSIGN_OR_RETURN(Manifest manifest, domain.GetManifest(source_commit));
+  pin.Hold({{.live_set_number = manifest.live_set_number,
+             .forest_number = manifest.preferred_forest}});
   // A child of the source that changes nothing.
   manifest.parent_commits = {std::string(source_commit)};
   manifest.branch = "";

@@ -31,34 +31,9 @@
 
 namespace copse {
 
-// Counts a write while it lasts, unless the domain is deleted.
-class Domain::WriteScope {
- public:
-  explicit WriteScope(Domain& domain) : domain_(domain) {
-    MutexLock lock(domain_.mutex_);
-    entered_ = !domain_.is_deleted_.load();
-    domain_.writes_in_flight_ += entered_ ? 1 : 0;
-  }
-  ~WriteScope() {
-    if (!entered_) {
-      return;
-    }
-    MutexLock lock(domain_.mutex_);
-    if (--domain_.writes_in_flight_ == 0) {
-      domain_.writes_ended_.NotifyAll();
-    }
-  }
-  WriteScope(const WriteScope&) = delete;
-  WriteScope& operator=(const WriteScope&) = delete;
-
-  absl::Status status() const {
-    return entered_ ? absl::OkStatus() : DomainNotFoundError(domain_.name_);
-  }
-
- private:
-  Domain& domain_;
-  bool entered_;
-};
+absl::Status Domain::WriteScope::status() const {
+  return entered_ ? absl::OkStatus() : DomainNotFoundError(domain_.name_);
+}
 
 absl::StatusOr<PageId> Domain::GatedPageSink::Write(
     std::span<const std::byte> bytes) {
@@ -343,31 +318,8 @@ absl::Status Domain::DeleteCommit(absl::string_view commit) {
   COPSE_RETURN_IF_ERROR(scope.status());
   MutexLock lock(publish_mutex_);
   COPSE_ASSIGN_OR_RETURN(const Manifest manifest, GetManifest(commit));
-  COPSE_RETURN_IF_ERROR(database().ForEach(
-      MetaTable::kBranches, PrefixRange(DomainPrefix(number_)),
-      [&](absl::string_view key, absl::string_view value) -> absl::Status {
-        COPSE_ASSIGN_OR_RETURN(const std::string branch, ParseBranchKey(key));
-        const absl::StatusOr<BranchRecord> record = BranchRecord::Parse(value);
-        if (!record.ok()) {
-          return AnnotateStored(
-              record.status(),
-              absl::StrCat("branch '", ShownName(branch), "'"));
-        }
-        return record->head_commit == commit
-                   ? CommitInUseError(name_, commit, branch)
-                   : absl::OkStatus();
-      }));
-  COPSE_ASSIGN_OR_RETURN(const std::string skeleton,
-                         manifest.Skeleton().Encode());
-  MetaBatch batch(database());
-  batch.Put(MetaTable::kCommits, CommitKey(number_, commit), skeleton);
-  batch.Delete(MetaTable::kCommits,
-               CommitTimeKey(number_, manifest.create_time, commit));
-  batch.PutCounter(CounterKind::kCommitCount, number_,
-                   static_cast<uint64_t>(commit_count_ - 1));
-  COPSE_RETURN_IF_ERROR(database().Write(batch, Durability::kSynced));
-  --commit_count_;
-  return absl::OkStatus();
+  COPSE_RETURN_IF_ERROR(CheckUnused(commit));
+  return WriteSkeleton(commit, manifest, Durability::kSynced);
 }
 
 absl::StatusOr<BranchRecord> Domain::MoveBranch(const BranchMove& move,
@@ -406,6 +358,18 @@ absl::Status Domain::DeleteBranch(absl::string_view branch) {
 }
 
 absl::Status Domain::SetDescription(absl::string_view description) {
+  return ReplaceRecord([description](DomainOptions& options) {
+    options.description = std::string(description);
+  });
+}
+
+absl::Status Domain::SetRetention(const RetentionPolicy& retention) {
+  return ReplaceRecord(
+      [&retention](DomainOptions& options) { options.retention = retention; });
+}
+
+absl::Status Domain::ReplaceRecord(
+    const std::function<void(DomainOptions& options)>& change) {
   const WriteScope scope(*this);
   COPSE_RETURN_IF_ERROR(scope.status());
   MutexLock lock(publish_mutex_);
@@ -414,7 +378,7 @@ absl::Status Domain::SetDescription(absl::string_view description) {
     MutexLock record_lock(mutex_);
     record = *record_;
   }
-  record.options.description = std::string(description);
+  change(record.options);
   MetaBatch batch(database());
   batch.Put(MetaTable::kDomains, DomainNumberKey(number_), record.Encode());
   COPSE_RETURN_IF_ERROR(database().Write(batch, Durability::kSynced));

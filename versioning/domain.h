@@ -43,14 +43,18 @@
 #include "versioning/branch_record.h"
 #include "versioning/commit.h"
 #include "versioning/domain_record.h"
+#include "versioning/garbage_pins.h"
 #include "versioning/index_catalog.h"
+#include "versioning/lease_record.h"
 #include "versioning/live_set_store.h"
 #include "versioning/manifest.h"
 #include "versioning/meta_database.h"
 #include "versioning/number_allocator.h"
 #include "versioning/query_sample.h"
+#include "versioning/retention.h"
 #include "versioning/rocks_page_store.h"
 #include "versioning/store_context.h"
+#include "versioning/text_guard.h"
 #include "versioning/text_store.h"
 #include "versioning/type_index.h"
 #include "versioning/vector_segments.h"
@@ -86,6 +90,18 @@ struct BranchMove {
 
   // Unset: wherever it is. An empty string: it must not exist.
   std::optional<std::string> expected_commit = std::nullopt;
+};
+
+// What a garbage collection begins with, all of one moment.
+struct CollectionStart {
+  // Numbers from these on are new.
+  NumberMarks ends;
+
+  // Where the next row was to be written.
+  uint64_t next_ordinal = 0;
+
+  // Over CommitRange().
+  MetaCursor manifests;
 };
 
 // Thread safety: any number of threads may use one Domain.
@@ -175,7 +191,8 @@ class Domain {
   absl::StatusOr<Manifest> Publish(Publication publication);
 
   // Deletes the commit but for its skeleton. Fails with COMMIT_NOT_FOUND, and
-  // kFailedPrecondition, COMMIT_IN_USE, naming a branch that is at it.
+  // kFailedPrecondition, COMMIT_IN_USE, naming a branch or a lease that is at
+  // it.
   absl::Status DeleteCommit(absl::string_view commit);
 
   // Moves or makes a branch. Fails with COMMIT_NOT_FOUND and BRANCH_MOVED.
@@ -184,12 +201,80 @@ class Domain {
   absl::StatusOr<BranchRecord> MoveBranch(const BranchMove& move, bool exists);
   absl::Status DeleteBranch(absl::string_view branch);
 
-  // Replaces the description.
+  // Replaces the description, or the retention rules.
   absl::Status SetDescription(absl::string_view description);
+  absl::Status SetRetention(const RetentionPolicy& retention);
+
+  // ---- Leases (domain_garbage.cc) ----
+
+  // Makes a lease, or gives the one of that name another expire time. Fails
+  // with COMMIT_NOT_FOUND, and LEASE_EXISTS if it is of another commit.
+  absl::StatusOr<LeaseRecord> PutLease(absl::string_view lease,
+                                       absl::string_view commit,
+                                       absl::Time expire_time);
+  absl::Status DeleteLease(absl::string_view lease);
+
+  // ---- Garbage collection (domain_garbage.cc) ----
+
+  GarbagePins& pins() { return pins_; }
+  TextGuard& text_guard() { return text_guard_; }
+
+  // Returns a pin of someone who allocates numbers from now on, and needs the
+  // manifests of `commits`.
+  absl::StatusOr<GarbagePin> PinBuild(std::vector<std::string> commits);
+
+  // Returns whether the caller may collect: one does at a time.
+  bool BeginCollection() { return !is_collecting_.exchange(true); }
+  void EndCollection();
+
+  // Takes the state of the domain that a collection goes by. Ends with
+  // EndCollection().
+  absl::StatusOr<CollectionStart> StartCollection();
+
+  // Forgets the leases that have expired. Not synced.
+  absl::Status DeleteExpiredLeases();
+
+  // Returns what the retention rules say may go.
+  absl::StatusOr<std::vector<RetainedCommit>> ListExpired(
+      const RetentionPolicy& retention);
+
+  // Deletes the commit unless it has become needed, or is another one, since it
+  // was listed. Not synced. Returns whether it did.
+  absl::StatusOr<bool> DeleteExpired(const RetainedCommit& expired);
+
+  // VectorSegments::Rewrite() unless the domain is deleted.
+  absl::Status RewriteSegment(uint32_t segment_number,
+                              std::span<const Ordinal> kept, uint64_t open_end);
 
  private:
-  // Lets the deletion of the domain wait for a write.
-  class WriteScope;
+  // Counts a write while it lasts, unless the domain is deleted, whose
+  // deletion waits for it.
+  class WriteScope {
+   public:
+    explicit WriteScope(Domain& domain) : domain_(domain) {
+      MutexLock lock(domain_.mutex_);
+      entered_ = !domain_.is_deleted_.load();
+      domain_.writes_in_flight_ += entered_ ? 1 : 0;
+    }
+    ~WriteScope() {
+      if (!entered_) {
+        return;
+      }
+      MutexLock lock(domain_.mutex_);
+      if (--domain_.writes_in_flight_ == 0) {
+        domain_.writes_ended_.NotifyAll();
+      }
+    }
+    WriteScope(const WriteScope&) = delete;
+    WriteScope& operator=(const WriteScope&) = delete;
+
+    // OK, or DOMAIN_NOT_FOUND: then nothing may be written.
+    absl::Status status() const;
+
+   private:
+    Domain& domain_;
+    bool entered_;
+  };
 
   // Pages of folds, which end when the domain is deleted.
   class GatedPageSink final : public PageSink {
@@ -209,6 +294,15 @@ class Domain {
   absl::StatusOr<BranchRecord> PutMove(const BranchMove& move, absl::Time now,
                                        MetaBatch& batch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  // Fails with COMMIT_IN_USE if a branch is at the commit, or a lease.
+  absl::Status CheckUnused(absl::string_view commit)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  absl::Status WriteSkeleton(absl::string_view commit, const Manifest& manifest,
+                             Durability durability)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  absl::Status ReplaceRecord(
+      const std::function<void(DomainOptions& options)>& change);
+  absl::StatusOr<NumberMarks> NextNumbers();
   absl::Time NextCreateTime() ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
 
   const std::shared_ptr<StoreContext> context_;
@@ -227,6 +321,9 @@ class Domain {
   TypeIndex types_;
   mutable QuerySample query_sample_;
   std::atomic<bool> is_deleted_ = false;
+  GarbagePins pins_;
+  TextGuard text_guard_;
+  std::atomic<bool> is_collecting_ = false;
 
   // Held while a commit or branch is written, and taken before mutex_.
   Mutex publish_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 #include "index/metric.h"
 #include "index/util/status_macros.h"
@@ -19,11 +20,43 @@ namespace copse {
 namespace {
 
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersionRetention = 2;
+
+void WriteRetention(const RetentionPolicy& retention, RecordWriter& writer) {
+  writer.U32(retention.keep_last_count);
+  writer.I64(absl::ToInt64Seconds(retention.keep_younger_than));
+  writer.U32(static_cast<uint32_t>(retention.keep_branches.size()));
+  for (const std::string& branch : retention.keep_branches) {
+    writer.Text(branch);
+  }
+}
+
+void ReadRetention(RecordReader& reader, RetentionPolicy& retention) {
+  retention.keep_last_count = reader.U32("keep last");
+  const uint64_t seconds = reader.U64("keep younger than");
+  if (seconds > kRetentionSecondsMax) {
+    reader.Fail("keep younger than",
+                absl::StrFormat("is %d seconds, expected at most %d", seconds,
+                                kRetentionSecondsMax));
+  }
+  retention.keep_younger_than = absl::Seconds(seconds);
+  const uint32_t branch_count = reader.ItemCount(
+      "branch count", sizeof(uint32_t), kRetainedBranchCountMax);
+  for (uint32_t i = 0; i < branch_count && reader.ok(); ++i) {
+    retention.keep_branches.push_back(reader.Text("branch", kNameSizeBytesMax));
+  }
+  // One encoding for each content: without a rule it is version 1.
+  if (reader.ok() && !retention.has_rules()) {
+    reader.Fail("retention", "has no rule, expected one");
+  }
+}
 
 }  // namespace
 
 std::string DomainRecord::Encode() const {
-  RecordWriter writer(RecordKind::kDomain, kVersion);
+  const bool has_rules = options.retention.has_rules();
+  RecordWriter writer(RecordKind::kDomain,
+                      has_rules ? kVersionRetention : kVersion);
   writer.U8(static_cast<uint8_t>(state));
   writer.U32(domain_number);
   writer.Text(options.domain);
@@ -34,13 +67,16 @@ std::string DomainRecord::Encode() const {
   writer.Floats(options.probe_vector);
   writer.Text(options.description);
   writer.Time(create_time);
+  if (has_rules) {
+    WriteRetention(options.retention, writer);
+  }
   return std::move(writer).Finish();
 }
 
 absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
-      RecordReader::Open(bytes, RecordKind::kDomain, kVersion));
+      RecordReader::Open(bytes, RecordKind::kDomain, kVersionRetention));
   DomainRecord record;
   record.state = static_cast<DomainState>(reader.U8("state"));
   if (reader.ok() && record.state != DomainState::kLive &&
@@ -74,6 +110,9 @@ absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   record.options.description =
       reader.Text("description", kDescriptionSizeBytesMax);
   record.create_time = reader.Time("create time");
+  if (reader.version() == kVersionRetention) {
+    ReadRetention(reader, record.options.retention);
+  }
   COPSE_RETURN_IF_ERROR(reader.Finish());
   return record;
 }

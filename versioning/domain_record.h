@@ -16,6 +16,14 @@
 //   description          text    at most kDescriptionSizeBytesMax
 //   create time          time
 //
+// Version 2, which is written if and only if there is a retention rule, goes
+// on:
+//
+//   keep last            u32     commits; 0: no rule
+//   keep younger than    u64     seconds, below 2^33; 0: no rule
+//   branch count         u32     at most kRetainedBranchCountMax
+//     branch             text    at most kNameSizeBytesMax
+//
 // A domain that is deleted keeps its record until everything of it is gone, so
 // that a start after a crash goes on with the deletion.
 
@@ -35,6 +43,9 @@
 namespace copse {
 
 inline constexpr size_t kDescriptionSizeBytesMax = 4096;
+
+// 272 years: what is added to a time of copse stays one.
+inline constexpr uint64_t kRetentionSecondsMax = (uint64_t{1} << 33) - 1;
 
 // The values are stored.
 enum class DomainState : uint8_t {

@@ -29,6 +29,7 @@
 #include "versioning/document.h"
 #include "versioning/keys.h"
 #include "versioning/meta_database.h"
+#include "versioning/retention.h"
 #include "versioning/storage_errors.h"
 #include "versioning/store_errors.h"
 #include "versioning/utf8.h"
@@ -67,6 +68,7 @@ absl::Status CheckDomainOptions(const DomainOptions& options) {
       return AnnotateStatus(status, "probe_vector");
     }
   }
+  COPSE_RETURN_IF_ERROR(CheckRetention(options.retention));
   return CheckDomainDescription(options.description);
 }
 
@@ -262,6 +264,8 @@ absl::Status DomainRegistry::Purge(uint32_t domain_number) {
     batch.Delete(MetaTable::kCounters, CounterKey(kind, domain_number));
   }
   batch.Delete(MetaTable::kDomains, QuerySampleKey(domain_number));
+  batch.Delete(MetaTable::kDomains, CollectionKey(domain_number));
+  batch.DeleteRange(MetaTable::kDomains, LeaseRange(domain_number));
   COPSE_RETURN_IF_ERROR(database.Write(batch, Durability::kUnsynced));
   COPSE_RETURN_IF_ERROR(context_->folder->RemoveDomainFolder(domain_number));
   // Last, since it is what a start looks for.

@@ -10,6 +10,7 @@
 #include "index/util/status_macros.h"
 #include "versioning/domain.h"
 #include "versioning/domain_registry.h"
+#include "versioning/retention.h"
 #include "versioning/store_impl.h"
 
 namespace copse {
@@ -36,6 +37,15 @@ absl::StatusOr<DomainInfo> StoreImpl::UpdateDomain(
                          registry_.Get(domain_name));
   COPSE_RETURN_IF_ERROR(CheckDomainDescription(description));
   COPSE_RETURN_IF_ERROR(domain->SetDescription(description));
+  return domain->GetInfo();
+}
+
+absl::StatusOr<DomainInfo> StoreImpl::UpdateRetention(
+    absl::string_view domain_name, const RetentionPolicy& retention) {
+  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
+                         registry_.Get(domain_name));
+  COPSE_RETURN_IF_ERROR(CheckRetention(retention));
+  COPSE_RETURN_IF_ERROR(domain->SetRetention(retention));
   return domain->GetInfo();
 }
 

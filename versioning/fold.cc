@@ -28,6 +28,7 @@
 #include "versioning/domain_forest.h"
 #include "versioning/fold_calibration.h"
 #include "versioning/forest_record.h"
+#include "versioning/garbage_pins.h"
 #include "versioning/index_catalog.h"
 #include "versioning/keys.h"
 #include "versioning/manifest.h"
@@ -48,11 +49,6 @@ constexpr int64_t kChangeDivisor = 33;
 
 // Equal rows give equal forests, in every store.
 constexpr uint64_t kForestSeed = 0x636f707365;
-
-int64_t ChangeCountMax(const Domain& domain, const RowSet& live) {
-  return std::max<int64_t>(domain.context().options.forest_row_count_min,
-                           live.row_count() / kChangeDivisor);
-}
 
 absl::Status StoppedError() { return absl::CancelledError("fold is stopped"); }
 
@@ -162,12 +158,17 @@ void ReopenNearerCommits(Domain& domain, const RowSet& covered) {
 
 }  // namespace
 
+int64_t ChangeCountMax(const Domain& domain, int64_t row_count) {
+  return std::max<int64_t>(domain.context().options.forest_row_count_min,
+                           row_count / kChangeDivisor);
+}
+
 absl::StatusOr<ForestChoice> ChooseForest(Domain& domain, const RowSet& live,
                                           uint64_t preferred) {
   if (live.row_count() <= domain.context().options.forest_row_count_min) {
     return ForestChoice();
   }
-  const int64_t change_count_max = ChangeCountMax(domain, live);
+  const int64_t change_count_max = ChangeCountMax(domain, live.row_count());
   ForestChoice choice;
   int64_t least_change = std::numeric_limits<int64_t>::max();
   const auto consider = [&](uint64_t number) -> absl::Status {
@@ -188,8 +189,10 @@ absl::StatusOr<ForestChoice> ChooseForest(Domain& domain, const RowSet& live,
         const std::vector<uint64_t> candidates,
         domain.catalog().ListForests(preferred, kCandidateCountMax));
     for (const uint64_t number : candidates) {
-      // The commit can do without it, and verification names it.
-      if (absl::Status status = consider(number); !absl::IsDataLoss(status)) {
+      // The commit can do without one that is damaged, which verification
+      // names, or has become garbage since.
+      const absl::Status status = consider(number);
+      if (!absl::IsDataLoss(status) && !absl::IsNotFound(status)) {
         COPSE_RETURN_IF_ERROR(status);
       }
     }
@@ -204,6 +207,11 @@ absl::StatusOr<Fold> FoldForest(Domain& domain, const DomainForest* base,
   const StoppableVectors vectors(domain.vectors(), stop);
   CountingSink sink(domain.page_sink(), stop);
   Fold fold;
+  COPSE_ASSIGN_OR_RETURN(fold.pin, domain.PinBuild({}));
+  if (base != nullptr) {
+    fold.pin.Hold({{.live_set_number = base->record().covered_live_set,
+                    .forest_number = base->number()}});
+  }
   int64_t change_count = 0;
   COPSE_ASSIGN_OR_RETURN(fold.record.root_page,
                          WriteForest(domain, vectors, base, live, sink,
@@ -236,11 +244,14 @@ void PutFold(Domain& domain, const Fold& fold, MetaBatch& batch) {
 
 absl::StatusOr<std::optional<FoldReport>> FoldCommit(
     Domain& domain, absl::string_view commit, const std::atomic<bool>& stop) {
+  GarbagePin pin = domain.pins().Open();
   COPSE_ASSIGN_OR_RETURN(const std::optional<Manifest> manifest,
                          domain.FindManifest(commit));
   if (!manifest.has_value()) {
     return std::nullopt;
   }
+  pin.Hold({{.live_set_number = manifest->live_set_number,
+             .forest_number = manifest->preferred_forest}});
   COPSE_ASSIGN_OR_RETURN(
       const std::shared_ptr<const RowSet> live,
       domain.catalog().LoadRows(manifest->live_set_number, nullptr));

@@ -36,11 +36,16 @@
 #include "versioning/domain.h"
 #include "versioning/domain_forest.h"
 #include "versioning/forest_record.h"
+#include "versioning/garbage_pins.h"
 #include "versioning/meta_database.h"
 #include "versioning/row_set.h"
 #include "versioning/store.h"
 
 namespace copse {
+
+// Returns how many rows a forest may lack or have too many to serve a commit of
+// `row_count` rows.
+int64_t ChangeCountMax(const Domain& domain, int64_t row_count);
 
 struct ForestChoice {
   // The forest to search, or to fold from. Null: none.
@@ -58,11 +63,16 @@ absl::StatusOr<ForestChoice> ChooseForest(Domain& domain, const RowSet& live,
 struct Fold {
   std::shared_ptr<const DomainForest> forest;
   ForestRecord record;
+
+  // Keeps its pages, and those of its base, until the record is written and the
+  // catalog knows the forest.
+  GarbagePin pin = {};
 };
 
 // Makes a forest that covers `live`, which is live set `live_set_number`, from
-// `base`, which may be null. Its pages are written, not synced. Fails with
-// kCancelled soon after `stop` is set.
+// `base`, which may be null. Its pages are written, not synced. Who calls has
+// pinned the rows (a reader or a build has), and keeps the Fold until the
+// record is written. Fails with kCancelled soon after `stop` is set.
 absl::StatusOr<Fold> FoldForest(Domain& domain, const DomainForest* base,
                                 const RowSet& live, uint64_t live_set_number,
                                 const std::atomic<bool>& stop);

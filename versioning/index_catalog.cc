@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,13 +104,32 @@ absl::StatusOr<std::shared_ptr<const DomainForest>> IndexCatalog::LoadForest(
     uint64_t number) {
   {
     MutexLock lock(mutex_);
+    if (condemned_.contains(number)) {
+      return absl::NotFoundError(
+          absl::StrCat("forest ", number, " is garbage"));
+    }
+    if (is_collecting_) {
+      noted_.insert(number);
+    }
     const auto known = forests_.find(number);
     if (known != forests_.end()) {
       if (auto forest = known->second.lock(); forest != nullptr) {
         return forest;
       }
     }
+    ++loading_[number];
   }
+  absl::StatusOr<std::shared_ptr<const DomainForest>> forest =
+      ReadForest(number);
+  MutexLock lock(mutex_);
+  if (--loading_[number] == 0) {
+    loading_.erase(number);
+  }
+  return forest;
+}
+
+absl::StatusOr<std::shared_ptr<const DomainForest>> IndexCatalog::ReadForest(
+    uint64_t number) {
   const std::string name = absl::StrCat("forest ", number);
   COPSE_ASSIGN_OR_RETURN(
       const std::optional<std::string> bytes,
@@ -153,6 +173,9 @@ void IndexCatalog::AddForest(
     const std::shared_ptr<const DomainForest>& forest) {
   MutexLock lock(mutex_);
   forests_[forest->number()] = forest;
+  if (is_collecting_) {
+    noted_.insert(forest->number());
+  }
   if (!are_forests_listed_) {
     return;
   }
@@ -163,6 +186,57 @@ void IndexCatalog::AddForest(
   if (place == forest_numbers_.end() || *place != forest->number()) {
     forest_numbers_.insert(place, forest->number());
   }
+}
+
+void IndexCatalog::StartCollection() {
+  MutexLock lock(mutex_);
+  is_collecting_ = true;
+  noted_.clear();
+  for (const auto& [number, forest] : forests_) {
+    if (!forest.expired()) {
+      noted_.insert(number);
+    }
+  }
+  for (const auto& [number, count] : loading_) {
+    noted_.insert(number);
+  }
+}
+
+std::vector<uint64_t> IndexCatalog::UnusedOf(
+    const std::vector<uint64_t>& candidates) const {
+  std::vector<uint64_t> unused;
+  std::ranges::copy_if(candidates, std::back_inserter(unused),
+                       [this](uint64_t number) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                         return !noted_.contains(number);
+                       });
+  return unused;
+}
+
+std::vector<uint64_t> IndexCatalog::FindUnused(
+    const std::vector<uint64_t>& candidates) {
+  MutexLock lock(mutex_);
+  return UnusedOf(candidates);
+}
+
+std::vector<uint64_t> IndexCatalog::Condemn(
+    const std::vector<uint64_t>& candidates) {
+  MutexLock lock(mutex_);
+  std::vector<uint64_t> condemned = UnusedOf(candidates);
+  for (const uint64_t number : condemned) {
+    condemned_.insert(number);
+    forests_.erase(number);
+  }
+  std::erase_if(forest_numbers_,
+                [this](uint64_t number) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                  return condemned_.contains(number);
+                });
+  is_collecting_ = false;
+  return condemned;
+}
+
+void IndexCatalog::EndCollection() {
+  MutexLock lock(mutex_);
+  is_collecting_ = false;
 }
 
 absl::StatusOr<std::vector<uint64_t>> IndexCatalog::ListForests(

@@ -24,6 +24,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 
 #include "index/util/mutex.h"
@@ -61,13 +62,31 @@ class IndexCatalog {
 
   // Returns forest `number`; its pages are read when a search needs them.
   // Fails with kDataLoss, DATA_DAMAGED, naming the forest, if its record or
-  // covered set is missing or damaged.
+  // covered set is missing or damaged, and kNotFound if it was condemned.
   absl::StatusOr<std::shared_ptr<const DomainForest>> LoadForest(
       uint64_t number) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Makes `forest` known, which was just written.
   void AddForest(const std::shared_ptr<const DomainForest>& forest)
       ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // ---- For garbage collection, one at a time ----
+
+  // From now on all forests that are asked for are noted, with those that are
+  // in memory already.
+  void StartCollection() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Returns those of `candidates` that were not noted since StartCollection().
+  std::vector<uint64_t> FindUnused(const std::vector<uint64_t>& candidates)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The same, and from now on nobody gets them: LoadForest() fails for them
+  // with kNotFound, so that their records and pages can be deleted.
+  std::vector<uint64_t> Condemn(const std::vector<uint64_t>& candidates)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends a collection that does not come to Condemn().
+  void EndCollection() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Returns the numbers of forests that may serve a commit made when forest
   // `made` was the newest: at most `count_max` that came next, ascending, and
@@ -82,6 +101,13 @@ class IndexCatalog {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<RowSet> ReadRows(uint64_t number, const RowSet* relative)
       ABSL_LOCKS_EXCLUDED(mutex_);
+
+  std::vector<uint64_t> UnusedOf(const std::vector<uint64_t>& candidates) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // The rest of LoadForest(), when the forest is not in memory.
+  absl::StatusOr<std::shared_ptr<const DomainForest>> ReadForest(
+      uint64_t number) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const MetaDatabase& database_;
   const uint32_t domain_number_;
@@ -99,6 +125,12 @@ class IndexCatalog {
   // Ascending.
   std::vector<uint64_t> forest_numbers_ ABSL_GUARDED_BY(mutex_);
   bool are_forests_listed_ ABSL_GUARDED_BY(mutex_) = false;
+
+  // Forests that are being loaded, and by how many.
+  absl::flat_hash_map<uint64_t, int> loading_ ABSL_GUARDED_BY(mutex_);
+  bool is_collecting_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_set<uint64_t> noted_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<uint64_t> condemned_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace copse

@@ -30,6 +30,8 @@ constexpr char kFirstSubtable = 1;   // Names of domains; commits by name.
 constexpr char kSecondSubtable = 2;  // Numbers of domains; commits by time.
 constexpr char kTotalsSubtable = 3;
 constexpr char kQuerySampleSubtable = 3;
+constexpr char kLeaseSubtable = 4;
+constexpr char kCollectionSubtable = 5;
 
 // What stands for a zero byte, and for the end, inside an escaped text.
 constexpr char kEscape = 0;
@@ -153,6 +155,31 @@ std::string DomainNumberKey(uint32_t domain_number) {
 
 std::string QuerySampleKey(uint32_t domain_number) {
   std::string key(1, kQuerySampleSubtable);
+  AppendBigEndian(domain_number, key);
+  return key;
+}
+
+std::string LeaseKey(uint32_t domain_number, absl::string_view lease) {
+  std::string key(1, kLeaseSubtable);
+  AppendBigEndian(domain_number, key);
+  key.append(lease.data(), lease.size());
+  return key;
+}
+
+KeyRange LeaseRange(uint32_t domain_number) {
+  return PrefixRange(LeaseKey(domain_number, ""));
+}
+
+absl::StatusOr<std::string> ParseLeaseKey(absl::string_view key) {
+  absl::string_view rest = key;
+  if (!ConsumeSubtable(rest, kLeaseSubtable) || !ConsumeDomain(rest)) {
+    return KeyDamagedError("domains", key);
+  }
+  return std::string(rest);
+}
+
+std::string CollectionKey(uint32_t domain_number) {
+  std::string key(1, kCollectionSubtable);
   AppendBigEndian(domain_number, key);
   return key;
 }
@@ -293,6 +320,10 @@ absl::StatusOr<PageId> ParsePageKey(absl::string_view key) {
 
 std::string LiveSetKey(uint32_t domain_number, uint64_t live_set_number) {
   return NumberKey(domain_number, live_set_number);
+}
+
+absl::StatusOr<uint64_t> ParseLiveSetKey(absl::string_view key) {
+  return ParseNumberKey("livesets", key);
 }
 
 std::string ForestKey(uint32_t domain_number, uint64_t forest_number) {

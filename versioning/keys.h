@@ -9,8 +9,11 @@
 //   TABLE       KEY                                              VALUE
 //   domains     01, name                                         u32 number
 //   domains     02, number 4                                     DomainRecord
-//   domains     03, number 4 QuerySampleRecord commits     domain 4, 01, commit
-//   Manifest commits     domain 4, 02, ~create time 8, commit (nothing)
+//   domains     03, number 4                                QuerySampleRecord
+//   domains     04, number 4, lease                              LeaseRecord
+//   domains     05, number 4                                CollectionRecord
+//   commits     domain 4, 01, commit                             Manifest
+//   commits     domain 4, 02, ~create time 8, commit             (nothing)
 //   branches    domain 4, branch                                 BranchRecord
 //   rows        domain 4, ordinal 4                              RowRecord
 //   documents   domain 4, escaped document ID, ~ordinal 4        DocumentRecord
@@ -18,8 +21,10 @@
 //   pages       domain 4, page number 8                          page
 //   livesets    domain 4, live set number 8                      LiveSetRecord
 //   forests     domain 4, forest number 8                        ForestRecord
-//   embeddings  01, key 32 EmbeddingRecord embeddings  02, sequence 8 key 32
-//   embeddings  03 EmbeddingTotals counters    kind 1, domain 4 CounterRecord
+//   embeddings  01, key 32                                  EmbeddingRecord
+//   embeddings  02, sequence 8                                   key 32
+//   embeddings  03                                          EmbeddingTotals
+//   counters    kind 1, domain 4                               CounterRecord
 //
 // A document ID may hold any byte. Where something follows it, 00 is written
 // as 00 FF and the end as 00 01: byte order is kept, and no ID is the
@@ -81,6 +86,11 @@ std::string DomainNumberKey(uint32_t domain_number);
 KeyRange DomainNumberRange();
 absl::StatusOr<uint32_t> ParseDomainNumberKey(absl::string_view key);
 std::string QuerySampleKey(uint32_t domain_number);
+std::string LeaseKey(uint32_t domain_number, absl::string_view lease);
+// All leases of a domain, ascending by name.
+KeyRange LeaseRange(uint32_t domain_number);
+absl::StatusOr<std::string> ParseLeaseKey(absl::string_view key);
+std::string CollectionKey(uint32_t domain_number);
 
 std::string CommitKey(uint32_t domain_number, absl::string_view commit);
 // All commits of a domain, ascending by name.
@@ -121,6 +131,7 @@ std::string TextKey(uint32_t domain_number, const ContentHash& content_hash);
 std::string PageKey(uint32_t domain_number, PageId page_id);
 absl::StatusOr<PageId> ParsePageKey(absl::string_view key);
 std::string LiveSetKey(uint32_t domain_number, uint64_t live_set_number);
+absl::StatusOr<uint64_t> ParseLiveSetKey(absl::string_view key);
 std::string ForestKey(uint32_t domain_number, uint64_t forest_number);
 absl::StatusOr<uint64_t> ParseForestKey(absl::string_view key);
 

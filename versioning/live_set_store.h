@@ -107,6 +107,10 @@ class LiveSetStore {
   // last: what must be kept as long as it is kept.
   absl::StatusOr<std::vector<uint64_t>> ListChain(uint64_t number) const;
 
+  // Returns a number that every live set written before is below, and none that
+  // is written later.
+  absl::StatusOr<uint64_t> next_number() { return numbers_.next_number(); }
+
   // Puts the changed live set into `batch`; it exists when the batch is
   // written. Without any change it is the parent, and without any row it is
   // number 0. Fails with kInternal if the counts show that the change does not

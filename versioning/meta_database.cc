@@ -28,6 +28,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "rocksdb/cache.h"
+#include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
 #include "rocksdb/iterator.h"
@@ -534,12 +535,13 @@ absl::Status MetaDatabase::write_status() const {
   return write_status_;
 }
 
-MetaCursor MetaDatabase::NewCursor(MetaTable table,
-                                   const KeyRange& range) const {
+MetaCursor MetaDatabase::NewCursor(MetaTable table, const KeyRange& range,
+                                   CacheUse cache_use) const {
   auto state = std::make_unique<MetaCursor::State>();
   state->range = range;
   state->upper = rocksdb::Slice(state->range.upper);
   rocksdb::ReadOptions options;
+  options.fill_cache = cache_use == CacheUse::kFill;
   if (!range.upper.empty()) {
     options.iterate_upper_bound = &state->upper;
   }
@@ -579,6 +581,39 @@ absl::Status MetaDatabase::Flush() {
   return Fenced([&]() -> absl::Status {
     return FromRocksStatus(
         state_->db->Flush(rocksdb::FlushOptions(), state_->all_handles));
+  });
+}
+
+absl::Status MetaDatabase::CompactRange(MetaTable table, const KeyRange& range,
+                                        std::atomic<bool>* stop) {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.canceled = stop;
+  // Without force the files of the last level, and the blobs that nothing
+  // names any more, would stay until they are compacted for another reason.
+  options.bottommost_level_compaction =
+      rocksdb::BottommostLevelCompaction::kForceOptimized;
+  options.blob_garbage_collection_policy =
+      rocksdb::BlobGarbageCollectionPolicy::kForce;
+  options.blob_garbage_collection_age_cutoff = 1;
+  return Fenced([&]() -> absl::Status {
+    const rocksdb::Slice lower = ToSlice(range.lower);
+    const rocksdb::Slice upper = ToSlice(range.upper);
+    const rocksdb::Status status = state_->db->CompactRange(
+        options, handle(table), &lower, range.upper.empty() ? nullptr : &upper);
+    return stop != nullptr && stop->load() && status.IsIncomplete()
+               ? absl::CancelledError("the compaction was stopped")
+               : FromRocksStatus(status);
+  });
+}
+
+absl::Status MetaDatabase::DropFiles(MetaTable table, const KeyRange& range) {
+  return Fenced([&]() -> absl::Status {
+    const rocksdb::Slice lower = ToSlice(range.lower);
+    const rocksdb::Slice upper = ToSlice(range.upper);
+    return FromRocksStatus(rocksdb::DeleteFilesInRange(
+        state_->db.get(), handle(table), &lower, &upper,
+        /*include_end=*/false));
   });
 }
 

@@ -32,6 +32,7 @@
 #define COPSE_VERSIONING_META_DATABASE_H_
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -105,6 +106,9 @@ struct MetaDatabaseOptions {
   // means the operating system's.
   rocksdb::Env* env = nullptr;
 };
+
+// Whether a walk leaves what it reads in the block cache.
+enum class CacheUse { kFill, kSpare };
 
 class MetaDatabase;
 
@@ -206,7 +210,8 @@ class MetaDatabase {
   absl::Status Write(MetaBatch& batch, Durability durability)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  MetaCursor NewCursor(MetaTable table, const KeyRange& range) const;
+  MetaCursor NewCursor(MetaTable table, const KeyRange& range,
+                       CacheUse cache_use = CacheUse::kFill) const;
 
   // Calls `visit` with each key and value of the range, ascending; stops at
   // the first status that is not OK and returns it.
@@ -225,6 +230,16 @@ class MetaDatabase {
 
   // Writes what is in memory to tables.
   absl::Status Flush();
+
+  // Gives back the disk of what was deleted from a range: rewrites the files
+  // that hold it. Reads and writes go on. Stops early, with kCancelled, once
+  // `*stop`, which may be null, is true.
+  absl::Status CompactRange(MetaTable table, const KeyRange& range,
+                            std::atomic<bool>* stop);
+
+  // Gives back the files that lie in a range as a whole, at once. REQUIRES: the
+  // range was deleted durably, and nobody reads it.
+  absl::Status DropFiles(MetaTable table, const KeyRange& range);
 
   // Reads every table and blob file and checks its checksums, and returns what
   // is damaged, one message for each file (empty: all is well).

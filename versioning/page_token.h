@@ -27,6 +27,7 @@ enum class PageTokenKind : uint8_t {
   kDomains = 1,
   kCommits = 2,
   kBranches = 3,
+  kLeases = 4,
 };
 
 // Returns the token of the page after the entry with `last_key`.

@@ -64,6 +64,10 @@ absl::string_view KindName(RecordKind kind) {
       return "domain name";
     case RecordKind::kQuerySample:
       return "query sample";
+    case RecordKind::kLease:
+      return "lease";
+    case RecordKind::kCollection:
+      return "collection";
   }
   return "unknown";
 }

@@ -61,6 +61,8 @@ enum class RecordKind : uint8_t {
   kCounter = 11,
   kDomainName = 12,
   kQuerySample = 13,
+  kLease = 14,
+  kCollection = 15,
 };
 
 // No record is longer; a text is the largest.

@@ -25,9 +25,11 @@
 #include "index/util/check.h"
 #include "index/util/status_macros.h"
 #include "versioning/branch_record.h"
+#include "versioning/collection_record.h"
 #include "versioning/domain_record.h"
 #include "versioning/forest_record.h"
 #include "versioning/keys.h"
+#include "versioning/lease_record.h"
 #include "versioning/live_set.h"
 #include "versioning/live_set_store.h"
 #include "versioning/manifest.h"
@@ -82,6 +84,8 @@ void CheckRecords(absl::string_view input) {
   CheckRecord<EmbeddingRecord>(input);
   CheckRecord<EmbeddingTotals>(input);
   CheckRecord<QuerySampleRecord>(input);
+  CheckRecord<LeaseRecord>(input);
+  CheckRecord<CollectionRecord>(input);
   CheckRoundTrip(input, ParseDomainName, EncodeDomainName);
   CheckRoundTrip(input, ParseText, EncodeText);
 }
@@ -120,6 +124,8 @@ void CheckKeys(absl::string_view input) {
   CheckKey(ParseRowKey(input));
   CheckKey(ParsePageKey(input));
   CheckKey(ParseForestKey(input));
+  CheckKey(ParseLiveSetKey(input));
+  CheckKey(ParseLeaseKey(input));
   CheckKey(ParseEmbeddingOrderKey(input));
   const absl::StatusOr<CommitTimeKeyParts> time = ParseCommitTimeKey(input);
   CheckKey(time);

@@ -23,11 +23,13 @@
 #include "index/calibration.h"
 #include "tests/support/status_matchers.h"
 #include "versioning/branch_record.h"
+#include "versioning/collection_record.h"
 #include "versioning/commit.h"
 #include "versioning/document.h"
 #include "versioning/domain_record.h"
 #include "versioning/fingerprint.h"
 #include "versioning/forest_record.h"
+#include "versioning/lease_record.h"
 #include "versioning/live_set_store.h"
 #include "versioning/manifest.h"
 #include "versioning/record_codec.h"
@@ -50,6 +52,13 @@ constexpr absl::string_view kDomain =
     "696e696c6d050505050505050505050505050505050505050505050505050505"
     "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
     "6b7300f1536500000000881300003744b00892dcbd64";
+
+constexpr absl::string_view kDomainRetention =
+    "010201070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f1536500000000881300000a000000008d270000000000020000000400"
+    "00006d61696e0700000072656c65617365bbc4939a807f6406";
 
 constexpr absl::string_view kDomainName = "0c0107000000342f7960fa26b440";
 
@@ -108,6 +117,14 @@ constexpr absl::string_view kEmbeddingTotals =
     "0a01090000000000000003000000000000000600000000000000600900000000"
     "0000c31f50201e58773a";
 
+constexpr absl::string_view kLease =
+    "0e0108000000396633316330376100f15365000000000000000010ff53650000"
+    "00008813000096ac39a5d021837f";
+
+constexpr absl::string_view kCollection =
+    "0f0100f153650000000000000000016400000000000000140000000000000003"
+    "00000000000000040000000000000000203768c88fdf3a";
+
 constexpr int64_t kSeconds = 1700000000;
 
 std::string Bytes(absl::string_view hex) { return absl::HexStringToBytes(hex); }
@@ -148,6 +165,7 @@ absl::StatusOr<std::string> Rewrite(absl::string_view bytes) {
 std::vector<Layout> Layouts() {
   return {
       {"domain", kDomain, Rewrite<DomainRecord>},
+      {"domain with retention", kDomainRetention, Rewrite<DomainRecord>},
       {"domain name", kDomainName,
        [](absl::string_view bytes) -> absl::StatusOr<std::string> {
          COPSE_ASSIGN_OR_RETURN(const uint32_t number, ParseDomainName(bytes));
@@ -168,6 +186,8 @@ std::vector<Layout> Layouts() {
       {"forest", kForest, Rewrite<ForestRecord>},
       {"embedding", kEmbedding, Rewrite<EmbeddingRecord>},
       {"embedding totals", kEmbeddingTotals, Rewrite<EmbeddingTotals>},
+      {"lease", kLease, Rewrite<LeaseRecord>},
+      {"collection", kCollection, Rewrite<CollectionRecord>},
   };
 }
 
@@ -244,6 +264,30 @@ TEST(DomainRecordTest, HasItsFields) {
   EXPECT_EQ(record.create_time,
             absl::FromUnixSeconds(kSeconds) + absl::Microseconds(5));
   EXPECT_THAT(ParseDomainName(Bytes(kDomainName)), IsOkAndHolds(Eq(7u)));
+}
+
+TEST(DomainRecordTest, HoldsRetentionRules) {
+  COPSE_ASSERT_OK_AND_ASSIGN(DomainRecord record,
+                             DomainRecord::Parse(Bytes(kDomainRetention)));
+  EXPECT_EQ(record.options.retention,
+            (RetentionPolicy{.keep_last_count = 10,
+                             .keep_younger_than = absl::Hours(720),
+                             .keep_branches = {"main", "release"}}));
+  // Without a rule it is a record of before there were any.
+  record.options.retention = {};
+  EXPECT_EQ(record.Encode(), Bytes(kDomain));
+  const std::string bytes = Bytes(kDomain);
+  std::string no_rule = bytes.substr(0, bytes.size() - 8);
+  no_rule[1] = 2;
+  no_rule += std::string(16 + 8, '\0');
+  EXPECT_THAT(DomainRecord::Parse(Sealed(no_rule)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("has no rule, expected one")));
+  no_rule[no_rule.size() - 8 - 8] = 1;
+  no_rule[no_rule.size() - 8 - 5] = 4;
+  EXPECT_THAT(DomainRecord::Parse(Sealed(no_rule)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("expected at most 8589934591")));
 }
 
 TEST(DomainRecordTest, RefusesValuesThatNobodyWrites) {
@@ -390,6 +434,23 @@ TEST(BranchRecordTest, HasItsFields) {
   EXPECT_EQ(record.head_commit, "9f31c07a");
   EXPECT_EQ(record.version, 12u);
   EXPECT_EQ(record.update_time, absl::FromUnixSeconds(kSeconds));
+}
+
+TEST(LeaseRecordTest, HasItsFields) {
+  EXPECT_THAT(LeaseRecord::Parse(Bytes(kLease)),
+              IsOkAndHolds(LeaseRecord{
+                  .commit = "9f31c07a",
+                  .create_time = absl::FromUnixSeconds(kSeconds),
+                  .expire_time = absl::FromUnixSeconds(kSeconds + 3600) +
+                                 absl::Microseconds(5)}));
+  EXPECT_THAT(CollectionRecord::Parse(Bytes(kCollection)),
+              IsOkAndHolds(CollectionRecord{
+                  .start_time = absl::FromUnixSeconds(kSeconds),
+                  .is_sweeping = true,
+                  .row_count = 100,
+                  .text_count = 20,
+                  .page_count = 3,
+                  .live_set_count = 4}));
 }
 
 TEST(LiveSetRecordTest, HasItsFields) {

@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -86,6 +87,53 @@ absl::StatusOr<size_t> FileSizeBytes(int file, const std::string& path) {
     return FileError("read", path, errno);
   }
   return static_cast<size_t>(found.st_size);
+}
+
+// Copies bytes [first, end) to the same place of `target`, but for whole blocks
+// of zeros, which stay holes there.
+absl::Status CopyData(SegmentCalls& calls, int source,
+                      const std::string& source_path, int target,
+                      const std::string& target_path, size_t first,
+                      size_t end) {
+  constexpr size_t kBlockSizeBytes = 4096;
+  constexpr size_t kBlocksInBuffer = 256;
+  std::vector<std::byte> buffer(kBlocksInBuffer * kBlockSizeBytes);
+  while (first < end) {
+    const size_t buffer_end =
+        (first / kBlockSizeBytes + kBlocksInBuffer) * kBlockSizeBytes;
+    const size_t wanted = std::min(end, buffer_end) - first;
+    const ssize_t size =
+        ::pread(source, buffer.data(), wanted, static_cast<off_t>(first));
+    if (size < 0 && errno == EINTR) {
+      continue;
+    }
+    if (size <= 0) {
+      return FileError("read", source_path, size == 0 ? EIO : errno);
+    }
+    // Runs of blocks that hold something, each in one write.
+    const auto read_end = first + static_cast<size_t>(size);
+    size_t run_first = first;
+    for (size_t block = first; block < read_end;) {
+      const size_t block_end =
+          std::min(read_end, (block / kBlockSizeBytes + 1) * kBlockSizeBytes);
+      const auto bytes = std::span<const std::byte>(buffer).subspan(
+          block - first, block_end - block);
+      const bool is_hole = std::ranges::all_of(
+          bytes, [](std::byte b) { return b == std::byte{0}; });
+      if (is_hole || block_end == read_end) {
+        const size_t run_end = is_hole ? block : block_end;
+        COPSE_RETURN_IF_ERROR(
+            WriteAt(calls, target, target_path,
+                    std::span<const std::byte>(buffer).subspan(
+                        run_first - first, run_end - run_first),
+                    run_first));
+        run_first = block_end;
+      }
+      block = block_end;
+    }
+    first = read_end;
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SegmentHeader> ReadHeader(int file, const std::string& path) {
@@ -273,7 +321,6 @@ absl::Status SegmentFile::Map(size_t file_size_bytes) {
 }
 
 absl::Status SegmentFile::GrowTo(size_t size_bytes) {
-  MutexLock lock(grow_mutex_);
   const size_t old_size_bytes = size_bytes_.load(std::memory_order_acquire);
   if (size_bytes <= old_size_bytes) {
     return absl::OkStatus();
@@ -299,6 +346,7 @@ absl::Status SegmentFile::Write(uint32_t first,
   COPSE_CHECK(first + place_count <= header_.place_count);
   const size_t offset =
       kSegmentHeaderSizeBytes + size_t{first} * header_.place_size_bytes;
+  MutexLock lock(write_mutex_);
   COPSE_RETURN_IF_ERROR(GrowTo(offset + bytes.size()));
   return WriteAt(*options_.calls, file_.get(), path_, bytes, offset);
 }
@@ -307,19 +355,85 @@ absl::Status SegmentFile::Sync() {
   if (options_.calls->FDataSync(file_.get()) != 0) {
     return FileError("sync", path_, errno);
   }
-  return absl::OkStatus();
+  MutexLock lock(write_mutex_);
+  return name_status_;
 }
 
 absl::Status SegmentFile::Fill() {
   if (size_bytes_.load(std::memory_order_acquire) == full_size_bytes()) {
     return absl::OkStatus();
   }
+  MutexLock lock(write_mutex_);
   COPSE_RETURN_IF_ERROR(GrowTo(full_size_bytes()));
   // Not fdatasync, which owes nothing for a size without data.
   if (options_.calls->FSync(file_.get()) != 0) {
     return FileError("sync", path_, errno);
   }
   return absl::OkStatus();
+}
+
+absl::Status SegmentFile::Rewrite(std::span<const PlaceRange> kept,
+                                  uint32_t open_end) {
+  const std::string copy_path = path_ + ".tmp";
+  COPSE_ASSIGN_OR_RETURN(FileDescriptor copy,
+                         OpenFile(copy_path, O_RDWR | O_CREAT | O_TRUNC));
+  const auto write_copy = [&]() -> absl::Status {
+    const std::string page = EncodeSegmentHeader(header_);
+    COPSE_RETURN_IF_ERROR(WriteAt(*options_.calls, copy.get(), copy_path,
+                                  std::as_bytes(std::span(page)), 0));
+    for (const PlaceRange& range : kept) {
+      COPSE_CHECK(range.first + range.count <= open_end);
+      const size_t first = OffsetOf(range.first);
+      const size_t end = std::min(OffsetOf(range.first + range.count),
+                                  size_bytes_.load(std::memory_order_acquire));
+      COPSE_RETURN_IF_ERROR(CopyData(*options_.calls, file_.get(), path_,
+                                     copy.get(), copy_path, first, end));
+    }
+    // So that little is left to sync while writers wait.
+    return options_.calls->FDataSync(copy.get()) == 0
+               ? absl::OkStatus()
+               : FileError("sync", copy_path, errno);
+  };
+  absl::Status status = write_copy();
+  if (status.ok()) {
+    status = Replace(std::move(copy), copy_path, open_end);
+  }
+  if (!status.ok()) {
+    ::unlink(copy_path.c_str());  // Without effect once it is renamed.
+  }
+  return status;
+}
+
+absl::Status SegmentFile::Replace(FileDescriptor copy,
+                                  const std::string& copy_path,
+                                  uint32_t open_end) {
+  MutexLock lock(write_mutex_);
+  const size_t size_bytes = size_bytes_.load(std::memory_order_acquire);
+  COPSE_RETURN_IF_ERROR(CopyData(*options_.calls, file_.get(), path_,
+                                 copy.get(), copy_path, OffsetOf(open_end),
+                                 size_bytes));
+  if (options_.calls->FTruncate(copy.get(), static_cast<off_t>(size_bytes)) !=
+      0) {
+    return FileError("grow", copy_path, errno);
+  }
+  if (options_.calls->FSync(copy.get()) != 0) {
+    return FileError("sync", copy_path, errno);
+  }
+  if (::rename(copy_path.c_str(), path_.c_str()) != 0) {
+    return FileError("rename", copy_path, errno);
+  }
+  // From here on the copy is the file. In one step for whoever reads: a fault
+  // waits until the new map is there, and bytes that are read are the same. If
+  // the kernel has no memory for it, the old map may be gone.
+  void* address = ::mmap(map_, map_size_bytes_, PROT_READ,
+                         MAP_SHARED | MAP_NORESERVE | MAP_FIXED, copy.get(), 0);
+  COPSE_CHECK(address == map_, path_);
+  COPSE_CHECK(::dup3(copy.get(), file_.get(), O_CLOEXEC) == file_.get(), path_);
+  absl::Status status = SyncFolder(path_.substr(0, path_.find_last_of('/')));
+  if (!status.ok()) {
+    name_status_ = status;
+  }
+  return status;
 }
 
 absl::StatusOr<int64_t> SegmentFile::AllocatedSizeBytes() const {

@@ -23,7 +23,9 @@
 // header or does not exist. It grows by steps, and places that were never
 // written are holes. The whole range of addresses is mapped at once, so that
 // growing moves nothing; a read beyond the end of the file is refused before
-// it touches the map.
+// it touches the map. Disk is given back by putting a copy with more holes in
+// the place of the file and of the map, never in the file itself: backups hold
+// links to it.
 
 #ifndef COPSE_VERSIONING_SEGMENT_FILE_H_
 #define COPSE_VERSIONING_SEGMENT_FILE_H_
@@ -101,6 +103,14 @@ struct SegmentFileOptions {
   std::atomic<bool>* any_damaged = nullptr;
 };
 
+// Places [first, first + count).
+struct PlaceRange {
+  uint32_t first = 0;
+  uint32_t count = 0;
+
+  friend bool operator==(const PlaceRange&, const PlaceRange&) = default;
+};
+
 // Thread safety: any number of threads may use one SegmentFile, each writing
 // places of its own.
 class SegmentFile {
@@ -124,14 +134,27 @@ class SegmentFile {
 
   // Writes `bytes`, whole places, from place `first` on. Not retried after a
   // failure; what was written then is unknown.
-  absl::Status Write(uint32_t first, std::span<const std::byte> bytes);
+  absl::Status Write(uint32_t first, std::span<const std::byte> bytes)
+      ABSL_LOCKS_EXCLUDED(write_mutex_);
 
   // Waits until what was written before the call is on the disk.
-  absl::Status Sync();
+  absl::Status Sync() ABSL_LOCKS_EXCLUDED(write_mutex_);
 
   // Gives the file the size of all its places, durably; those that were never
   // written stay holes. Without effect if it has that size.
-  absl::Status Fill();
+  absl::Status Fill() ABSL_LOCKS_EXCLUDED(write_mutex_);
+
+  // Frees the disk of the places below `open_end` that are not in `kept`,
+  // which ascends and does not overlap: puts a copy without them in the place
+  // of the file, durably. Addresses of places stay valid, and the other places
+  // keep their bytes; links to the old file keep it as it was. Readers never
+  // wait; a Write() waits while what was written from `open_end` on, meanwhile,
+  // is copied and synced.
+  //
+  // Nothing has changed if it fails, except that Sync() fails for ever where
+  // nobody knows which of the two files a crash would leave under the name.
+  // REQUIRES: nothing is written below `open_end` any more.
+  absl::Status Rewrite(std::span<const PlaceRange> kept, uint32_t open_end);
 
   // Returns the address of `place`, or null if it is beyond the file's end.
   // What lies there may be a hole: zeros.
@@ -158,7 +181,13 @@ class SegmentFile {
       : path_(std::move(path)), header_(header), options_(options) {}
 
   absl::Status Map(size_t file_size_bytes);
-  absl::Status GrowTo(size_t size_bytes) ABSL_LOCKS_EXCLUDED(grow_mutex_);
+  absl::Status GrowTo(size_t size_bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Replace(FileDescriptor copy, const std::string& copy_path,
+                       uint32_t open_end) ABSL_LOCKS_EXCLUDED(write_mutex_);
+  size_t OffsetOf(uint32_t place) const {
+    return kSegmentHeaderSizeBytes + size_t{place} * header_.place_size_bytes;
+  }
   size_t full_size_bytes() const {
     return kSegmentHeaderSizeBytes +
            size_t{header_.place_count} * header_.place_size_bytes;
@@ -172,8 +201,12 @@ class SegmentFile {
   size_t map_size_bytes_ = 0;
   std::atomic<bool> damaged_ = false;
   SigbusGuard::Range watched_;
-  Mutex grow_mutex_;
   std::atomic<size_t> size_bytes_ = 0;
+
+  // Held while the file is written; the kernel lets one write to it at a time
+  // anyhow.
+  Mutex write_mutex_;
+  absl::Status name_status_ ABSL_GUARDED_BY(write_mutex_);
 };
 
 }  // namespace copse

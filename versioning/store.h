@@ -15,9 +15,11 @@
 // Errors carry a reason (index/util/error_reason.h) with the values of the
 // message:
 //
-//   kNotFound            DOMAIN_NOT_FOUND, COMMIT_NOT_FOUND, BRANCH_NOT_FOUND
-//   kAlreadyExists       DOMAIN_EXISTS, COMMIT_EXISTS, BRANCH_EXISTS
-//   kAborted             COMMIT_IN_FLIGHT, BRANCH_MOVED
+//   kNotFound            DOMAIN_NOT_FOUND, COMMIT_NOT_FOUND, BRANCH_NOT_FOUND,
+//                        LEASE_NOT_FOUND
+//   kAlreadyExists       DOMAIN_EXISTS, COMMIT_EXISTS, BRANCH_EXISTS,
+//                        LEASE_EXISTS
+//   kAborted             COMMIT_IN_FLIGHT, BRANCH_MOVED, COLLECTION_IN_FLIGHT
 //   kFailedPrecondition  PARENT_COMMIT_NOT_FOUND, COMMIT_IN_USE,
 //                        MERGE_BASE_NOT_FOUND, MERGE_BASE_DELETED,
 //                        MERGE_CONFLICTS, DATA_FOLDER_LOCKED,
@@ -59,6 +61,7 @@
 #include "versioning/commit_builder.h"
 #include "versioning/commit_reader.h"
 #include "versioning/embedding_cache.h"
+#include "versioning/garbage_report.h"
 #include "versioning/pool_statistics.h"
 
 namespace copse {
@@ -282,6 +285,9 @@ class Store {
   // Replaces the description.
   virtual absl::StatusOr<DomainInfo> UpdateDomain(
       absl::string_view domain, absl::string_view description) = 0;
+  // Replaces the rules by which CollectGarbage() deletes commits.
+  virtual absl::StatusOr<DomainInfo> UpdateRetention(
+      absl::string_view domain, const RetentionPolicy& retention) = 0;
   // Makes the domain unreachable at once and removes what it holds before it
   // returns or, after a crash, at the next start. Pushes in flight and readers
   // that are open fail with DOMAIN_NOT_FOUND.
@@ -301,7 +307,8 @@ class Store {
       absl::string_view domain, const ListOptions& options) = 0;
   // Forgets the commit but for its skeleton (ID and parents). Its children
   // stay as they are, and the ID may be pushed again. Fails with
-  // kFailedPrecondition, COMMIT_IN_USE, if a branch is at it.
+  // kFailedPrecondition, COMMIT_IN_USE, if a branch or a lease is at it. What
+  // it alone used is given back by CollectGarbage().
   virtual absl::Status DeleteCommit(absl::string_view domain,
                                     absl::string_view commit) = 0;
   // Gives the snapshot of `source_commit` to `target_commit`, as a child that
@@ -349,6 +356,32 @@ class Store {
       const std::optional<std::string>& expected_commit) = 0;
   virtual absl::Status DeleteBranch(absl::string_view domain,
                                     absl::string_view branch) = 0;
+
+  // ---- Leases ----
+  // Keeps `commit` from being deleted until `expire_time`. The same name again
+  // for the same commit changes the time; for another commit it fails with
+  // kAlreadyExists, LEASE_EXISTS, until the lease has expired.
+  virtual absl::StatusOr<LeaseInfo> CreateLease(absl::string_view domain,
+                                                absl::string_view lease,
+                                                absl::string_view commit,
+                                                absl::Time expire_time) = 0;
+  // Ascending by the bytes of the names; with those that have expired, until
+  // the next collection.
+  virtual absl::StatusOr<Page<LeaseInfo>> ListLeases(
+      absl::string_view domain, const ListOptions& options) = 0;
+  virtual absl::Status DeleteLease(absl::string_view domain,
+                                   absl::string_view lease) = 0;
+
+  // ---- Garbage ----
+  // Deletes the commits that the domain's retention rules let go and whatever
+  // no commit, open reader or push in flight uses any more, and gives its disk
+  // back. Reads and pushes go on meanwhile. Fails with kAborted,
+  // COLLECTION_IN_FLIGHT, if the domain is being collected already, kDataLoss
+  // if something is damaged that decides what is garbage, and what
+  // `options.on_progress` returns; what was deleted until then was garbage, and
+  // the next call goes on.
+  virtual absl::StatusOr<GarbageReport> CollectGarbage(
+      absl::string_view domain, const GarbageOptions& options) = 0;
 
   // ---- Reading ----
   // Opens a commit, or returns the reader that the pool has. Fails with

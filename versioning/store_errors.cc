@@ -101,6 +101,49 @@ absl::Status CommitInUseError(absl::string_view domain,
        {"branch", Cut(branch)}});
 }
 
+absl::Status CommitLeasedError(absl::string_view domain,
+                               absl::string_view commit,
+                               absl::string_view lease) {
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrFormat(
+          "commit '%s' of domain '%s' is under lease '%s'; delete the lease "
+          "first, or wait until it expires",
+          ShownName(commit), ShownName(domain), ShownName(lease))),
+      "COMMIT_IN_USE",
+      {{"domain", Cut(domain)},
+       {"commit", Cut(commit)},
+       {"lease", Cut(lease)}});
+}
+
+absl::Status LeaseNotFoundError(absl::string_view domain,
+                                absl::string_view lease) {
+  return WithReason(absl::NotFoundError(absl::StrFormat(
+                        "lease '%s' of domain '%s' does not exist",
+                        ShownName(lease), ShownName(domain))),
+                    "LEASE_NOT_FOUND",
+                    {{"domain", Cut(domain)}, {"lease", Cut(lease)}});
+}
+
+absl::Status LeaseExistsError(absl::string_view domain, absl::string_view lease,
+                              absl::string_view commit) {
+  return WithReason(
+      absl::AlreadyExistsError(absl::StrFormat(
+          "lease '%s' of domain '%s' exists already, of commit "
+          "'%s'",
+          ShownName(lease), ShownName(domain), ShownName(commit))),
+      "LEASE_EXISTS",
+      {{"domain", Cut(domain)},
+       {"lease", Cut(lease)},
+       {"commit", Cut(commit)}});
+}
+
+absl::Status CollectionInFlightError(absl::string_view domain) {
+  return WithReason(absl::AbortedError(absl::StrFormat(
+                        "garbage of domain '%s' is being collected already",
+                        ShownName(domain))),
+                    "COLLECTION_IN_FLIGHT", {{"domain", Cut(domain)}});
+}
+
 absl::Status ParentCommitNotFoundError(absl::string_view domain,
                                        absl::string_view commit,
                                        absl::string_view parent_commit) {

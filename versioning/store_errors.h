@@ -35,6 +35,15 @@ absl::Status CommitInFlightError(absl::string_view domain,
 absl::Status CommitInUseError(absl::string_view domain,
                               absl::string_view commit,
                               absl::string_view branch);
+absl::Status CommitLeasedError(absl::string_view domain,
+                               absl::string_view commit,
+                               absl::string_view lease);
+absl::Status LeaseNotFoundError(absl::string_view domain,
+                                absl::string_view lease);
+// `commit` is where the lease is.
+absl::Status LeaseExistsError(absl::string_view domain, absl::string_view lease,
+                              absl::string_view commit);
+absl::Status CollectionInFlightError(absl::string_view domain);
 absl::Status ParentCommitNotFoundError(absl::string_view domain,
                                        absl::string_view commit,
                                        absl::string_view parent_commit);

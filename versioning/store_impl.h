@@ -45,7 +45,20 @@ class StoreImpl final : public Store {
       const ListOptions& options) override;
   absl::StatusOr<DomainInfo> UpdateDomain(
       absl::string_view domain, absl::string_view description) override;
+  absl::StatusOr<DomainInfo> UpdateRetention(
+      absl::string_view domain, const RetentionPolicy& retention) override;
   absl::Status DeleteDomain(absl::string_view domain) override;
+
+  absl::StatusOr<LeaseInfo> CreateLease(absl::string_view domain,
+                                        absl::string_view lease,
+                                        absl::string_view commit,
+                                        absl::Time expire_time) override;
+  absl::StatusOr<Page<LeaseInfo>> ListLeases(
+      absl::string_view domain, const ListOptions& options) override;
+  absl::Status DeleteLease(absl::string_view domain,
+                           absl::string_view lease) override;
+  absl::StatusOr<GarbageReport> CollectGarbage(
+      absl::string_view domain, const GarbageOptions& options) override;
 
   absl::StatusOr<std::unique_ptr<CommitBuilder>> BeginCommit(
       const CommitOptions& options) override;

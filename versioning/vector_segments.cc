@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -45,6 +46,11 @@ constexpr size_t kSegmentsPerBlock = 512;
 // Rows are copied, with padding, and hashed in pieces of at most this size.
 constexpr size_t kPieceSizeBytesMax = size_t{1} << 20;
 
+// A segment is rewritten if that frees so much, and one in so many bytes: a
+// copy of 256 MiB for a few rows would cost more than it gains.
+constexpr int64_t kFreedSizeBytesMin = int64_t{64} << 10;
+constexpr int64_t kFreedDivisor = 8;
+
 SegmentCalls& SystemCalls() {
   static SegmentCalls calls;  // It has no state.
   return calls;
@@ -68,6 +74,25 @@ bool ParseSegmentName(absl::string_view name, uint32_t& number) {
   return absl::ConsumePrefix(&name, "vectors-") &&
          absl::ConsumeSuffix(&name, ".seg") && name.size() >= 6 &&
          absl::SimpleAtoi(name, &number);
+}
+
+// Returns the bytes of the blocks that hold `places` and the header.
+int64_t NeededSizeBytes(std::span<const PlaceRange> places,
+                        uint32_t place_size_bytes) {
+  constexpr size_t kBlockSizeBytes = 4096;
+  static_assert(kSegmentHeaderSizeBytes % kBlockSizeBytes == 0);
+  size_t block_end = kSegmentHeaderSizeBytes / kBlockSizeBytes;
+  size_t block_count = block_end;
+  for (const PlaceRange& range : places) {
+    const size_t first =
+        kSegmentHeaderSizeBytes + size_t{range.first} * place_size_bytes;
+    const size_t end = first + size_t{range.count} * place_size_bytes;
+    const size_t range_first = std::max(first / kBlockSizeBytes, block_end);
+    block_end =
+        std::max((end + kBlockSizeBytes - 1) / kBlockSizeBytes, block_end);
+    block_count += block_end - range_first;
+  }
+  return static_cast<int64_t>(block_count * kBlockSizeBytes);
 }
 
 bool Overlaps(const OrdinalRange& left, const OrdinalRange& right) {
@@ -515,6 +540,78 @@ absl::Status VectorSegments::health() const {
     COPSE_RETURN_IF_ERROR(segment->Health());
   }
   return absl::OkStatus();
+}
+
+std::vector<PlaceRange> VectorSegments::KeptPlaces(
+    uint32_t segment_number, std::span<const Ordinal> kept, uint64_t open_end,
+    uint32_t& place_end) const {
+  const uint64_t first = uint64_t{segment_number} * rows_per_segment_;
+  const uint64_t end =
+      std::max(std::min(first + rows_per_segment_, open_end), first);
+  place_end = static_cast<uint32_t>(end - first);
+  std::vector<PlaceRange> places;
+  for (auto ordinal = std::ranges::lower_bound(kept, first);
+       ordinal != kept.end() && *ordinal < end; ++ordinal) {
+    const uint32_t place = PlaceOf(*ordinal);
+    if (!places.empty() && places.back().first + places.back().count == place) {
+      ++places.back().count;
+    } else {
+      places.push_back({.first = place, .count = 1});
+    }
+  }
+  return places;
+}
+
+absl::StatusOr<std::vector<VectorSegments::Garbage>>
+VectorSegments::FindGarbage(std::span<const Ordinal> kept, uint64_t open_end,
+                            uint64_t next) const {
+  std::vector<Garbage> garbage;
+  for (uint64_t first = 0; first < open_end; first += rows_per_segment_) {
+    const auto number = static_cast<uint32_t>(first / rows_per_segment_);
+    const Segment* segment = FindSegment(number);
+    if (segment == nullptr || !segment->Health().ok()) {
+      continue;
+    }
+    COPSE_ASSIGN_OR_RETURN(const int64_t allocated,
+                           segment->vectors->AllocatedSizeBytes());
+    uint32_t place_end = 0;
+    std::vector<PlaceRange> places =
+        KeptPlaces(number, kept, open_end, place_end);
+    const uint64_t written_end = std::min(first + rows_per_segment_, next);
+    if (written_end > first + place_end) {
+      places.push_back(
+          {.first = place_end,
+           .count = static_cast<uint32_t>(written_end - first - place_end)});
+    }
+    const int64_t freed = allocated - NeededSizeBytes(places, row_size_bytes_);
+    if (freed >= std::max(kFreedSizeBytesMin, allocated / kFreedDivisor)) {
+      garbage.push_back({.segment_number = number,
+                         .allocated_size_bytes = allocated,
+                         .freed_size_bytes = freed});
+    }
+  }
+  // On a full disk the first ones make room for the copies of the others.
+  std::ranges::sort(garbage, std::less(), [](const Garbage& segment) {
+    return segment.allocated_size_bytes - segment.freed_size_bytes;
+  });
+  return garbage;
+}
+
+absl::Status VectorSegments::Rewrite(uint32_t segment_number,
+                                     std::span<const Ordinal> kept,
+                                     uint64_t open_end) {
+  Segment* const segment = FindSegment(segment_number);
+  if (segment == nullptr) {
+    return absl::OkStatus();
+  }
+  COPSE_RETURN_IF_ERROR(segment->Health());
+  uint32_t place_end = 0;
+  const std::vector<PlaceRange> places =
+      KeptPlaces(segment_number, kept, open_end, place_end);
+  // After a crash in between, rows that nobody needs have a check and no
+  // vector.
+  COPSE_RETURN_IF_ERROR(segment->vectors->Rewrite(places, place_end));
+  return segment->checks->Rewrite(places, place_end);
 }
 
 absl::StatusOr<int64_t> VectorSegments::AllocatedSizeBytes() const {

@@ -35,7 +35,8 @@
 // * A row is compared with its check when it is first read. Later reads test
 //   one bit.
 // * Nothing is shortened or removed, so a span that Read() returned stays
-//   valid.
+//   valid. Rewrite() gives back the disk of rows that nobody needs; then these
+//   read as zeros.
 // * Before a segment is created, all before it exist in full length, durably,
 //   also where pushes that failed left nothing but holes. So every file below
 //   a published row has a length that is known, and a shorter one is damage.
@@ -137,6 +138,25 @@ class VectorSegments final : public VectorSource {
   absl::StatusOr<int64_t> AllocatedSizeBytes() const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // A segment that holds rows nobody needs.
+  struct Garbage {
+    uint32_t segment_number = 0;
+    int64_t allocated_size_bytes = 0;
+    int64_t freed_size_bytes = 0;  // Of these, about.
+  };
+
+  // Returns the segments that are worth a Rewrite() if of the rows below
+  // `open_end` only `kept`, which ascends, are needed. `next` is where the next
+  // row will be written. The one that frees most for what is copied is first.
+  absl::StatusOr<std::vector<Garbage>> FindGarbage(
+      std::span<const Ordinal> kept, uint64_t open_end, uint64_t next) const;
+
+  // Gives back the disk of the rows of a segment that are below `open_end` and
+  // not in `kept`; see SegmentFile::Rewrite(). REQUIRES: nobody reads these
+  // rows any more, and nothing is written below `open_end`.
+  absl::Status Rewrite(uint32_t segment_number, std::span<const Ordinal> kept,
+                       uint64_t open_end);
+
   // Returns how many rows fit a segment.
   uint32_t rows_per_segment() const { return rows_per_segment_; }
 
@@ -170,6 +190,12 @@ class VectorSegments final : public VectorSource {
   uint32_t PlaceOf(Ordinal ordinal) const {
     return ordinal % rows_per_segment_;
   }
+  // Returns the places of `kept` in a segment, and in `place_end` the place
+  // from which on rows are still written.
+  std::vector<PlaceRange> KeptPlaces(uint32_t segment_number,
+                                     std::span<const Ordinal> kept,
+                                     uint64_t open_end,
+                                     uint32_t& place_end) const;
   uint32_t SegmentOf(Ordinal ordinal) const {
     return ordinal / rows_per_segment_;
   }

@@ -30,6 +30,7 @@
 #include "versioning/branch_record.h"
 #include "versioning/fingerprint.h"
 #include "versioning/forest_record.h"
+#include "versioning/garbage_pins.h"
 #include "versioning/keys.h"
 #include "versioning/live_set.h"
 #include "versioning/manifest.h"
@@ -116,6 +117,7 @@ class DomainVerifier {
   RocksPageStore pages_;
 
   std::vector<CommitSummaryRecord> commits_;
+  GarbagePin pin_;
   absl::flat_hash_set<uint64_t> checked_forests_;
   absl::flat_hash_set<PageId> checked_pages_;
 
@@ -149,6 +151,7 @@ void DomainVerifier::Report(absl::string_view object,
 }
 
 absl::Status DomainVerifier::ReadManifests() {
+  pin_ = domain_.pins().Open();
   const absl::Status status = domain_.database().ForEach(
       MetaTable::kCommits, CommitRange(domain_.number()),
       [this](absl::string_view key, absl::string_view value) -> absl::Status {
@@ -171,6 +174,13 @@ absl::Status DomainVerifier::ReadManifests() {
         return absl::OkStatus();
       });
   COPSE_RETURN_IF_ERROR(status);
+  // Commits that are deleted meanwhile are still whole.
+  std::vector<PinnedState> states;
+  for (const CommitSummaryRecord& commit : commits_) {
+    states.push_back({.live_set_number = commit.live_set_number,
+                      .forest_number = commit.forest_number});
+  }
+  pin_.Hold(std::move(states));
   std::sort(
       commits_.begin(), commits_.end(),
       [](const CommitSummaryRecord& left, const CommitSummaryRecord& right) {
