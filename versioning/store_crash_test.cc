@@ -7,7 +7,6 @@
 // one. (What the operating system had not written yet survives the end of a
 // process; what a lost machine loses is tested where the syncs are.)
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -33,6 +32,7 @@
 #include "versioning/store.h"
 #include "versioning/store_test_util.h"
 #include "versioning/test_folder.h"
+#include "versioning/testing/child_process.h"
 
 namespace copse {
 namespace {
@@ -101,31 +101,10 @@ void Report(int channel, const std::string& chain, uint32_t count) {
               static_cast<ssize_t>(line.size()));
 }
 
-// Runs `work` in a child process, which must end with _exit(0), and returns
-// what it reported last of each chain. This process never opens a store: the
-// threads of a database would not be in the child, and it would wait for them.
+// Runs `work` in a child process, and returns what it reported last of each
+// chain.
 Counts RunChild(const std::function<void(int channel)>& work) {
-  int channel[2];
-  COPSE_CHECK(::pipe(channel) == 0);
-  const pid_t child = ::fork();
-  COPSE_CHECK(child >= 0);
-  if (child == 0) {
-    ::close(channel[0]);
-    work(channel[1]);
-    ::_exit(0);
-  }
-  ::close(channel[1]);
-  std::string report;
-  char buffer[4096];
-  for (ssize_t size = 0;
-       (size = ::read(channel[0], buffer, sizeof(buffer))) > 0;) {
-    report.append(buffer, static_cast<size_t>(size));
-  }
-  ::close(channel[0]);
-  int status = 0;
-  COPSE_CHECK(::waitpid(child, &status, 0) == child);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
-      << "child ended with " << status;
+  const std::string report = RunChildProcess(work);
   Counts counts;
   const std::vector<std::string> lines =
       absl::StrSplit(report, '\n', absl::SkipEmpty());

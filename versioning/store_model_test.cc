@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A store against a model of it in a few lines: random pushes onto random
-// parents, branches, deletions and restarts. At every commit the IDs, the
-// fingerprint, the answers and the differences must be those of the model,
-// with and without forests.
+// parents, branches, deletions, garbage collections, readers that stay open and
+// restarts. At every commit the IDs, the fingerprint, the answers and the
+// differences must be those of the model, with and without forests.
 
 #include <algorithm>
 #include <cstddef>
@@ -36,8 +36,6 @@ namespace {
 using ::testing::ElementsAreArray;
 using ::testing::IsEmpty;
 
-constexpr uint32_t kDimension = 6;
-
 // Documents have few contents and vectors, so that histories meet again and
 // distances tie.
 constexpr uint32_t kContentCount = 40;
@@ -50,6 +48,9 @@ struct Parameters {
   uint32_t seed;
   Metric metric;
   uint32_t forest_row_count_min;
+
+  // Of many components, so that a collection finds segments worth rewriting.
+  uint32_t dimension = 6;
   StoreOptions::FoldMode fold_mode = StoreOptions::FoldMode::kInCommit;
 };
 
@@ -60,8 +61,8 @@ class StoreModelTest : public ::testing::TestWithParam<Parameters> {
         test_({.forest = {.fan_out = 8, .leaf_row_count = 8},
                .forest_row_count_min = GetParam().forest_row_count_min,
                .fold_mode = GetParam().fold_mode}) {
-    test_.CreateDomain("d", GetParam().metric, kDimension);
-    test_.CreateDomain("scratch", GetParam().metric, kDimension);
+    test_.CreateDomain("d", GetParam().metric, GetParam().dimension);
+    test_.CreateDomain("scratch", GetParam().metric, GetParam().dimension);
     RecordProperty("seed", static_cast<int>(GetParam().seed));
   }
 
@@ -85,14 +86,25 @@ class StoreModelTest : public ::testing::TestWithParam<Parameters> {
 
   void Push();
   void DeleteCommit();
+  void DeleteDomain();
+  void Collect();
+  void OpenReader();
+  void CheckReaders();
   void CheckCommit(const std::string& commit);
   void CheckSearch(const std::string& commit, const Snapshot& snapshot);
+  void CheckSearchOf(const CommitReader& reader, const Snapshot& snapshot);
   void CheckDiff(const std::string& base, const std::string& target);
 
   std::mt19937 random_;
   TestStore test_;
   std::map<std::string, Snapshot> commits_;
   std::map<std::string, std::string> branches_;
+
+  // Opened readers and what they must go on to show, deleted commits or not.
+  std::vector<std::pair<std::shared_ptr<const CommitReader>, Snapshot>>
+      readers_;
+  int64_t removed_row_count_ = 0;
+  int64_t rewritten_segment_count_ = 0;
   int next_commit_ = 0;
 };
 
@@ -161,6 +173,78 @@ void StoreModelTest::DeleteCommit() {
   }
 }
 
+void StoreModelTest::DeleteDomain() {
+  ASSERT_THAT(test_->DeleteDomain("d"), IsOk());
+  commits_.clear();
+  branches_.clear();
+  readers_.clear();
+  test_.CreateDomain("d", GetParam().metric, GetParam().dimension);
+}
+
+void StoreModelTest::Collect() {
+  GarbageOptions options;
+  if (random_() % 3 == 0 && !commits_.empty()) {
+    options.retention = RetentionPolicy{
+        .keep_last_count = static_cast<uint32_t>(1 + random_() % 20)};
+  }
+  options.is_dry_run = true;
+  COPSE_ASSERT_OK_AND_ASSIGN(const GarbageReport expected,
+                             test_->CollectGarbage("d", options));
+  options.is_dry_run = false;
+  COPSE_ASSERT_OK_AND_ASSIGN(const GarbageReport report,
+                             test_->CollectGarbage("d", options));
+  // Of an expired commit the pool may have had a reader, and a fold in the
+  // background may have made or used a forest in between.
+  if (!options.retention.has_value() &&
+      GetParam().fold_mode == StoreOptions::FoldMode::kInCommit) {
+    ASSERT_EQ(report.rows, expected.rows);
+    ASSERT_EQ(report.pages, expected.pages);
+    ASSERT_EQ(report.live_sets, expected.live_sets);
+    ASSERT_EQ(report.texts, expected.texts);
+  }
+  ASSERT_EQ(report.commits, expected.commits);
+  removed_row_count_ += report.rows.removed_count;
+  rewritten_segment_count_ += report.rewritten_segment_count;
+  std::erase_if(commits_, [this](const auto& commit) {
+    return !test_->GetCommit("d", commit.first).ok();
+  });
+  ASSERT_EQ(report.commits.kept_count, static_cast<int64_t>(commits_.size()));
+  for (const auto& [branch, head] : branches_) {
+    ASSERT_TRUE(head.empty() || commits_.contains(head)) << branch;
+  }
+}
+
+void StoreModelTest::OpenReader() {
+  if (commits_.empty()) {
+    return;
+  }
+  if (readers_.size() >= 3) {
+    readers_.erase(readers_.begin() +
+                   static_cast<int64_t>(random_() % readers_.size()));
+  }
+  const std::string commit = DrawCommit();
+  COPSE_ASSERT_OK_AND_ASSIGN(auto reader, test_->OpenCommit("d", commit));
+  readers_.emplace_back(std::move(reader), commits_.at(commit));
+}
+
+void StoreModelTest::CheckReaders() {
+  for (const auto& [reader, snapshot] : readers_) {
+    Snapshot found;
+    ASSERT_THAT(reader->ForEachDocument(
+                    {.text = true, .vector = true},
+                    [&found](const StoredDocument& document) {
+                      const int64_t content =
+                          std::get<int64_t>(document.attributes.at("content"));
+                      EXPECT_EQ(document.text, absl::StrCat("text ", content));
+                      found[document.id] = static_cast<uint32_t>(content);
+                      return absl::OkStatus();
+                    }),
+                IsOk());
+    ASSERT_THAT(found, ElementsAreArray(snapshot));
+    CheckSearchOf(*reader, snapshot);
+  }
+}
+
 void StoreModelTest::CheckCommit(const std::string& commit) {
   const Snapshot& snapshot = commits_.at(commit);
   ASSERT_THAT(test_.ReadAll("d", commit),
@@ -183,8 +267,16 @@ void StoreModelTest::CheckCommit(const std::string& commit) {
 
 void StoreModelTest::CheckSearch(const std::string& commit,
                                  const Snapshot& snapshot) {
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto reader, test_->OpenCommit("d", commit));
+  SCOPED_TRACE(commit);
+  CheckSearchOf(*reader, snapshot);
+}
+
+void StoreModelTest::CheckSearchOf(const CommitReader& reader,
+                                   const Snapshot& snapshot) {
   const Metric metric = GetParam().metric;
-  const std::vector<float> query = MakeVector(metric, kDimension, random_());
+  const std::vector<float> query =
+      MakeVector(metric, GetParam().dimension, random_());
   std::vector<std::string> types;
   if (random_() % 2 == 0) {
     types = {absl::StrCat("T", random_() % 4), "T1"};
@@ -197,7 +289,8 @@ void StoreModelTest::CheckSearch(const std::string& commit,
                                      TypeOf(content)) == types.end())) {
       continue;
     }
-    std::vector<float> vector = MakeVector(metric, kDimension, content);
+    std::vector<float> vector =
+        MakeVector(metric, GetParam().dimension, content);
     if (metric == Metric::kCosine) {
       ASSERT_THAT(NormalizeVector(vector), IsOk());
     }
@@ -206,33 +299,29 @@ void StoreModelTest::CheckSearch(const std::string& commit,
   std::sort(expected.begin(), expected.end());
   const size_t count = 1 + random_() % 20;
   expected.resize(std::min(expected.size(), count));
-  COPSE_ASSERT_OK_AND_ASSIGN(const auto reader, test_->OpenCommit("d", commit));
-  COPSE_ASSERT_OK_AND_ASSIGN(
-      const DocumentSearchResult exact,
-      reader->Search({.query = query,
-                      .neighbor_count = count,
-                      .exact = true,
-                      .types = types,
-                      .excluded_document_id = excluded}));
+  COPSE_ASSERT_OK_AND_ASSIGN(const DocumentSearchResult exact,
+                             reader.Search({.query = query,
+                                            .neighbor_count = count,
+                                            .exact = true,
+                                            .types = types,
+                                            .excluded_document_id = excluded}));
   std::vector<std::pair<float, std::string>> found;
   for (const DocumentNeighbor& neighbor : exact.neighbors) {
     found.emplace_back(neighbor.distance, neighbor.document_id);
     ASSERT_EQ(neighbor.type, TypeOf(snapshot.at(neighbor.document_id)));
   }
-  ASSERT_EQ(found, expected) << commit;
+  ASSERT_EQ(found, expected);
   // A budget of all rows makes a forest exact, too.
-  COPSE_ASSERT_OK_AND_ASSIGN(
-      const DocumentSearchResult whole,
-      reader->Search({.query = query,
-                      .neighbor_count = count,
-                      .scan_budget = 1000,
-                      .rerank_count = 1000,
-                      .types = types,
-                      .excluded_document_id = excluded}));
+  COPSE_ASSERT_OK_AND_ASSIGN(const DocumentSearchResult whole,
+                             reader.Search({.query = query,
+                                            .neighbor_count = count,
+                                            .scan_budget = 1000,
+                                            .rerank_count = 1000,
+                                            .types = types,
+                                            .excluded_document_id = excluded}));
   ASSERT_EQ(whole.neighbors.size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
-    ASSERT_EQ(whole.neighbors[i].document_id, expected[i].second)
-        << commit << " " << i;
+    ASSERT_EQ(whole.neighbors[i].document_id, expected[i].second) << i;
   }
 }
 
@@ -266,12 +355,20 @@ void StoreModelTest::CheckDiff(const std::string& base,
 
 TEST_P(StoreModelTest, BehavesAsTheModel) {
   SCOPED_TRACE(absl::StrCat("seed ", GetParam().seed));
-  for (int step = 0; step < 100 && !HasFatalFailure(); ++step) {
-    const uint32_t draw = random_() % 20;
+  for (int step = 0; step < 120 && !HasFatalFailure(); ++step) {
+    const uint32_t draw = random_() % 24;
     if (draw == 0) {
+      readers_.clear();  // One keeps the folder open.
       test_.Reopen();
-    } else if (draw == 1) {
+    } else if (draw <= 3) {
       DeleteCommit();
+    } else if (draw <= 5) {
+      Collect();
+      CheckReaders();
+    } else if (draw == 6) {
+      OpenReader();
+    } else if (draw == 7 && step < 60 && random_() % 3 == 0) {
+      DeleteDomain();
     } else {
       Push();
     }
@@ -287,7 +384,12 @@ TEST_P(StoreModelTest, BehavesAsTheModel) {
       EXPECT_EQ(info.head_commit, head);
     }
   }
+  CheckReaders();
+  readers_.clear();
   test_.Reopen();
+  Collect();
+  EXPECT_GT(removed_row_count_, 0);
+  EXPECT_EQ(rewritten_segment_count_ > 0, GetParam().dimension > 6);
   for (const auto& [commit, snapshot] : commits_) {
     ASSERT_THAT(test_.ReadAll("d", commit),
                 IsOkAndHolds(ElementsAreArray(snapshot)));
@@ -305,13 +407,13 @@ INSTANTIATE_TEST_SUITE_P(
     Seeds, StoreModelTest,
     ::testing::Values(Parameters{1, Metric::kCosine, 2048},
                       Parameters{2, Metric::kEuclidean, 2048},
-                      Parameters{3, Metric::kCosine, 10},
+                      Parameters{3, Metric::kCosine, 10, 300},
                       Parameters{4, Metric::kHamming, 10},
-                      Parameters{5, Metric::kDotProduct, 8},
+                      Parameters{5, Metric::kDotProduct, 8, 300},
                       Parameters{6, Metric::kManhattan, 12},
-                      Parameters{7, Metric::kCosine, 10,
+                      Parameters{7, Metric::kCosine, 10, 300,
                                  StoreOptions::FoldMode::kInBackground},
-                      Parameters{8, Metric::kDotProduct, 8,
+                      Parameters{8, Metric::kDotProduct, 8, 6,
                                  StoreOptions::FoldMode::kInBackground}),
     [](const auto& test) { return absl::StrCat("Seed", test.param.seed); });
 

@@ -110,6 +110,114 @@ TEST_F(StoreThreadsTest, TwoBranchesAreWrittenAtOnce) {
   EXPECT_EQ(report.commits_checked, 2 * kCommitCount);
 }
 
+// Pushes whose commits go again, readers of such commits, and collections that
+// rewrite segments under them.
+TEST(StoreGarbageThreadsTest, GarbageGoesWhileEverythingElseGoesOn) {
+  constexpr uint32_t kCommitCount = 30;
+  constexpr uint32_t kDimension = 256;
+  TestStore test({.pool_size_bytes = 40'000,
+                  .thread_count = 1,
+                  .forest = {.fan_out = 8, .leaf_row_count = 8},
+                  .forest_row_count_min = 60});
+  test.CreateDomain("d", Metric::kEuclidean, kDimension);
+  std::map<std::string, std::map<std::string, uint32_t>> snapshots = {
+      {"left", {}}, {"right", {}}};
+  std::atomic<bool> done = false;
+  std::atomic<int64_t> removed_count = 0;
+  std::atomic<int64_t> rewritten_count = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (auto& [name, model] : snapshots) {
+      threads.emplace_back([&test, branch = name, &snapshot = model] {
+        for (uint32_t i = 0; i < kCommitCount; ++i) {
+          std::vector<TestDocument> documents;
+          for (uint32_t j = 0; j < 40; ++j) {
+            // The other branch has the same content, now or a little later, so
+            // texts come back while they are swept.
+            documents.push_back(
+                {absl::StrCat("doc", (i * 7 + j) % 100), i / 2 * 50 + j});
+            snapshot[documents.back().id] = documents.back().content;
+          }
+          const std::string parent = i == 0 ? "" : absl::StrCat(branch, i - 1);
+          ASSERT_THAT(test.Push({.domain = "d",
+                                 .commit = absl::StrCat(branch, i),
+                                 .parent_commit = parent,
+                                 .branch = branch},
+                                documents),
+                      IsOk());
+          if (i > 0) {
+            ASSERT_THAT(test->DeleteCommit("d", parent), IsOk());
+          }
+        }
+      });
+    }
+    threads.emplace_back([&] {  // Reads at commits that are being deleted.
+      while (!done) {
+        for (const std::string branch : {"left", "right"}) {
+          const absl::StatusOr<BranchInfo> head = test->GetBranch("d", branch);
+          if (!head.ok()) {
+            continue;
+          }
+          const auto reader = test->OpenCommit("d", head->head_commit);
+          if (!reader.ok()) {
+            ASSERT_THAT(reader, StatusIs(absl::StatusCode::kNotFound));
+            continue;
+          }
+          for (int k = 0; k < 3; ++k) {
+            int64_t count = 0;
+            ASSERT_THAT(
+                (*reader)->ForEachDocument({.text = true, .vector = true},
+                                           [&count](const StoredDocument&) {
+                                             ++count;
+                                             return absl::OkStatus();
+                                           }),
+                IsOk());
+            ASSERT_EQ(count, (*reader)->info().document_count);
+            ASSERT_THAT((*reader)->Search(
+                            {.query = MakeVector(Metric::kEuclidean, kDimension,
+                                                 static_cast<uint32_t>(k))}),
+                        IsOk());
+          }
+        }
+      }
+    });
+    threads.emplace_back([&] {
+      while (!done) {
+        COPSE_ASSERT_OK_AND_ASSIGN(const GarbageReport report,
+                                   test->CollectGarbage("d", {}));
+        removed_count += report.rows.removed_count;
+        rewritten_count += report.rewritten_segment_count;
+      }
+    });
+    threads.emplace_back([&] {
+      while (!done) {
+        COPSE_ASSERT_OK_AND_ASSIGN(const VerifyReport report,
+                                   test->VerifyDomain("d"));
+        ASSERT_THAT(report.findings, IsEmpty())
+            << report.findings[0].object << report.findings[0].message;
+      }
+    });
+    threads[0].join();
+    threads[1].join();
+    done = true;
+  }
+  EXPECT_GT(removed_count, 0);
+  EXPECT_GT(rewritten_count, 0);
+  for (const bool reopens : {false, true}) {
+    if (reopens) {
+      test.Reopen();
+      ASSERT_THAT(test->CollectGarbage("d", {}), IsOk());
+    }
+    for (const auto& [branch, snapshot] : snapshots) {
+      EXPECT_THAT(test.ReadAll("d", absl::StrCat(branch, kCommitCount - 1)),
+                  IsOkAndHolds(ElementsAreArray(snapshot)));
+    }
+    COPSE_ASSERT_OK_AND_ASSIGN(const VerifyReport report,
+                               test->VerifyDomain("d"));
+    EXPECT_THAT(report.findings, IsEmpty());
+  }
+}
+
 TEST_F(StoreThreadsTest, OfManyThatPushOneCommitOneSucceeds) {
   std::atomic<int> success_count = 0;
   {
