@@ -24,6 +24,7 @@
 #include "index/util/status_macros.h"
 #include "sidecar/config/config.h"
 #include "sidecar/embedding/embedder_registry.h"
+#include "sidecar/garbage_metrics.h"
 #include "sidecar/grpc/grpc_server.h"
 #include "sidecar/recall_collector.h"
 #include "sidecar/service/engine.h"
@@ -206,6 +207,7 @@ absl::Status Daemon::StartMetrics() {
   metrics_.Add(std::make_shared<ProcessCollector>(version_));
   metrics_.Add(std::make_shared<StoreCollector>(*store_));
   metrics_.Add(std::make_shared<RecallCollector>(engine_->recall_meter()));
+  metrics_.Add(std::make_shared<GarbageMetrics>(engine_->garbage_keeper()));
   if (!config_.metrics_address.has_value()) {
     return absl::OkStatus();
   }

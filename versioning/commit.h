@@ -49,6 +49,9 @@ struct RetentionPolicy {
 
 inline constexpr uint32_t kRetainedBranchCountMax = 64;
 
+// 272 years: what is added to a time of copse stays one.
+inline constexpr int64_t kRetentionSecondsMax = (int64_t{1} << 33) - 1;
+
 // What a domain fixes when it is created.
 struct DomainOptions {
   std::string domain = {};

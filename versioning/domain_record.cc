@@ -34,7 +34,7 @@ void WriteRetention(const RetentionPolicy& retention, RecordWriter& writer) {
 void ReadRetention(RecordReader& reader, RetentionPolicy& retention) {
   retention.keep_last_count = reader.U32("keep last");
   const uint64_t seconds = reader.U64("keep younger than");
-  if (seconds > kRetentionSecondsMax) {
+  if (seconds > uint64_t{kRetentionSecondsMax}) {
     reader.Fail("keep younger than",
                 absl::StrFormat("is %d seconds, expected at most %d", seconds,
                                 kRetentionSecondsMax));

@@ -44,9 +44,6 @@ namespace copse {
 
 inline constexpr size_t kDescriptionSizeBytesMax = 4096;
 
-// 272 years: what is added to a time of copse stays one.
-inline constexpr uint64_t kRetentionSecondsMax = (uint64_t{1} << 33) - 1;
-
 // The values are stored.
 enum class DomainState : uint8_t {
   kLive = 1,

@@ -52,7 +52,7 @@ absl::StatusOr<LeaseInfo> StoreImpl::CreateLease(absl::string_view domain_name,
                          absl::FormatTime(expire_time, absl::UTCTimeZone()),
                          ", expected a time after ",
                          absl::FormatTime(now, absl::UTCTimeZone()))),
-        "LEASE_OPTION_INVALID",
+        "FIELD_INVALID",
         {{"field", "expire_time"},
          {"found", absl::FormatTime(expire_time, absl::UTCTimeZone())},
          {"wanted", "a time in the future"}});

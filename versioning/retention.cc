@@ -21,7 +21,6 @@
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "versioning/document.h"
-#include "versioning/domain_record.h"
 
 namespace copse {
 namespace {

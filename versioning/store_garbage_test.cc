@@ -395,9 +395,8 @@ TEST_F(StoreGarbageTest, ALeaseKeepsACommitUntilItExpires) {
               FailsWith(absl::StatusCode::kAlreadyExists, "LEASE_EXISTS"));
   EXPECT_THAT(test_->CreateLease("d", "x", "c9", expires),
               FailsWith(absl::StatusCode::kNotFound, "COMMIT_NOT_FOUND"));
-  EXPECT_THAT(
-      test_->CreateLease("d", "x", "c1", now_),
-      FailsWith(absl::StatusCode::kInvalidArgument, "LEASE_OPTION_INVALID"));
+  EXPECT_THAT(test_->CreateLease("d", "x", "c1", now_),
+              FailsWith(absl::StatusCode::kInvalidArgument, "FIELD_INVALID"));
   EXPECT_THAT(test_->CreateLease("d", "", "c1", expires),
               FailsWith(absl::StatusCode::kInvalidArgument, "NAME_INVALID"));
   test_.Reopen();

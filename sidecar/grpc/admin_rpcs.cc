@@ -3,8 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
@@ -17,6 +21,7 @@
 #include "sidecar/grpc/rpc_services.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/engine.h"
+#include "sidecar/service/garbage_keeper.h"
 #include "versioning/store.h"
 
 namespace copse {
@@ -27,7 +32,11 @@ using v1::AdminService;
 using RawAdminService = AdminService::WithRawCallbackMethod_GetStatistics<
     AdminService::WithRawCallbackMethod_VerifyDomain<
         AdminService::WithRawCallbackMethod_MeasureRecall<
-            AdminService::Service>>>;
+            AdminService::WithRawCallbackMethod_CollectGarbage<
+                AdminService::WithRawCallbackMethod_CreateLease<
+                    AdminService::WithRawCallbackMethod_ListLeases<
+                        AdminService::WithRawCallbackMethod_DeleteLease<
+                            AdminService::Service>>>>>>>;
 
 constexpr int kFindingCountMax = 1000;  // In one response.
 
@@ -52,6 +61,28 @@ absl::Status VerifyDomain(Store& store, const v1::VerifyDomainRequest& message,
   summary.set_row_count(report->rows_checked);
   summary.set_finding_count(report->finding_count());
   return writer.Write(response);
+}
+
+absl::Status CollectGarbage(GarbageKeeper& keeper,
+                            const v1::CollectGarbageRequest& message,
+                            const CallContext& call, ResponseWriter& writer) {
+  COPSE_ASSIGN_OR_RETURN(const GarbageRequest request,
+                         ToGarbageRequest(message));
+  return keeper.Collect(
+      request, call,
+      {.on_progress =
+           [&writer](const GarbageProgress& progress) {
+             v1::CollectGarbageResponse response;
+             Fill(progress, *response.mutable_progress());
+             return writer.Write(response);
+           },
+       .on_result =
+           [&writer](const std::string& domain, const GarbageReport& report) {
+             v1::CollectGarbageResponse response;
+             response.mutable_result()->set_domain(domain);
+             Fill(report, *response.mutable_result());
+             return writer.Write(response);
+           }});
 }
 
 class AdminRpcs final : public RawAdminService {
@@ -109,6 +140,79 @@ class AdminRpcs final : public RawAdminService {
               engine_.recall_meter().Measure(ToRecallRequest(message), call));
           Fill(report, answer);
           return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* CollectGarbage(
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* request) override {
+    return StartStreamCall<v1::CollectGarbageRequest>(
+        {environment_, *environment_.stream_executor,
+         "copse.v1.AdminService/CollectGarbage", context},
+        request,
+        [this](const v1::CollectGarbageRequest& message,
+               const CallContext& call, ResponseWriter& writer) {
+          return copse::CollectGarbage(engine_.garbage_keeper(), message, call,
+                                       writer);
+        });
+  }
+
+  grpc::ServerUnaryReactor* CreateLease(grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::CreateLeaseRequest, v1::Lease>(
+        {environment_, *environment_.executor,
+         "copse.v1.AdminService/CreateLease", context},
+        request, response,
+        [this](const v1::CreateLeaseRequest& message, const CallContext&,
+               v1::Lease& answer) -> absl::Status {
+          COPSE_ASSIGN_OR_RETURN(const absl::Time expire_time,
+                                 ToExpireTime(message));
+          COPSE_ASSIGN_OR_RETURN(
+              const LeaseInfo info,
+              engine_.store().CreateLease(message.domain(), message.lease(),
+                                          message.commit(), expire_time));
+          Fill(info, answer);
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerUnaryReactor* ListLeases(grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::ListLeasesRequest, v1::ListLeasesResponse>(
+        {environment_, *environment_.executor,
+         "copse.v1.AdminService/ListLeases", context},
+        request, response,
+        [this](const v1::ListLeasesRequest& message, const CallContext&,
+               v1::ListLeasesResponse& answer) -> absl::Status {
+          ListOptions options;
+          COPSE_ASSIGN_OR_RETURN(options.page_size,
+                                 ToPageSize(message.page_size()));
+          options.page_token = message.page_token();
+          COPSE_ASSIGN_OR_RETURN(
+              Page<LeaseInfo> page,
+              engine_.store().ListLeases(message.domain(), options));
+          for (const LeaseInfo& info : page.items) {
+            Fill(info, *answer.add_leases());
+          }
+          answer.set_next_page_token(std::move(page.next_page_token));
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerUnaryReactor* DeleteLease(grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::DeleteLeaseRequest, v1::DeleteLeaseResponse>(
+        {environment_, *environment_.executor,
+         "copse.v1.AdminService/DeleteLease", context},
+        request, response,
+        [this](const v1::DeleteLeaseRequest& message, const CallContext&,
+               v1::DeleteLeaseResponse&) {
+          return AllowMissing(
+              engine_.store().DeleteLease(message.domain(), message.lease()),
+              message.allow_missing(), "LEASE_NOT_FOUND");
         });
   }
 

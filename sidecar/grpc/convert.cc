@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -165,6 +166,22 @@ v1::PushCommitResponse::Progress::Phase FromPhase(PushPhase phase) {
   return v1::PushCommitResponse::Progress::PHASE_UNSPECIFIED;
 }
 
+v1::CollectGarbageResponse::Progress::Phase FromPhase(GarbagePhase phase) {
+  switch (phase) {
+    case GarbagePhase::kExpiring:
+      return v1::CollectGarbageResponse::Progress::PHASE_EXPIRING;
+    case GarbagePhase::kMarking:
+      return v1::CollectGarbageResponse::Progress::PHASE_MARKING;
+    case GarbagePhase::kSweeping:
+      return v1::CollectGarbageResponse::Progress::PHASE_SWEEPING;
+    case GarbagePhase::kRewriting:
+      return v1::CollectGarbageResponse::Progress::PHASE_REWRITING;
+    case GarbagePhase::kCompacting:
+      return v1::CollectGarbageResponse::Progress::PHASE_COMPACTING;
+  }
+  return v1::CollectGarbageResponse::Progress::PHASE_UNSPECIFIED;
+}
+
 absl::Status OperationInvalidError(absl::string_view field,
                                    absl::string_view found,
                                    absl::string_view wanted) {
@@ -240,6 +257,7 @@ absl::StatusOr<DomainSettings> ToDomainSettings(
   settings.embedding_profile = message.embedding_profile();
   settings.vectors_only = message.vectors_only();
   settings.description = message.description();
+  COPSE_ASSIGN_OR_RETURN(settings.retention, ToRetention(message.retention()));
   return settings;
 }
 
@@ -252,9 +270,103 @@ void Fill(const DomainInfo& info, v1::Domain& message) {
   settings.set_embedding_profile(options.embedding_profile);
   settings.set_vectors_only(options.embedding_profile.empty());
   settings.set_description(options.description);
+  if (options.retention.has_rules()) {
+    Fill(options.retention, *settings.mutable_retention());
+  }
   message.set_embedding_profile_hash(ToString(options.profile_hash));
   message.set_commit_count(info.commit_count);
   Fill(info.create_time, *message.mutable_create_time());
+}
+
+absl::StatusOr<RetentionPolicy> ToRetention(
+    const v1::RetentionPolicy& message) {
+  const auto check = [](absl::string_view field, int64_t found,
+                        int64_t greatest) {
+    return found >= 0 && found <= greatest
+               ? absl::OkStatus()
+               : FieldInvalidError(absl::StrCat("retention.", field),
+                                   absl::StrCat(found),
+                                   absl::StrCat("0 to ", greatest));
+  };
+  COPSE_RETURN_IF_ERROR(check("keep_last_count", message.keep_last_count(),
+                              std::numeric_limits<uint32_t>::max()));
+  COPSE_RETURN_IF_ERROR(check("keep_younger_than_seconds",
+                              message.keep_younger_than_seconds(),
+                              kRetentionSecondsMax));
+  if (message.keep_branches_size() > int{kRetainedBranchCountMax}) {
+    return FieldInvalidError(
+        "retention.keep_branches",
+        absl::StrCat(message.keep_branches_size(), " branches"),
+        absl::StrCat("at most ", kRetainedBranchCountMax));
+  }
+  return RetentionPolicy{
+      .keep_last_count = static_cast<uint32_t>(message.keep_last_count()),
+      .keep_younger_than = absl::Seconds(message.keep_younger_than_seconds()),
+      .keep_branches = {message.keep_branches().begin(),
+                        message.keep_branches().end()}};
+}
+
+void Fill(const RetentionPolicy& retention, v1::RetentionPolicy& message) {
+  message.set_keep_last_count(retention.keep_last_count);
+  message.set_keep_younger_than_seconds(
+      absl::ToInt64Seconds(retention.keep_younger_than));
+  for (const std::string& branch : retention.keep_branches) {
+    message.add_keep_branches(branch);
+  }
+}
+
+absl::StatusOr<GarbageRequest> ToGarbageRequest(
+    const v1::CollectGarbageRequest& message) {
+  GarbageRequest request = {.domain = message.domain(),
+                            .is_dry_run = message.dry_run()};
+  if (message.has_retention()) {
+    COPSE_ASSIGN_OR_RETURN(request.retention, ToRetention(message.retention()));
+  }
+  return request;
+}
+
+void Fill(const GarbageProgress& progress,
+          v1::CollectGarbageResponse::Progress& message) {
+  message.set_domain(progress.domain);
+  message.set_phase(FromPhase(progress.phase));
+  message.set_examined_count(progress.examined_count);
+  message.set_removed_count(progress.removed_count);
+}
+
+void Fill(const GarbageReport& report,
+          v1::CollectGarbageResponse::Result& message) {
+  const auto fill = [](const GarbageCount& count,
+                       v1::CollectGarbageResponse::Count& part) {
+    part.set_kept_count(count.kept_count);
+    part.set_removed_count(count.removed_count);
+    part.set_removed_size_bytes(count.removed_size_bytes);
+  };
+  fill(report.commits, *message.mutable_commits());
+  fill(report.rows, *message.mutable_rows());
+  fill(report.texts, *message.mutable_texts());
+  fill(report.forests, *message.mutable_forests());
+  fill(report.pages, *message.mutable_pages());
+  fill(report.live_sets, *message.mutable_live_sets());
+  message.set_rewritten_segment_count(report.rewritten_segment_count);
+  message.set_vector_size_bytes_before(report.vector_size_bytes_before);
+  message.set_vector_size_bytes_after(report.vector_size_bytes_after);
+  message.set_meta_size_bytes_before(report.meta_size_bytes_before);
+  message.set_meta_size_bytes_after(report.meta_size_bytes_after);
+}
+
+absl::StatusOr<absl::Time> ToExpireTime(const v1::CreateLeaseRequest& message) {
+  if (!message.has_expire_time()) {
+    return FieldInvalidError("expire_time", "not set", "a time in the future");
+  }
+  return ToTime("expire_time", message.expire_time());
+}
+
+void Fill(const LeaseInfo& info, v1::Lease& message) {
+  message.set_domain(info.domain);
+  message.set_lease(info.lease);
+  message.set_commit(info.commit);
+  Fill(info.create_time, *message.mutable_create_time());
+  Fill(info.expire_time, *message.mutable_expire_time());
 }
 
 absl::StatusOr<int32_t> ToPageSize(int32_t page_size) {

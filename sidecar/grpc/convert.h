@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 #include "copse/v1/admin_service.pb.h"
 #include "copse/v1/branch_service.pb.h"
@@ -23,6 +24,7 @@
 #include "sidecar/service/document_reader.h"
 #include "sidecar/service/domain_manager.h"
 #include "sidecar/service/engine.h"
+#include "sidecar/service/garbage_keeper.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/recall_meter.h"
 #include "sidecar/service/searcher.h"
@@ -37,6 +39,19 @@ inline constexpr int kSkippedDocumentCountMax = 10000;
 absl::StatusOr<DomainSettings> ToDomainSettings(
     const v1::DomainSettings& message);
 void Fill(const DomainInfo& info, v1::Domain& message);
+absl::StatusOr<RetentionPolicy> ToRetention(const v1::RetentionPolicy& message);
+void Fill(const RetentionPolicy& retention, v1::RetentionPolicy& message);
+
+absl::StatusOr<GarbageRequest> ToGarbageRequest(
+    const v1::CollectGarbageRequest& message);
+void Fill(const GarbageProgress& progress,
+          v1::CollectGarbageResponse::Progress& message);
+void Fill(const GarbageReport& report,
+          v1::CollectGarbageResponse::Result& message);
+
+// The expire time of a new lease; the store says whether it is one.
+absl::StatusOr<absl::Time> ToExpireTime(const v1::CreateLeaseRequest& message);
+void Fill(const LeaseInfo& info, v1::Lease& message);
 
 // 0 means 50, more than 1000 means 1000. Fails with PAGE_SIZE_NEGATIVE.
 absl::StatusOr<int32_t> ToPageSize(int32_t page_size);

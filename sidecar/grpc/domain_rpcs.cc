@@ -109,12 +109,18 @@ class DomainRpcs final : public RawDomainService {
         request, response,
         [this](const v1::UpdateDomainRequest& message, const CallContext&,
                v1::Domain& answer) -> absl::Status {
+          COPSE_ASSIGN_OR_RETURN(const RetentionPolicy retention,
+                                 ToRetention(message.retention()));
           absl::StatusOr<DomainInfo> info =
               message.has_description()
                   ? engine_.domains().UpdateDescription(message.domain(),
                                                         message.description())
                   : engine_.store().GetDomain(message.domain());
           COPSE_RETURN_IF_ERROR(info.status());
+          if (message.has_retention()) {
+            info = engine_.store().UpdateRetention(message.domain(), retention);
+            COPSE_RETURN_IF_ERROR(info.status());
+          }
           Fill(*info, answer);
           return absl::OkStatus();
         });

@@ -172,6 +172,7 @@ absl::StatusOr<DomainInfo> DomainManager::Create(absl::string_view domain,
   options.metric = settings.metric.value_or(Metric::kCosine);
   options.dimension = static_cast<uint32_t>(settings.dimension);
   options.description = settings.description;
+  options.retention = settings.retention;
   if (!settings.vectors_only) {
     COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
                            embedders_.Find(settings.embedding_profile));

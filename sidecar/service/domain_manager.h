@@ -33,6 +33,7 @@ struct DomainSettings {
   std::string embedding_profile = {};  // Empty means the default profile.
   bool vectors_only = false;           // Whether there is no profile.
   std::string description = {};
+  RetentionPolicy retention = {};
 };
 
 // Thread safety: any number of threads may use one DomainManager.
@@ -52,7 +53,7 @@ class DomainManager {
 
   // Returns the domain, which is created if it does not exist. Fails with
   // kFailedPrecondition, DOMAIN_SETTINGS_DIFFER, if it exists and is not as
-  // `settings` wants it; the description is not compared.
+  // `settings` wants it; description and retention are not compared.
   absl::StatusOr<DomainInfo> GetOrCreate(absl::string_view domain,
                                          const DomainSettings& settings,
                                          const CallContext& context);

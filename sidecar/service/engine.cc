@@ -48,7 +48,8 @@ Engine::Engine(Store& store, EngineOptions options)
       domains_(store_, embedders_),
       searcher_(store_, embedders_),
       documents_(store_, embedders_),
-      recall_meter_(store_) {}
+      recall_meter_(store_),
+      garbage_keeper_(store_) {}
 
 absl::StatusOr<std::unique_ptr<PushSession>> Engine::BeginPush(
     const PushOptions& options, const CallContext& context,

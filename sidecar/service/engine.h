@@ -22,6 +22,7 @@
 #include "sidecar/service/document_reader.h"
 #include "sidecar/service/domain_embedders.h"
 #include "sidecar/service/domain_manager.h"
+#include "sidecar/service/garbage_keeper.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/push_session.h"
 #include "sidecar/service/recall_meter.h"
@@ -73,6 +74,7 @@ class Engine {
   Searcher& searcher() { return searcher_; }
   DocumentReader& documents() { return documents_; }
   RecallMeter& recall_meter() { return recall_meter_; }
+  GarbageKeeper& garbage_keeper() { return garbage_keeper_; }
 
   // See PushSession::Begin().
   absl::StatusOr<std::unique_ptr<PushSession>> BeginPush(
@@ -90,6 +92,7 @@ class Engine {
   Searcher searcher_;
   DocumentReader documents_;
   RecallMeter recall_meter_;
+  GarbageKeeper garbage_keeper_;
 };
 
 }  // namespace copse
