@@ -94,6 +94,7 @@ void AddPushCommand(CommandLine& line);
 void AddSearchCommands(CommandLine& line);
 void AddDocumentCommands(CommandLine& line);
 void AddAdminCommands(CommandLine& line);
+void AddGarbageCommands(CommandLine& line);
 void AddGitCommand(CommandLine& line);
 
 }  // namespace copse

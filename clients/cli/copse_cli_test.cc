@@ -502,6 +502,55 @@ TEST_F(CopseCliTest, ChecksAndCounts) {
       2u);
 }
 
+TEST_F(CopseCliTest, CollectsGarbage) {
+  PushTwoCommits();
+  const Result table = Run({"gc", "d", "--dry-run"});
+  EXPECT_EQ(table.exit_code, 0);
+  EXPECT_THAT(table.output, HasSubstr("WOULD GO"));
+  EXPECT_THAT(table.output, HasSubstr("678"));
+  EXPECT_THAT(table.output,
+              HasSubstr("vectors on disk: 3.0 MiB before, 1.0 MiB expected"));
+  EXPECT_TRUE(server_.store().garbage_request.dry_run());
+  EXPECT_FALSE(server_.store().garbage_request.has_retention());
+  const json result =
+      json::parse(Run({"gc", "--all", "--keep-last", "3", "--keep-younger-than",
+                       "2d", "--keep-branch", "main", "--json"})
+                      .output);
+  EXPECT_EQ(result["dry_run"], false);
+  EXPECT_EQ(result["domains"][0]["domain"], "d");
+  EXPECT_EQ(result["domains"][0]["rows"]["removed_count"], 678);
+  const v1::RetentionPolicy& retention =
+      server_.store().garbage_request.retention();
+  EXPECT_EQ(retention.keep_last_count(), 3);
+  EXPECT_EQ(retention.keep_younger_than_seconds(), 172'800);
+  EXPECT_EQ(retention.keep_branches(0), "main");
+  EXPECT_THAT(Run({"gc"}).error, HasSubstr("--all"));
+  EXPECT_THAT(Run({"gc", "d", "--keep-younger-than", "soon"}).error,
+              HasSubstr("--keep-younger-than: found 'soon', wanted an age such "
+                        "as 30d, 12h, 90m or 3600s"));
+}
+
+TEST_F(CopseCliTest, KeepsLeasesAndRetentionRules) {
+  PushTwoCommits();
+  EXPECT_THAT(Run({"lease", "create", "d", "job", "c1", "--for", "2h"}).output,
+              StartsWith("job keeps c1 until "));
+  EXPECT_THAT(Run({"lease", "list", "d"}).output, HasSubstr("job"));
+  EXPECT_EQ(json::parse(Run({"lease", "list", "d", "--json"}).output)["leases"]
+                .size(),
+            1u);
+  EXPECT_EQ(Run({"lease", "delete", "d", "job"}).exit_code, 0);
+  EXPECT_EQ(Run({"lease", "delete", "d", "job"}).exit_code, 1);
+  EXPECT_EQ(Run({"lease", "delete", "d", "job", "--if-exists"}).exit_code, 0);
+  EXPECT_THAT(Run({"domain", "update", "d"}).error,
+              HasSubstr("nothing to change"));
+  EXPECT_THAT(Run({"domain", "update", "d", "--keep-last", "5",
+                   "--keep-younger-than", "36h"})
+                  .output,
+              HasSubstr("the last 5, younger than 36h"));
+  EXPECT_THAT(Run({"domain", "update", "d", "--keep-all"}).output,
+              Not(HasSubstr("the last 5")));
+}
+
 TEST_F(CopseCliTest, ErrorsAreOneLineAndOneObject) {
   const Result result = Run({"show", "d", "c9", "--json"});
   EXPECT_EQ(result.exit_code, 1);
@@ -578,7 +627,7 @@ TEST_F(CopseCliTest, HelpAndVersionExitWithZero) {
   EXPECT_EQ(Run({"--help"}).exit_code, 0);
   for (const char* command :
        {"git", "push", "search", "similar", "export", "get", "compare", "log",
-        "show", "diff", "merge", "assign", "stats", "verify", "recall"}) {
+        "show", "diff", "merge", "assign", "stats", "verify", "recall", "gc"}) {
     const Result result = Run({command, "--help"});
     EXPECT_EQ(result.exit_code, 0);
     EXPECT_THAT(result.output, HasSubstr("Example")) << command;
@@ -594,6 +643,10 @@ TEST_F(CopseCliTest, HelpFitsEightyColumns) {
                                                     {"branch", "show"},
                                                     {"branch", "set"},
                                                     {"branch", "delete"},
+                                                    {"lease"},
+                                                    {"lease", "create"},
+                                                    {"lease", "list"},
+                                                    {"lease", "delete"},
                                                     {"domain"},
                                                     {"domain", "create"},
                                                     {"domain", "list"},
@@ -602,7 +655,7 @@ TEST_F(CopseCliTest, HelpFitsEightyColumns) {
                                                     {"domain", "delete"}};
   for (const char* command :
        {"git", "push", "search", "similar", "export", "get", "compare", "log",
-        "show", "diff", "merge", "assign", "stats", "verify", "recall"}) {
+        "show", "diff", "merge", "assign", "stats", "verify", "recall", "gc"}) {
     commands.push_back({command});
   }
   for (std::vector<std::string>& command : commands) {

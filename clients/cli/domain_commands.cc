@@ -4,6 +4,7 @@
 // copse domain create|list|show|update|delete
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/options.h"
+#include "clients/cli/retention_options.h"
 #include "clients/cli/text_table.h"
 #include "clients/cpp/status_macros.h"
 #include "copse/v1/domain_service.pb.h"
@@ -27,7 +29,9 @@ namespace {
 struct Flags {
   std::string domain;
   DomainFlags settings;
-  std::string description;
+  std::optional<std::string> description;
+  RetentionFlags retention;
+  bool keep_all = false;
   bool if_exists = false;
 };
 
@@ -54,6 +58,9 @@ absl::Status PrintDomain(Context& context, const v1::Domain& domain) {
                 absl::BytesToHexString(domain.embedding_profile_hash())});
   table.AddRow({"commits", FormatCount(domain.commit_count())});
   table.AddRow({"created", FormatTimestampShort(domain.create_time())});
+  if (settings.has_retention()) {
+    table.AddRow({"gc keeps", FormatRetention(settings.retention())});
+  }
   if (!settings.description().empty()) {
     table.AddRow({"description", settings.description()});
   }
@@ -64,6 +71,11 @@ absl::StatusOr<ExitCode> Create(Context& context, const Flags& flags) {
   v1::CreateDomainRequest request;
   request.set_domain(flags.domain);
   *request.mutable_settings() = ToDomainSettings(flags.settings);
+  if (flags.retention.any_given()) {
+    COPSE_CLIENT_ASSIGN_OR_RETURN(
+        *request.mutable_settings()->mutable_retention(),
+        ToRetention(flags.retention));
+  }
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Domain domain,
                                 context.client().CreateDomain(request));
   COPSE_CLIENT_RETURN_IF_ERROR(PrintDomain(context, domain));
@@ -120,7 +132,19 @@ absl::StatusOr<ExitCode> Show(Context& context, const Flags& flags) {
 absl::StatusOr<ExitCode> Update(Context& context, const Flags& flags) {
   v1::UpdateDomainRequest request;
   request.set_domain(flags.domain);
-  request.set_description(flags.description);
+  if (!flags.description.has_value() && !flags.retention.any_given() &&
+      !flags.keep_all) {
+    return absl::InvalidArgumentError(
+        "nothing to change: give --description, --keep-last, "
+        "--keep-younger-than, --keep-branch or --keep-all");
+  }
+  if (flags.description.has_value()) {
+    request.set_description(*flags.description);
+  }
+  if (flags.retention.any_given() || flags.keep_all) {
+    COPSE_CLIENT_ASSIGN_OR_RETURN(*request.mutable_retention(),
+                                  ToRetention(flags.retention));
+  }
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Domain domain,
                                 context.client().UpdateDomain(request));
   COPSE_CLIENT_RETURN_IF_ERROR(PrintDomain(context, domain));
@@ -161,6 +185,7 @@ void AddDomainCommands(CommandLine& line) {
 
   CLI::App& create = AddOne(group, "create", "Create a domain", *flags);
   AddDomainFlags(create, flags->settings);
+  AddRetentionFlags(create, flags->retention);
   AddExamples(create,
               {"copse domain create admin/star_wars",
                "copse domain create photos --vectors-only --dimension 512 "
@@ -178,14 +203,24 @@ void AddDomainCommands(CommandLine& line) {
                 [flags](Context& context) { return Show(context, *flags); });
 
   CLI::App& update =
-      AddOne(group, "update", "Change the description of a domain", *flags);
+      AddOne(group, "update",
+             "Change the description of a domain, and what gc keeps", *flags);
   update
       .add_option("--description", flags->description,
                   "The new description; \"\" for none")
-      ->type_name("TEXT")
-      ->required();
+      ->type_name("TEXT");
+  AddRetentionFlags(update, flags->retention);
+  CLI::Option* keep_all = update.add_flag("--keep-all", flags->keep_all,
+                                          "It keeps every commit again");
+  for (const char* rule :
+       {"--keep-last", "--keep-younger-than", "--keep-branch"}) {
+    keep_all->excludes(update.get_option(rule));
+  }
   AddExamples(update,
-              {"copse domain update admin/star_wars --description 'Films'"});
+              {"copse domain update admin/star_wars --description 'Films'",
+               "copse domain update admin/star_wars --keep-last 100 "
+               "--keep-branch main"},
+              "Rules take the place of all that were set before.");
   line.OnChosen(update,
                 [flags](Context& context) { return Update(context, *flags); });
 

@@ -170,7 +170,12 @@ class Domains : public v1::DomainService::Service {
       return DomainNotFound(request->domain());
     }
     v1::Domain& domain = store_.domains[request->domain()];
-    domain.mutable_settings()->set_description(request->description());
+    if (request->has_description()) {
+      domain.mutable_settings()->set_description(request->description());
+    }
+    if (request->has_retention()) {
+      *domain.mutable_settings()->mutable_retention() = request->retention();
+    }
     *response = domain;
     return grpc::Status::OK;
   }
@@ -765,6 +770,64 @@ class Admin : public v1::AdminService::Service {
     response.mutable_summary()->set_finding_count(store_.finding_count);
     writer->Write(response);
     return grpc::Status::OK;
+  }
+
+  grpc::Status CollectGarbage(
+      ServerContext*, const v1::CollectGarbageRequest* request,
+      grpc::ServerWriter<v1::CollectGarbageResponse>* writer) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    store_.garbage_request = *request;
+    for (const auto& [name, domain] : store_.domains) {
+      if (!request->domain().empty() && request->domain() != name) {
+        continue;
+      }
+      v1::CollectGarbageResponse response;
+      response.mutable_progress()->set_domain(name);
+      response.mutable_progress()->set_phase(
+          v1::CollectGarbageResponse::Progress::PHASE_SWEEPING);
+      writer->Write(response);
+      v1::CollectGarbageResponse::Result& result = *response.mutable_result();
+      response.clear_progress();
+      result.set_domain(name);
+      result.mutable_rows()->set_kept_count(12'345);
+      result.mutable_rows()->set_removed_count(678);
+      result.mutable_rows()->set_removed_size_bytes(1 << 20);
+      result.set_vector_size_bytes_before(3 << 20);
+      result.set_vector_size_bytes_after(1 << 20);
+      writer->Write(response);
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status CreateLease(ServerContext*,
+                           const v1::CreateLeaseRequest* request,
+                           v1::Lease* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    response->set_domain(request->domain());
+    response->set_lease(request->lease());
+    response->set_commit(request->commit());
+    *response->mutable_expire_time() = request->expire_time();
+    store_.leases[request->lease()] = *response;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListLeases(ServerContext*, const v1::ListLeasesRequest*,
+                          v1::ListLeasesResponse* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    for (const auto& [name, lease] : store_.leases) {
+      *response->add_leases() = lease;
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status DeleteLease(ServerContext*,
+                           const v1::DeleteLeaseRequest* request,
+                           v1::DeleteLeaseResponse*) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    return store_.leases.erase(request->lease()) == 1 ||
+                   request->allow_missing()
+               ? grpc::Status::OK
+               : grpc::Status(grpc::StatusCode::NOT_FOUND, "no such lease");
   }
 
  private:

@@ -21,6 +21,7 @@
 
 #include "grpcpp/grpcpp.h"
 
+#include "copse/v1/admin_service.pb.h"
 #include "copse/v1/branch_service.pb.h"
 #include "copse/v1/commit_service.pb.h"
 #include "copse/v1/domain_service.pb.h"
@@ -41,7 +42,9 @@ struct FakeStore {
   std::map<std::string, std::map<std::string, v1::Branch>> branches;
   std::map<std::string, int> in_flight_answers;  // Left, by commit.
   std::map<std::string, int64_t> call_counts;    // By method.
-  int64_t finding_count = 0;                     // That VerifyDomain reports.
+  v1::CollectGarbageRequest garbage_request;     // The last one.
+  std::map<std::string, v1::Lease> leases;
+  int64_t finding_count = 0;  // That VerifyDomain reports.
 };
 
 // Thread safety: the store is locked by its mutex.

@@ -232,6 +232,7 @@ int Main(int argc, char** argv) {
   AddBranchCommands(line);
   AddDomainCommands(line);
   AddAdminCommands(line);
+  AddGarbageCommands(line);
   AddGlobalExamples(line);
   try {
     line.app.parse(argc, argv);

@@ -309,6 +309,40 @@ absl::StatusOr<v1::MeasureRecallResponse> Client::MeasureRecall(
                                          request, options_.timeout);
 }
 
+absl::Status Client::CollectGarbage(
+    const v1::CollectGarbageRequest& request,
+    const Visitor<v1::CollectGarbageResponse>& visit) {
+  return Stream<v1::CollectGarbageResponse>(
+      *stubs_->admin, &v1::AdminService::Stub::CollectGarbage, request, visit);
+}
+
+absl::StatusOr<v1::Lease> Client::CreateLease(
+    const v1::CreateLeaseRequest& request) {
+  return Call<v1::Lease>(*stubs_->admin, &v1::AdminService::Stub::CreateLease,
+                         request, options_.timeout);
+}
+
+absl::StatusOr<v1::ListLeasesResponse> Client::ListLeases(
+    const v1::ListLeasesRequest& request) {
+  return Call<v1::ListLeasesResponse>(*stubs_->admin,
+                                      &v1::AdminService::Stub::ListLeases,
+                                      request, options_.timeout);
+}
+
+absl::Status Client::DeleteLease(const v1::DeleteLeaseRequest& request) {
+  return Call<v1::DeleteLeaseResponse>(*stubs_->admin,
+                                       &v1::AdminService::Stub::DeleteLease,
+                                       request, options_.timeout)
+      .status();
+}
+
+absl::Status Client::ForEachLease(v1::ListLeasesRequest request,
+                                  const Visitor<v1::Lease>& visit) {
+  return ForEachItem(
+      std::move(request), [this](const auto& page) { return ListLeases(page); },
+      [](const auto& page) -> const auto& { return page.leases(); }, visit);
+}
+
 absl::Status Client::ForEachDomain(v1::ListDomainsRequest request,
                                    const Visitor<v1::Domain>& visit) {
   return ForEachItem(

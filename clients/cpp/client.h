@@ -121,6 +121,16 @@ class Client {
   absl::StatusOr<v1::MeasureRecallResponse> MeasureRecall(
       const v1::MeasureRecallRequest& request);
 
+  // Calls `visit` with what the server is at, and with the result of each
+  // domain.
+  absl::Status CollectGarbage(const v1::CollectGarbageRequest& request,
+                              const Visitor<v1::CollectGarbageResponse>& visit);
+
+  absl::StatusOr<v1::Lease> CreateLease(const v1::CreateLeaseRequest& request);
+  absl::StatusOr<v1::ListLeasesResponse> ListLeases(
+      const v1::ListLeasesRequest& request);
+  absl::Status DeleteLease(const v1::DeleteLeaseRequest& request);
+
   // ---- Every page of a list, each with up to `request.page_size` items ----
   absl::Status ForEachDomain(v1::ListDomainsRequest request,
                              const Visitor<v1::Domain>& visit);
@@ -128,6 +138,8 @@ class Client {
                              const Visitor<v1::Commit>& visit);
   absl::Status ForEachBranch(v1::ListBranchesRequest request,
                              const Visitor<v1::Branch>& visit);
+  absl::Status ForEachLease(v1::ListLeasesRequest request,
+                            const Visitor<v1::Lease>& visit);
 
  private:
   struct Stubs;

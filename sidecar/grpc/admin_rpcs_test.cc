@@ -57,5 +57,83 @@ TEST_F(AdminRpcsTest, VerifiesADomain) {
               RpcFailsWith(kNotFound, "DOMAIN_NOT_FOUND"));
 }
 
+TEST_F(AdminRpcsTest, CollectsGarbage) {
+  v1::CollectGarbageRequest request;
+  request.set_domain("admin/trees");
+  request.set_dry_run(true);
+  request.mutable_retention()->set_keep_last_count(1);
+  const auto collect = [&](std::vector<v1::CollectGarbageResponse>& responses) {
+    grpc::ClientContext context;
+    responses.clear();
+    return ReadAll(admin_->CollectGarbage(&context, request), responses);
+  };
+  std::vector<v1::CollectGarbageResponse> responses;
+  ASSERT_THAT(collect(responses), RpcIsOk());
+  ASSERT_GE(responses.size(), 2);
+  EXPECT_EQ(responses[0].progress().domain(), "admin/trees");
+  EXPECT_EQ(responses[0].progress().phase(),
+            v1::CollectGarbageResponse::Progress::PHASE_EXPIRING);
+  // c1 is the head of main, c2 the newest.
+  EXPECT_EQ(responses.back().result().domain(), "admin/trees");
+  EXPECT_EQ(responses.back().result().commits().kept_count(), 2);
+  EXPECT_EQ(responses.back().result().rows().removed_count(), 0);
+  // Without domain and rules: all of them.
+  request.Clear();
+  ASSERT_THAT(collect(responses), RpcIsOk());
+  EXPECT_EQ(responses.back().result().rows().kept_count(), 4);
+  request.mutable_retention()->set_keep_last_count(-1);
+  EXPECT_THAT(collect(responses), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request.Clear();
+  request.set_domain("no");
+  EXPECT_THAT(collect(responses), RpcFailsWith(kNotFound, "DOMAIN_NOT_FOUND"));
+}
+
+TEST_F(AdminRpcsTest, KeepsLeases) {
+  v1::CreateLeaseRequest create;
+  create.set_domain("admin/trees");
+  create.set_lease("job");
+  create.set_commit("c2");
+  v1::Lease lease;
+  const auto call = [&] {
+    return Call(*admin_, &v1::AdminService::Stub::CreateLease, create, lease);
+  };
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  create.mutable_expire_time()->set_seconds(1);
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  create.mutable_expire_time()->set_seconds(4'000'000'000);
+  ASSERT_THAT(call(), RpcIsOk());
+  EXPECT_EQ(lease.lease(), "job");
+  EXPECT_EQ(lease.commit(), "c2");
+  EXPECT_EQ(lease.expire_time().seconds(), 4'000'000'000);
+  create.set_commit("c1");
+  EXPECT_THAT(call(),
+              RpcFailsWith(grpc::StatusCode::ALREADY_EXISTS, "LEASE_EXISTS"));
+  v1::DeleteCommitRequest delete_commit;
+  delete_commit.set_domain("admin/trees");
+  delete_commit.set_commit("c2");
+  v1::DeleteCommitResponse deleted;
+  EXPECT_THAT(
+      Call(*commits_, &v1::CommitService::Stub::DeleteCommit, delete_commit,
+           deleted),
+      RpcFailsWith(grpc::StatusCode::FAILED_PRECONDITION, "COMMIT_IN_USE"));
+  v1::ListLeasesRequest list;
+  list.set_domain("admin/trees");
+  v1::ListLeasesResponse leases;
+  ASSERT_THAT(Call(*admin_, &v1::AdminService::Stub::ListLeases, list, leases),
+              RpcIsOk());
+  ASSERT_THAT(leases.leases(), SizeIs(1));
+  v1::DeleteLeaseRequest remove;
+  remove.set_domain("admin/trees");
+  remove.set_lease("job");
+  v1::DeleteLeaseResponse removed;
+  const auto call_delete = [&] {
+    return Call(*admin_, &v1::AdminService::Stub::DeleteLease, remove, removed);
+  };
+  ASSERT_THAT(call_delete(), RpcIsOk());
+  EXPECT_THAT(call_delete(), RpcFailsWith(kNotFound, "LEASE_NOT_FOUND"));
+  remove.set_allow_missing(true);
+  EXPECT_THAT(call_delete(), RpcIsOk());
+}
+
 }  // namespace
 }  // namespace copse

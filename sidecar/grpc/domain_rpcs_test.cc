@@ -118,5 +118,31 @@ TEST_F(DomainRpcsTest, ListsDomainsByPages) {
   EXPECT_THAT(call(), RpcFailsWith(kInvalid, "PAGE_SIZE_NEGATIVE"));
 }
 
+TEST_F(DomainRpcsTest, KeepsRetentionRules) {
+  v1::UpdateDomainRequest update;
+  update.set_domain("admin/trees");
+  update.mutable_retention()->set_keep_last_count(7);
+  update.mutable_retention()->set_keep_younger_than_seconds(3600);
+  update.mutable_retention()->add_keep_branches("main");
+  v1::Domain domain;
+  const auto call = [&] {
+    return Call(*domains_, &v1::DomainService::Stub::UpdateDomain, update,
+                domain);
+  };
+  ASSERT_THAT(call(), RpcIsOk());
+  EXPECT_EQ(domain.settings().retention().keep_last_count(), 7);
+  EXPECT_EQ(domain.settings().retention().keep_younger_than_seconds(), 3600);
+  EXPECT_EQ(domain.settings().retention().keep_branches(0), "main");
+  update.clear_retention();
+  update.set_description("trees");
+  ASSERT_THAT(call(), RpcIsOk());
+  EXPECT_EQ(domain.settings().retention().keep_last_count(), 7);
+  update.mutable_retention()->set_keep_younger_than_seconds(-1);
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  *update.mutable_retention() = {};
+  ASSERT_THAT(call(), RpcIsOk());
+  EXPECT_FALSE(domain.settings().has_retention());
+}
+
 }  // namespace
 }  // namespace copse
