@@ -4,6 +4,7 @@
 #include "versioning/domain_registry.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -36,6 +37,12 @@
 
 namespace copse {
 namespace {
+
+// Where a domain has a range of keys.
+constexpr std::array kDomainTables = {
+    MetaTable::kCommits,   MetaTable::kBranches, MetaTable::kRows,
+    MetaTable::kDocuments, MetaTable::kTexts,    MetaTable::kPages,
+    MetaTable::kLiveSets,  MetaTable::kForests};
 
 absl::Status DomainOptionError(absl::string_view field, absl::string_view found,
                                absl::string_view wanted) {
@@ -251,10 +258,7 @@ absl::Status DomainRegistry::Purge(uint32_t domain_number) {
   MetaDatabase& database = *context_->database;
   const KeyRange range = PrefixRange(DomainPrefix(domain_number));
   MetaBatch batch(database);
-  for (const MetaTable table :
-       {MetaTable::kCommits, MetaTable::kBranches, MetaTable::kRows,
-        MetaTable::kDocuments, MetaTable::kTexts, MetaTable::kPages,
-        MetaTable::kLiveSets, MetaTable::kForests}) {
+  for (const MetaTable table : kDomainTables) {
     batch.DeleteRange(table, range);
   }
   for (const CounterKind kind :
@@ -268,6 +272,12 @@ absl::Status DomainRegistry::Purge(uint32_t domain_number) {
   batch.DeleteRange(MetaTable::kDomains, LeaseRange(domain_number));
   COPSE_RETURN_IF_ERROR(database.Write(batch, Durability::kUnsynced));
   COPSE_RETURN_IF_ERROR(context_->folder->RemoveDomainFolder(domain_number));
+  for (const MetaTable table : kDomainTables) {
+    // What shares files with other domains is compacted. If that fails, for
+    // want of space, say, RocksDB gets to it later.
+    database.DropFiles(table, range).IgnoreError();
+    database.CompactRange(table, range, nullptr).IgnoreError();
+  }
   // Last, since it is what a start looks for.
   MetaBatch last(database);
   last.Delete(MetaTable::kDomains, DomainNumberKey(domain_number));

@@ -120,7 +120,7 @@ class StoreGarbageTest : public ::testing::Test {
       COPSE_ASSERT_OK_AND_ASSIGN(const DocumentSearchResult result,
                                  reader.Search({.query = query,
                                                 .neighbor_count = 1,
-                                                .row_budget = 10'000,
+                                                .scan_budget = 10'000,
                                                 .rerank_count = 10'000}));
       ASSERT_EQ(result.neighbors.size(), 1);
       EXPECT_EQ(result.neighbors[0].distance, 0);
@@ -587,6 +587,19 @@ TEST_F(StoreGarbageTest, FreedBytesLeaveTheDisk) {
   Check();
   test_.Reopen();
   EXPECT_LT(DiskUsage(test_.path()), full / 10);
+}
+
+TEST_F(StoreGarbageTest, ADeletedDomainLeavesTheDisk) {
+  Push("c1", "", Documents(0, 100, 0));
+  test_.CreateDomain("e", Metric::kEuclidean, kDimension);
+  ASSERT_THAT(test_.Push({.domain = "e", .commit = "c1"},
+                         Documents(0, 20'000, 100'000)),
+              IsOk());
+  test_.Reopen();
+  const int64_t full = DiskUsage(test_.path());
+  ASSERT_THAT(test_->DeleteDomain("e"), IsOk());
+  Check();
+  EXPECT_LT(DiskUsage(test_.path()), full / 4);
 }
 
 TEST_F(StoreGarbageTest, LinksToSegmentsKeepWhatTheyHad) {
