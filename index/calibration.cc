@@ -281,6 +281,13 @@ SearchEffort DefaultEffort(Metric metric, size_t neighbor_count,
                               : 4 * neighbor_count + 20};
 }
 
+SearchEffort FilteredEffort(const SearchEffort& effort, Metric metric,
+                            size_t neighbor_count, size_t row_count) {
+  const SearchEffort least = DefaultEffort(metric, neighbor_count, row_count);
+  return {.scan_budget = std::max(effort.scan_budget, least.scan_budget),
+          .rerank_count = std::max(effort.rerank_count, least.rerank_count)};
+}
+
 absl::Status CheckRecallTarget(double recall_target) {
   if (recall_target >= 0 && recall_target <= 1) {
     return absl::OkStatus();

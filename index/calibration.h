@@ -138,6 +138,14 @@ SearchEffort EffortFor(const Calibration* calibration, double recall_target,
 SearchEffort DefaultEffort(Metric metric, size_t neighbor_count,
                            size_t row_count);
 
+// Returns what a search with a filter does for a recall target, of which
+// `effort` is meant for one without: at least the default. A filter may pass
+// rows that are all far from the query, where the nearest leaves say little. On
+// 20,000 clustered rows of which a filter passed 29 %, by cluster, searches for
+// .95 found .77 by `effort` alone.
+SearchEffort FilteredEffort(const SearchEffort& effort, Metric metric,
+                            size_t neighbor_count, size_t row_count);
+
 // Returns kInvalidArgument unless `recall_target` is in (0, 1], or 0: not set.
 absl::Status CheckRecallTarget(double recall_target);
 

@@ -226,5 +226,15 @@ TEST(CalibrationTest, RefusesTargetsOutOfRange) {
   }
 }
 
+TEST(FilteredEffortTest, IsAtLeastTheDefault) {
+  const SearchEffort least = DefaultEffort(Metric::kCosine, 10, 20000);
+  EXPECT_EQ(FilteredEffort({.scan_budget = 300, .rerank_count = 20},
+                           Metric::kCosine, 10, 20000),
+            least);
+  const SearchEffort more = {.scan_budget = least.scan_budget + 1,
+                             .rerank_count = least.rerank_count + 1};
+  EXPECT_EQ(FilteredEffort(more, Metric::kCosine, 10, 20000), more);
+}
+
 }  // namespace
 }  // namespace copse

@@ -72,11 +72,14 @@ Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
     limits.rerank_count = row_count;
     return limits;
   }
-  const SearchEffort effort =
+  SearchEffort effort =
       options.recall_target > 0
           ? EffortFor(options.calibration, options.recall_target, metric,
                       limits.neighbor_count, row_count)
           : DefaultEffort(metric, limits.neighbor_count, row_count);
+  if (options.allowed != nullptr) {
+    effort = FilteredEffort(effort, metric, limits.neighbor_count, row_count);
+  }
   const auto bounded = [&limits, row_count](size_t count) {
     return std::min(std::max(count, limits.neighbor_count), row_count);
   };

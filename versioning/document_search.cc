@@ -160,9 +160,13 @@ absl::Status DocumentSearch::FindExcluded() {
 
 void DocumentSearch::FindEffort(const DomainForest& forest) {
   if (options_.recall_target > 0) {
+    const auto row_count = static_cast<size_t>(forest.covered().row_count());
     effort_ = EffortFor(forest.calibration(), options_.recall_target,
-                        domain_.metric(), options_.neighbor_count,
-                        static_cast<size_t>(forest.covered().row_count()));
+                        domain_.metric(), options_.neighbor_count, row_count);
+    if (!options_.types.empty()) {
+      effort_ = FilteredEffort(effort_, domain_.metric(),
+                               options_.neighbor_count, row_count);
+    }
   }
   if (options_.scan_budget > 0) {
     effort_.scan_budget = options_.scan_budget;

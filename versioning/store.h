@@ -402,6 +402,10 @@ class Store {
       absl::string_view domain,
       const std::function<bool()>& stop = nullptr) = 0;
 
+  // Writes what the tables of the database hold in memory to their files, so
+  // that the sizes of these say what there is. Nothing depends on it.
+  virtual absl::Status Flush() = 0;
+
   // Returns when no fold in the background runs or waits.
   virtual void WaitForFolds() = 0;
 

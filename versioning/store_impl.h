@@ -102,6 +102,7 @@ class StoreImpl final : public Store {
       absl::string_view domain) override;
   absl::StatusOr<VerifyReport> VerifyDomain(
       absl::string_view domain, const std::function<bool()>& stop) override;
+  absl::Status Flush() override { return context_->database->Flush(); }
   void WaitForFolds() override { context_->folds.WaitUntilIdle(); }
   absl::Status write_status() const override {
     return context_->database->write_status();

@@ -8,6 +8,7 @@
 //   copse_bench phases --base base.npy --query query.npy --budgets 5%
 //   copse_bench calibrate --base base.npy --query query.npy --targets 0.9,0.95
 //   copse_bench edit --base base.npy --query query.npy --steps 500
+//   copse_bench commits --base base.npy --query query.npy --shares 0.001,0.01
 //
 // Results go to standard output, progress to standard error. Exit codes: 0
 // done, 1 failed, 2 wrong usage or bad input.
@@ -29,6 +30,7 @@
 #include "index/forest.h"
 #include "index/util/status_macros.h"
 #include "tests/bench/calibrate_bench.h"
+#include "tests/bench/commits_bench.h"
 #include "tests/bench/edit_bench.h"
 #include "tests/bench/filter_bench.h"
 #include "tests/bench/index_bench.h"
@@ -289,6 +291,36 @@ absl::Status RunEdit(EditFlags& flags) {
   return absl::OkStatus();
 }
 
+struct CommitsFlags {
+  CommitsBenchOptions options;
+  CommonFlags common;
+};
+
+void AddCommitsFlags(CLI::App& command, CommitsFlags& flags) {
+  AddCommonFlags(command, flags.options, flags.common);
+  command
+      .add_option("--shares", flags.options.shares,
+                  "Shares of the documents that a commit changes, up to 0.1")
+      ->delimiter(',');
+  command
+      .add_option("--commits", flags.options.commit_count,
+                  "Commits for each share and order")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--folder", flags.options.folder,
+                     "Where stores are made, and removed again");
+  command.add_flag("--fold-in-commit", flags.options.folds_in_commit,
+                   "Commits fold themselves; else it is done beside them");
+}
+
+absl::Status RunCommits(CommitsFlags& flags) {
+  COPSE_ASSIGN_OR_RETURN(flags.options.forest.metric,
+                         ParseMetric(flags.common.metric));
+  COPSE_ASSIGN_OR_RETURN(const CommitsBenchReport report,
+                         RunCommitsBench(flags.options));
+  Print(report, flags.common.is_json);
+  return absl::OkStatus();
+}
+
 int ExitCode(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kOk:
@@ -350,6 +382,11 @@ int Main(int argc, char** argv) {
                    "anew",
                    [&] { return RunEdit(edit); }, commands),
                edit);
+  CommitsFlags commits;
+  AddCommitsFlags(AddCommand(
+                      app, "commits", "What a commit costs, by its size",
+                      [&] { return RunCommits(commits); }, commands),
+                  commits);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -269,6 +269,39 @@ TEST_F(CopseBenchTest, ComparesAnEditedForestWithOneBuiltAnew) {
   }
 }
 
+TEST_F(CopseBenchTest, SaysWhatACommitCosts) {
+  const std::string base = WriteVectors("base.fvecs", 3000, 16, 1);
+  const std::string query = WriteVectors("query.fvecs", 20, 16, 2);
+  for (const absl::string_view mode : {"", " --fold-in-commit"}) {
+    const Outcome outcome =
+        RunBench(absl::StrCat("commits --json --base ", base, " --query ",
+                              query, " --shares 0.1 --commits 12 --folder ",
+                              base, ".stores", mode),
+                 "2>/dev/null");
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+    const auto json = nlohmann::json::parse(outcome.output);
+    EXPECT_EQ(json["documents"], 2700);
+    ASSERT_THAT(json["results"], SizeIs(2));
+    EXPECT_EQ(json["results"][0]["order"], "scattered");
+    EXPECT_EQ(json["results"][1]["order"], "clustered");
+    for (const auto& result : json["results"]) {
+      EXPECT_EQ(result["changes"], 270);
+      EXPECT_GE(result["folds"], 1);
+      EXPECT_GT(result["written_bytes"], result["raw_bytes"]);
+      EXPECT_GT(result["median_seconds"], 0);
+      ASSERT_THAT(result["recalls"], SizeIs(2));
+      for (const auto& recall : result["recalls"]) {
+        EXPECT_GT(recall["recall_at_10"], 0.3);
+        EXPECT_GT(recall["rebuilt_recall_at_10"], 0.3);
+      }
+    }
+  }
+  const Outcome refused = RunBench(absl::StrCat(
+      "commits --base ", base, " --query ", query, " --shares 0.5"));
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.output, HasSubstr("shares contain 0.5"));
+}
+
 TEST_F(CopseBenchTest, EndsWithTwoAndNamesWhatIsWrong) {
   const std::string base = WriteVectors("base.fvecs", 100, 8, 1);
   const std::string other = WriteVectors("other.fvecs", 100, 9, 1);
