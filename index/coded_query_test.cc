@@ -77,7 +77,8 @@ TEST(QuantizeInt8Test, OfItsOwnProductsIsTheSame) {
     const Quantized quantized(values);
     ASSERT_TRUE(IsInt8Code(quantized.scale, quantized.code));
     for (size_t component = 0; component < 64; ++component) {
-      values[component] = quantized.scale * quantized.code[component];
+      values[component] =
+          quantized.scale * static_cast<float>(quantized.code[component]);
     }
     const Quantized again(values);
     EXPECT_EQ(again.scale, quantized.scale);
