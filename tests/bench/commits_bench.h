@@ -73,7 +73,7 @@ struct CommitsBenchRun {
   int64_t fold_count = 0;
   int64_t fold_bytes = 0;      // Of all of them.
   double drained_seconds = 0;  // Waiting for the folds after the last commit.
-  std::vector<CommitsBenchRecall> recalls;
+  std::vector<CommitsBenchRecall> recalls = {};
 };
 
 struct CommitsBenchReport {
