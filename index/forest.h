@@ -71,10 +71,12 @@ struct SearchOptions {
   size_t neighbor_count = 10;
 
   // How many rows to estimate the distance of, those that pass the filters
-  // alone counted; whole leaves are scanned, so it may be a leaf more. Less
-  // than `neighbor_count` is taken for that, and a forest's row_count() or more
-  // means all rows. 0 means 32 * sqrt(row_count) * (neighbor_count / 10)^0.2,
-  // but at least 2,048: about .97 recall on sentence embeddings.
+  // alone counted. Whole leaves are scanned, so it may be a leaf more, and with
+  // a filter up to three times as many where the nearest rows do not pass it. A
+  // row counts again in each tree. Less than `neighbor_count` is taken for
+  // that, and a forest's row_count() or more means all rows. 0 means 32 *
+  // sqrt(row_count) * (neighbor_count / 10)^0.2, but at least 2,048: about .97
+  // recall on sentence embeddings.
   size_t scan_budget = 0;
 
   // How many of the best estimates to compute the exact distance of; less than

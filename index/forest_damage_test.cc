@@ -132,6 +132,27 @@ TEST_F(ForestDamageTest, AWholePageInThePlaceOfAnotherIsFound) {
   }
 }
 
+TEST_F(ForestDamageTest, AnEditOfExchangedLeavesFailsAndDoesNotEndTheProcess) {
+  std::vector<PageId> leaves;
+  for (const PageId page_id : pages_.page_ids()) {
+    if (KindOf(page_id) == PageKind::kLeaf) {
+      leaves.push_back(page_id);
+    }
+  }
+  int failed_count = 0;
+  for (size_t i = 0; i + 1 < leaves.size(); ++i) {
+    const Bytes good = Page(leaves[i]);
+    pages_.Replace(leaves[i], Page(leaves[i + 1]));
+    const absl::Status status = EditAll();
+    EXPECT_TRUE(status.ok() || absl::IsDataLoss(status) ||
+                absl::IsInvalidArgument(status))
+        << status;
+    failed_count += absl::IsDataLoss(status) ? 1 : 0;
+    pages_.Replace(leaves[i], good);
+  }
+  EXPECT_GT(failed_count, 0);
+}
+
 // Every number in the inner and root pages, made wrong under a right checksum:
 // the forest must end, with an answer or with an error, and not by a crash or
 // a walk without end.

@@ -121,7 +121,7 @@ class Searcher {
     do {
       // A filter that few rows pass makes for larger batches, not for more.
       const uint64_t rows_per_match =
-          std::clamp<uint64_t>(taken_ / (passed_ + 1), 1, 64);
+          std::clamp<uint64_t>(taken_ / (passed_ + 1), 1, RowsPerMatchMax());
       COPSE_RETURN_IF_ERROR(
           TakeLeaves(scratch_.router, (wanted_ - passed_) * rows_per_match));
       COPSE_RETURN_IF_ERROR(ScanLeaves());
@@ -136,11 +136,11 @@ class Searcher {
     return scratch_.ordinals;
   }
 
-  // Prepares the query and takes the leaves to be scanned first, through
-  // `router`, which is needed no longer.
+  // Prepares the query and takes all leaves to be scanned, through `router`,
+  // which is needed no longer. REQUIRES: no filter
   absl::Status BeginThrough(LeafRouter& router) {
     COPSE_RETURN_IF_ERROR(Prepare(router));
-    COPSE_RETURN_IF_ERROR(TakeLeaves(router, RowsWithExcluded()));
+    COPSE_RETURN_IF_ERROR(TakeLeaves(router, wanted_));
     wanted_ = 0;
     return absl::OkStatus();
   }
@@ -228,14 +228,22 @@ class Searcher {
     return all ? 1 : forest_.record().trees.size();
   }
 
-  // Returns how many rows have RowsWanted() among them that are not excluded.
-  uint64_t RowsWithExcluded() const {
-    const uint64_t all = forest_.record().row_count;
-    const uint64_t excluded =
-        options_.excluded == nullptr
-            ? 0
-            : static_cast<uint64_t>(options_.excluded->row_count());
-    return excluded < all ? wanted_ * all / (all - excluded) : all;
+  // Returns by how much a batch may be larger than the rows that it should
+  // give: twice what the filters ask for on average, since those that refuse
+  // all rows near the query may pass all of the next ones.
+  uint64_t RowsPerMatchMax() const {
+    const auto all = static_cast<uint64_t>(forest_.record().row_count);
+    uint64_t passing = all;
+    if (options_.allowed != nullptr) {
+      passing = std::min(passing,
+                         static_cast<uint64_t>(options_.allowed->row_count()));
+    }
+    if (options_.excluded != nullptr) {
+      passing -= std::min(
+          passing, static_cast<uint64_t>(options_.excluded->row_count()));
+    }
+    return std::clamp<uint64_t>(2 * all / std::max<uint64_t>(1, passing), 2,
+                                64);
   }
 
   absl::Status Prepare(LeafRouter& router) {
@@ -427,6 +435,7 @@ class GroupSearch {
     searches_.clear();
     first_leaf_.clear();
     for (size_t i = 0; i < queries.size(); ++i) {
+      COPSE_RETURN_IF_ERROR(CheckAt(options_, 0));
       if (i == scratches_.size()) {
         scratches_.push_back(pool_.Take());
       }
@@ -532,8 +541,12 @@ absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearchForest(
     return found;
   }
   found.reserve(queries.size());
-  if (options.allowed != nullptr) {
-    // How many leaves a filter needs is known only when some are scanned.
+  const Limits limits = ToLimits(options, forest.options().metric,
+                                 static_cast<size_t>(forest.row_count()));
+  if (options.allowed != nullptr || options.excluded != nullptr ||
+      limits.scan_budget >= static_cast<size_t>(forest.row_count())) {
+    // How many leaves a filter needs is known only when some are scanned, and
+    // where all are, their lists would take more memory than they save time.
     for (const std::span<const float> query : queries) {
       COPSE_ASSIGN_OR_RETURN(
           std::vector<Neighbor> neighbors,

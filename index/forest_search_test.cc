@@ -112,6 +112,25 @@ TEST_F(ForestSearchTest, CountsOnlyRowsThatPassAgainstTheBudget) {
   EXPECT_THAT(work.rows_scanned, AllOf(Ge(150), Lt(200)));
 }
 
+TEST_F(ForestSearchTest, StaysNearTheBudgetWhereTheNearestRowsAreExcluded) {
+  const auto all = [](Ordinal) { return true; };
+  for (Ordinal i = 0; i < queries_.row_count(); ++i) {
+    RowBitmap excluded;
+    for (const Neighbor& neighbor : Exact(queries_.row(i), 400, all)) {
+      excluded.Add(neighbor.ordinal);
+    }
+    const SearchOptions options = {.scan_budget = 100, .excluded = &excluded};
+    SearchWork work;
+    EXPECT_THAT(forest_->Search(vectors_, queries_.row(i), options, &work),
+                IsOkAndHolds(SizeIs(10)));
+    EXPECT_THAT(work.rows_scanned, AllOf(Ge(100), Le(340)));
+    const std::vector<std::span<const float>> batch = {queries_.row(i)};
+    COPSE_ASSERT_OK_AND_ASSIGN(const auto found,
+                               forest_->BatchSearch(vectors_, batch, options));
+    EXPECT_THAT(found[0], SizeIs(10));
+  }
+}
+
 TEST_F(ForestSearchTest, FindsTheFewAllowedRowsWhereverTheyAre) {
   RowBitmap allowed;
   const std::vector<Ordinal> rows = {5, 700, 1999, 3998};
@@ -412,14 +431,21 @@ TEST_F(ForestSearchTest, FindsInABatchWhatSingleSearchesFind) {
       COPSE_ASSERT_OK_AND_ASSIGN(
           const std::vector<Neighbor> single,
           forest_->Search(vectors_, queries[i], options));
-      // With excluded rows a batch takes a leaf more or less.
-      if (options.excluded == nullptr) {
-        EXPECT_THAT(found[i], ElementsAreArray(single));
-      } else {
-        EXPECT_GE(Recall(found[i], single), 0.8);
-      }
+      EXPECT_THAT(found[i], ElementsAreArray(single));
     }
   }
+}
+
+TEST_F(ForestSearchTest, ABatchEndsWithTheStatusOfTheCheckBeforeItBegins) {
+  int call_count = 0;
+  const std::function<absl::Status()> check = [&call_count] {
+    ++call_count;
+    return absl::CancelledError("no");
+  };
+  const std::vector<std::span<const float>> batch(100, queries_.row(0));
+  EXPECT_THAT(forest_->BatchSearch(vectors_, batch, {.check = &check}),
+              StatusIs(absl::StatusCode::kCancelled, "no"));
+  EXPECT_EQ(call_count, 1);
 }
 
 TEST_F(ForestSearchTest, NamesTheBadQueryOfABatch) {

@@ -4,6 +4,7 @@
 // Writes the pages of an edited tree that differ from those it started from:
 // leaves first, then the inner nodes level by level.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_format.h"
 
 #include "index/forest_node.h"
 #include "index/forest_page.h"
@@ -26,6 +28,19 @@
 #include "index/vector_source.h"
 
 namespace copse::internal {
+namespace {
+
+// Pages that stand in each other's place are each intact, and seen only here.
+absl::Status CheckDistinct(std::vector<Ordinal> rows) {
+  std::ranges::sort(rows);
+  const auto repeated = std::ranges::adjacent_find(rows);
+  return repeated == rows.end()
+             ? absl::OkStatus()
+             : absl::DataLossError(absl::StrFormat(
+                   "row %d is in two leaves, expected one", *repeated));
+}
+
+}  // namespace
 
 // Writes a leaf and makes `child`, its entry in the parent, name the new page.
 absl::Status TreeEditor::WriteLeaf(Leaf& leaf, Child& child, PageSink& sink) {
@@ -35,6 +50,7 @@ absl::Status TreeEditor::WriteLeaf(Leaf& leaf, Child& child, PageSink& sink) {
   if (leaf.source != nullptr) {
     COPSE_ASSIGN_OR_RETURN(stored, PeekPage(leaf, storage));
   }
+  COPSE_RETURN_IF_ERROR(CheckDistinct(leaf.rows));
   for (const Ordinal ordinal : leaf.rows) {
     const std::optional<size_t> index =
         stored == nullptr ? std::nullopt : stored->page().Find(ordinal);

@@ -55,6 +55,10 @@ struct DocumentSearchOptions {
   // If not empty, only documents of one of these types are returned.
   std::vector<std::string> types = {};
 
+  // If set, it is called again and again while rows are scanned, and the search
+  // ends with the first status that is not OK: for deadlines and cancellation.
+  std::function<absl::Status()> check = nullptr;
+
   // If not empty, this document is not returned.
   std::string excluded_document_id = {};
 };

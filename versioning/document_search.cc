@@ -241,7 +241,8 @@ absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
                           ? 0
                           : std::max(effort_.rerank_count, row_count),
       .allowed = typed_rows_ == nullptr ? nullptr : &typed_rows_->rows,
-      .excluded = tail_->removed().empty() ? nullptr : &tail_->removed()};
+      .excluded = tail_->removed().empty() ? nullptr : &tail_->removed(),
+      .check = options_.check == nullptr ? nullptr : &options_.check};
   COPSE_ASSIGN_OR_RETURN(const std::vector<Neighbor> neighbors,
                          forest_->Search(domain_.vectors(), options_.query,
                                          options, &result_.work));

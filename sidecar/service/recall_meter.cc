@@ -161,7 +161,9 @@ absl::StatusOr<RecallReport> RecallMeter::Measure(const RecallRequest& request,
                          ResolveCommit(store_, request.domain, request.at));
   COPSE_ASSIGN_OR_RETURN(const std::vector<RecallQuery> queries,
                          ListQueries(request, *at.reader));
-  Tally tally(*at.reader, ToSearchOptions(request.settings));
+  DocumentSearchOptions options = ToSearchOptions(request.settings);
+  options.check = [&context] { return context.Check(); };
+  Tally tally(*at.reader, std::move(options));
   for (const RecallQuery& query : queries) {
     COPSE_RETURN_IF_ERROR(context.Check());
     COPSE_RETURN_IF_ERROR(tally.Add(query));
@@ -169,6 +171,7 @@ absl::StatusOr<RecallReport> RecallMeter::Measure(const RecallRequest& request,
   RecallReport report = tally.Report();
   report.answered_by = {at.commit, at.lag};
   MutexLock lock(mutex_);
+  ForgetDeletedDomains();
   if (reports_.size() < kRememberedCountMax ||
       reports_.contains(request.domain)) {
     reports_[request.domain] = report;
@@ -176,9 +179,16 @@ absl::StatusOr<RecallReport> RecallMeter::Measure(const RecallRequest& request,
   return report;
 }
 
+void RecallMeter::ForgetDeletedDomains() const {
+  std::erase_if(reports_, [this](const auto& entry) {
+    return absl::IsNotFound(store_.GetDomain(entry.first).status());
+  });
+}
+
 std::vector<MeasuredRecall> RecallMeter::LastReports() const {
   std::vector<MeasuredRecall> reports;
   MutexLock lock(mutex_);
+  ForgetDeletedDomains();
   for (const auto& [domain, report] : reports_) {
     reports.push_back({domain, report});
   }

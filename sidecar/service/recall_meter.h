@@ -85,16 +85,18 @@ class RecallMeter {
                                        const CallContext& context)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Returns the last report of each domain, ascending by name; of the first
-  // kRememberedCountMax domains that were measured.
+  // Returns the last report of each domain that exists, ascending by name; of
+  // the first kRememberedCountMax domains that were measured.
   std::vector<MeasuredRecall> LastReports() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   static constexpr size_t kRememberedCountMax = 1000;
 
+  void ForgetDeletedDomains() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   Store& store_;
   mutable Mutex mutex_;
-  std::map<std::string, RecallReport> reports_ ABSL_GUARDED_BY(mutex_);
+  mutable std::map<std::string, RecallReport> reports_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace copse

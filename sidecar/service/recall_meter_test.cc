@@ -86,6 +86,12 @@ TEST_F(RecallMeterTest, RemembersTheLastReportOfADomain) {
   EXPECT_EQ(last[0].report.query_count, 2);
 }
 
+TEST_F(RecallMeterTest, ForgetsADomainThatIsDeleted) {
+  ASSERT_THAT(Measure(Request()), IsOk());
+  ASSERT_THAT(engine_->store().DeleteDomain("admin/trees"), IsOk());
+  EXPECT_THAT(engine_->recall_meter().LastReports(), IsEmpty());
+}
+
 TEST_F(RecallMeterTest, RefusesWhatIsOutOfRange) {
   const auto invalid = [this](const RecallRequest& request,
                               absl::string_view field) {

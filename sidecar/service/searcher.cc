@@ -104,6 +104,7 @@ absl::StatusOr<SearchResponse> Searcher::Search(const SearchRequest& request,
   DocumentSearchOptions options = ToSearchOptions(request.settings);
   options.query = query.vector;
   options.excluded_document_id = query.excluded_document_id;
+  options.check = [&context] { return context.Check(); };
   options.is_user_query = !std::holds_alternative<DocumentQuery>(request.query);
   COPSE_ASSIGN_OR_RETURN(DocumentSearchResult result,
                          at.reader->Search(options));
