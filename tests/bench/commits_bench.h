@@ -70,7 +70,7 @@ struct CommitsBenchRun {
   double written_bytes = 0;
   double folder_bytes = 0;
 
-  int64_t fold_count = 0;
+  int64_t fold_count = 0;      // In the background.
   int64_t fold_bytes = 0;      // Of all of them.
   double drained_seconds = 0;  // Waiting for the folds after the last commit.
   std::vector<CommitsBenchRecall> recalls = {};
