@@ -249,6 +249,22 @@ float CentroidPage::Score(const CodedQuery& query, size_t index) const {
                                       dimension_));
 }
 
+float CentroidPage::ExactScore(const CodedQuery& query, size_t index) const {
+  if (encoding_ == CentroidEncoding::kFloat ||
+      query.ranking() == Ranking::kInnerProduct) {
+    return Score(query, index);
+  }
+  const std::span<const int8_t> code = Int8Vector(index);
+  const float scale = scales_[index];
+  double sum = 0;
+  for (size_t i = 0; i < dimension_; ++i) {
+    const double difference =
+        double{query.difference()[i]} - double{scale} * code[i];
+    sum += difference * difference;
+  }
+  return Ordered(ToFinite(sum));
+}
+
 void CentroidPage::Prefetch(size_t index) const {
   constexpr size_t kLineSizeBytes = 64;
   const size_t size_bytes = VectorSizeBytes(encoding_, dimension_);

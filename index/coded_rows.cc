@@ -251,6 +251,23 @@ void CodedRows::EstimateProducts(const CodedQuery& query,
   }
 }
 
+float CodedRows::RoundingError(const CodedQuery& query) const {
+  uint16_t factor = 0;
+  uint16_t bias = 0;
+  for (size_t i = 0; i < row_count(); ++i) {
+    factor = std::max(factor, factors_[i]);
+    bias = std::max(bias, static_cast<uint16_t>(biases_[i] & ~kHalfSign));
+  }
+  // What is rounded to steps is off by a twelfth of a squared step on average.
+  // The step of a half float is at most 2^-10 of it.
+  const double of_table = double{factor_unit_} * FromHalf(factor) *
+                          query.table_scale() *
+                          std::sqrt(static_cast<double>(group_count_) / 12);
+  const double of_bias =
+      double{bias_unit_} * FromHalf(bias) * 0x1p-10 / std::sqrt(12.0);
+  return ToFinite(std::hypot(of_table, of_bias));
+}
+
 float CodedRows::factor(size_t index) const {
   return 0.5F * factor_unit_ * FromHalf(factors_[index]);
 }

@@ -16,9 +16,12 @@
 //                       with bias = |r|^2 + 2 f <s, c - m>
 //   inner product           <q,x> ~ <q,c> + f <s,q>          (m = 0)
 //
-// The first estimates <r, q - c>, so that its error goes with the distance to
-// the centroid and not with the length of the query, and yet needs one table of
-// q - m for all pages.
+// The first estimates <r, q - c>, so that the error of the codes goes with the
+// distance to the centroid and not with the length of the query, and yet needs
+// one table of q - m for all pages. What the table and the biases are rounded
+// by does go with |q - m| and |c - m|: about 0.07 * |r| * |q - m| / sqrt(D),
+// more than the error of the codes where |q - c| is below a twentieth of
+// |q - m|. Whoever selects rows by estimates sees to that (second_look.h).
 //
 //   CodedRowsBuilder builder(space, centroid);
 //   builder.Add(vector);
@@ -104,6 +107,11 @@ class CodedRows {
   // entry i with query.difference().
   void EstimateProducts(const CodedQuery& query, std::span<uint16_t> sums,
                         std::span<float> products) const;
+
+  // Returns the standard deviation of what rounding adds to an estimate, of the
+  // table of `query` and of the biases, for the entry with the longest
+  // residual.
+  float RoundingError(const CodedQuery& query) const;
 
   // Returns f of entry `index`.
   float factor(size_t index) const;

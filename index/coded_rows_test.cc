@@ -244,6 +244,41 @@ TEST_P(CodedRowsErrorTest, IsTheSameForVectorsOfAnyMagnitude) {
   }
 }
 
+// Where query and rows are nearer to the centroid than that is to the origin by
+// four magnitudes, estimates are wrong by rounding, and hardly by their codes.
+TEST(CodedRowsRoundingTest, IsAsLargeAsItIsSaidToBeNearTheCentroid) {
+  for (const size_t dimension : {64, 384, 1024}) {
+    double square_sum = 0;
+    double count = 0;
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      Scene scene(Metric::kEuclidean, dimension, 0, seed);
+      for (int i = 0; i < 40; ++i) {
+        scene.rows.push_back(
+            Sum(scene.centroid, scene.random.Vector(dimension, 1e-4F)));
+      }
+      const CodedRowsBuilder builder = scene.Build();
+      const StoredRows stored(builder, dimension);
+      COPSE_ASSERT_OK_AND_ASSIGN(const CodedRows rows, stored.Parse());
+      const std::vector<float> query =
+          Sum(scene.centroid, scene.random.Vector(dimension, 1e-4F));
+      CodedQuery coded_query;
+      coded_query.Prepare(scene.space, query);
+      const std::vector<float> estimates =
+          Estimates(rows, coded_query,
+                    static_cast<float>(scene.Score(query, scene.centroid)));
+      for (size_t row = 0; row < estimates.size(); ++row) {
+        const double error =
+            (estimates[row] - scene.Score(query, scene.rows[row])) /
+            rows.RoundingError(coded_query);
+        square_sum += error * error;
+        ++count;
+      }
+    }
+    EXPECT_GT(std::sqrt(square_sum / count), 0.6) << dimension;
+    EXPECT_LT(std::sqrt(square_sum / count), 1.1) << dimension;
+  }
+}
+
 class CodedRowsTest : public ::testing::TestWithParam<Metric> {};
 
 INSTANTIATE_TEST_SUITE_P(Rankings, CodedRowsTest,

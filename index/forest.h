@@ -79,8 +79,10 @@ struct SearchOptions {
   // recall on sentence embeddings.
   size_t scan_budget = 0;
 
-  // How many of the best estimates to compute the exact distance of; less than
-  // `neighbor_count` is taken for that. 0 means 4 * neighbor_count + 20, and
+  // How many of the best estimates to compute the exact distance of, at least:
+  // among near-duplicates, whose estimates differ by rounding more than by
+  // distance, it is up to 4,096 rows more. Less than `neighbor_count` is taken
+  // for that. 0 means 4 * neighbor_count + 20, and
   // for Manhattan, whose estimates are rough, 16 * neighbor_count + 240.
   size_t rerank_count = 0;
 
@@ -119,9 +121,10 @@ struct SearchOptions {
 
 // What one search did; adds up over searches.
 struct SearchWork {
-  int64_t pages_read = 0;     // Inner nodes opened and leaves scanned.
-  int64_t rows_scanned = 0;   // Estimated; again for each tree they are met in.
-  int64_t rows_reranked = 0;  // Vectors read.
+  int64_t pages_read = 0;    // Inner nodes opened and leaves scanned.
+  int64_t rows_scanned = 0;  // Estimated; again for each tree they are met in.
+  // Vectors compared; those of near-duplicates may be compared twice.
+  int64_t rows_reranked = 0;
 };
 
 // Thread safety: immutable but for pages loaded on first use; any number of

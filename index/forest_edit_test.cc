@@ -290,6 +290,31 @@ TEST(ForestEditSmallTest, FollowsRowsIntoARegionThatItHasNeverSeen) {
   EXPECT_THAT(edited.edit().rows_moved, Gt(0));
 }
 
+// Leaves of near-duplicates grow out of one that has other rows, too.
+TEST(ForestEditSmallTest, FindsNearDuplicatesThatCameInEdits) {
+  constexpr size_t kOtherCount = 1500;
+  constexpr size_t kEditCount = 5;
+  for (const double radius : {0.01, 0.001}) {
+    MemoryVectors vectors =
+        MakeClusters({.row_count = kOtherCount, .dimension = 128});
+    const MemoryVectors queries =
+        AppendNearDuplicates(Metric::kCosine, 7, radius, 1500, 20, vectors);
+    const std::vector<Ordinal> rows = vectors.ordinals();
+    EditedForest edited({}, vectors);
+    ASSERT_THAT(edited.Build(std::span(rows).first(kOtherCount)), IsOk());
+    for (size_t edit = 0; edit < kEditCount; ++edit) {
+      ASSERT_THAT(
+          edited.Edit(std::span(rows).subspan(kOtherCount + 300 * edit, 300),
+                      {}),
+          IsOk());
+    }
+    COPSE_ASSERT_OK_AND_ASSIGN(
+        const double recall,
+        MeanRecall(edited.forest(), vectors, rows, queries, {}));
+    EXPECT_THAT(recall, Ge(0.95)) << "radius " << radius;
+  }
+}
+
 TEST(ForestEditSmallTest, DeletesARowWhoseVectorIsLost) {
   const MemoryVectors vectors = MakeClusters({.row_count = 500});
   EditedForest edited(SmallPages(Metric::kCosine), vectors);

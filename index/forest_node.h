@@ -81,6 +81,10 @@ class InnerNode {
     const CentroidPlace& place = places_[index];
     return centroid_pages_[place.page].Score(query, place.index);
   }
+  float ScoreChildExactly(const CodedQuery& query, size_t index) const {
+    const CentroidPlace& place = places_[index];
+    return centroid_pages_[place.page].ExactScore(query, place.index);
+  }
   // Asks for the memory that ScoreChild() reads.
   void PrefetchChild(size_t index) const {
     const CentroidPlace& place = places_[index];

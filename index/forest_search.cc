@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <span>
@@ -31,6 +32,7 @@
 #include "index/rerank.h"
 #include "index/row_bitmap.h"
 #include "index/search_phase.h"
+#include "index/second_look.h"
 #include "index/top_k.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
@@ -160,19 +162,31 @@ class Searcher {
   // The leaves that have been taken, about the nearest first.
   std::span<const LeafNode* const> leaves() const { return scratch_.nodes; }
   void ScanLeaf(size_t index) {
-    passed_ += scratch_.nodes[index]->page().Scan(
-        scratch_.coded_query, scratch_.leaves[index].score, filter_,
-        scratch_.scan, scratch_.candidates);
+    const LeafPage& page = scratch_.nodes[index]->page();
+    const RoutedLeaf& leaf = scratch_.leaves[index];
+    float score = leaf.score;
+    if (score < near_score_) {
+      score = leaf.parent->ScoreChildExactly(scratch_.coded_query, leaf.index);
+      scratch_.near_leaves.push_back({&page, score});
+    }
+    passed_ += page.Scan(scratch_.coded_query, score, filter_, scratch_.scan,
+                         scratch_.candidates);
   }
 
   // Returns the best of the rows that have been scanned.
   absl::StatusOr<std::vector<Neighbor>> Finish() {
     work_.rows_scanned += static_cast<int64_t>(passed_);
     // Of several trees the best are chosen after repeated ones are gone.
-    ListCandidates(TreeCount() > 1 ? scratch_.candidates.Finish()
-                                   : scratch_.candidates.Unsorted());
+    const std::span<const Candidate> candidates =
+        TreeCount() > 1 ? scratch_.candidates.Finish()
+                        : scratch_.candidates.Unsorted();
+    ListCandidates(candidates);
     EndPhase(options_.phase_observer, SearchPhase::kSelectRows);
-    return Compare();
+    const bool all_listed = scratch_.ordinals.size() == passed_;
+    if (all_listed || scratch_.near_leaves.empty()) {
+      return Compare();
+    }
+    return CompareTwice(candidates);
   }
 
  private:
@@ -209,6 +223,32 @@ class Searcher {
     std::vector<Neighbor> neighbors(scratch_.neighbors.begin(),
                                     scratch_.neighbors.end());
     EndPhase(options_.phase_observer, SearchPhase::kCompareRows);
+    return neighbors;
+  }
+
+  // The same, and looks for near-duplicates that are not among `candidates` for
+  // rounding alone.
+  absl::StatusOr<std::vector<Neighbor>> CompareTwice(
+      std::span<const Candidate> candidates) {
+    const float compared =
+        TreeCount() > 1
+            ? std::numeric_limits<float>::lowest()
+            : std::max_element(candidates.begin(), candidates.end())->estimate;
+    COPSE_ASSIGN_OR_RETURN(std::vector<Neighbor> neighbors, Compare());
+    COPSE_ASSIGN_OR_RETURN(
+        const bool is_more,
+        AddHiddenRows({.vectors = vectors_,
+                       .query = routing_query_,
+                       .coded_query = scratch_.coded_query,
+                       .leaves = scratch_.near_leaves,
+                       .filter = filter_,
+                       .compared = compared},
+                      options_, neighbors, scratch_.scan, scratch_.candidates,
+                      scratch_.ordinals));
+    EndPhase(options_.phase_observer, SearchPhase::kSelectRows);
+    if (is_more) {
+      return Compare();
+    }
     return neighbors;
   }
 
@@ -257,6 +297,8 @@ class Searcher {
     scratch_.coded_query.Prepare(space, routing_query_);
     // A row may be found once in each tree.
     scratch_.candidates.Reset(limits_.rerank_count * TreeCount());
+    scratch_.near_leaves.clear();
+    near_score_ = SecondLookScore(scratch_.coded_query);
     EndPhase(options_.phase_observer, SearchPhase::kPrepareQuery);
     return router.Begin(forest_, scratch_.coded_query, TreeCount(), &work_,
                         options_.phase_observer);
@@ -338,6 +380,8 @@ class Searcher {
   uint64_t wanted_;     // Rows that are to pass the filters.
   size_t passed_ = 0;   // Rows that were scanned and passed the filters.
   uint64_t taken_ = 0;  // Rows of the leaves taken.
+  // Leaves with centroids of a smaller score need a second look.
+  float near_score_ = 0;
 };
 
 absl::Status CheckSearch(const LoadedForest& forest,
@@ -366,6 +410,7 @@ size_t SearchScratch::memory_size_bytes() const {
          coded_query.memory_size_bytes() +
          leaves.capacity() * sizeof(RoutedLeaf) +
          nodes.capacity() * sizeof(void*) +
+         near_leaves.capacity() * sizeof(ScannedLeaf) +
          ordinals.capacity() * sizeof(Ordinal) +
          places.capacity() * sizeof(places[0]) +
          neighbors.capacity() * sizeof(Neighbor);

@@ -7,7 +7,9 @@
 //      they hold the rows of the budget.
 //   2. Scan: the leaves are scanned one after the other, the next prefetched,
 //      and the best estimates kept.
-//   3. Re-rank: the exact distances of the best estimates are computed.
+//   3. Re-rank: the exact distances of the best estimates are computed, and
+//      among near-duplicates those of rows that rounding has made worse
+//      (second_look.h).
 //
 // With filters, steps 1 and 2 go on until enough rows have passed. Where a
 // filter lets few rows pass, step 3 takes them all, and there is nothing to
@@ -31,6 +33,7 @@
 #include "index/forest_node.h"
 #include "index/leaf_page.h"
 #include "index/leaf_router.h"
+#include "index/second_look.h"
 #include "index/top_k.h"
 #include "index/util/mutex.h"
 #include "index/vector_source.h"
@@ -51,6 +54,7 @@ struct SearchScratch {
   std::vector<const LeafNode*> nodes;
   ScanScratch scan;
   TopK candidates;
+  std::vector<ScannedLeaf> near_leaves;  // Those that need a second look.
   std::vector<Ordinal> ordinals;
   std::vector<std::pair<Ordinal, size_t>> places;  // In `ordinals`.
   std::vector<Neighbor> neighbors;

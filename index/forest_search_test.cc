@@ -456,5 +456,101 @@ TEST_F(ForestSearchTest, NamesTheBadQueryOfABatch) {
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("query 1: ")));
 }
 
+// Near-duplicates among other rows: what separates them is far smaller than
+// their distance to the origin, which estimates are rounded by.
+class NearDuplicatesTest : public ::testing::TestWithParam<double> {
+ protected:
+  static constexpr size_t kDuplicateCount = 2000;
+
+  void Build(const ForestOptions& options) {
+    metric_ = options.metric;
+    vectors_ = MakeClusters(
+        {.metric = metric_, .row_count = kRowCount, .dimension = 128});
+    queries_ = AppendNearDuplicates(metric_, 7, GetParam(), kDuplicateCount, 20,
+                                    vectors_);
+    COPSE_ASSERT_OK_AND_ASSIGN(
+        const PageId root,
+        BuildForest(options, vectors_, vectors_.ordinals(), pages_));
+    COPSE_ASSERT_OK_AND_ASSIGN(forest_, Forest::Open(root, pages_));
+  }
+
+  void ExpectFound(const SearchOptions& options) {
+    std::vector<std::span<const float>> queries;
+    for (Ordinal i = 0; i < queries_.row_count(); ++i) {
+      queries.push_back(queries_.row(i));
+    }
+    COPSE_ASSERT_OK_AND_ASSIGN(
+        const std::vector<std::vector<Neighbor>> batch,
+        forest_->BatchSearch(vectors_, queries, options));
+    double recall = 0;
+    double batch_recall = 0;
+    for (size_t i = 0; i < queries.size(); ++i) {
+      COPSE_ASSERT_OK_AND_ASSIGN(
+          const std::vector<Neighbor> truth,
+          ExactSearch(metric_, vectors_, Passing(options), queries[i],
+                      options.neighbor_count));
+      COPSE_ASSERT_OK_AND_ASSIGN(
+          const std::vector<Neighbor> found,
+          forest_->Search(vectors_, queries[i], options));
+      recall += Recall(found, truth) / static_cast<double>(queries.size());
+      batch_recall +=
+          Recall(batch[i], truth) / static_cast<double>(queries.size());
+    }
+    EXPECT_GE(recall, 0.95) << MetricName(metric_);
+    EXPECT_GE(batch_recall, 0.95) << MetricName(metric_);
+  }
+
+  std::vector<Ordinal> Passing(const SearchOptions& options) const {
+    std::vector<Ordinal> ordinals = vectors_.ordinals();
+    std::erase_if(ordinals, [&options](Ordinal ordinal) {
+      return options.excluded != nullptr && options.excluded->Contains(ordinal);
+    });
+    return ordinals;
+  }
+
+  Metric metric_ = Metric::kCosine;
+  MemoryVectors vectors_ = MemoryVectors(1, {});
+  MemoryVectors queries_ = MemoryVectors(1, {});
+  MemoryPageStore pages_;
+  std::shared_ptr<const Forest> forest_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Radii, NearDuplicatesTest,
+                         ::testing::Values(0.01, 0.003, 0.001));
+
+TEST_P(NearDuplicatesTest, AreFoundWithTheDefaults) {
+  for (const Metric metric : {Metric::kCosine, Metric::kEuclidean}) {
+    Build({.metric = metric});
+    ExpectFound({});
+  }
+}
+
+TEST_P(NearDuplicatesTest, AreFoundInSeveralTrees) {
+  Build({.tree_count = 2});
+  ExpectFound({});
+}
+
+TEST_P(NearDuplicatesTest, AreFoundBesideExcludedOnes) {
+  Build({});
+  RowBitmap excluded;
+  for (Ordinal i = 0; i < vectors_.row_count(); i += 2) {
+    excluded.Add(i);
+  }
+  ExpectFound({.excluded = &excluded});
+}
+
+TEST_P(NearDuplicatesTest, AreFoundWithAFewRowsToCompare) {
+  Build({});
+  ExpectFound({.neighbor_count = 3, .rerank_count = 3});
+}
+
+TEST_F(ForestSearchTest, RowsThatAreFarApartAreComparedOnce) {
+  for (Ordinal i = 0; i < queries_.row_count(); ++i) {
+    SearchWork work;
+    EXPECT_THAT(forest_->Search(vectors_, queries_.row(i), {}, &work), IsOk());
+    EXPECT_EQ(work.rows_reranked, 60);
+  }
+}
+
 }  // namespace
 }  // namespace copse

@@ -133,6 +133,20 @@ size_t LeafPage::Scan(const CodedQuery& query, float centroid_score,
   return count;
 }
 
+void LeafPage::ScanUpTo(float limit, const CodedQuery& query,
+                        float centroid_score, const RowFilter& filter,
+                        ScanScratch& scratch, TopK& candidates) const {
+  scratch.Reserve(row_count());
+  const size_t count = rows_.Select(query, centroid_score, limit, scratch.sums,
+                                    scratch.estimates, scratch.indices);
+  for (size_t i = 0; i < count; ++i) {
+    const uint32_t row = scratch.indices[i];
+    if (filter.Passes(ordinals_[row])) {
+      candidates.Add(scratch.estimates[row], ordinals_[row]);
+    }
+  }
+}
+
 void LeafPage::Prefetch() const {
   constexpr size_t kLineSizeBytes = 64;
   const auto* first = reinterpret_cast<const char*>(ordinals_.data());

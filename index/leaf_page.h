@@ -98,6 +98,12 @@ class LeafPage {
               const RowFilter& filter, ScanScratch& scratch,
               TopK& candidates) const;
 
+  // The same for the rows with estimates up to `limit`, or by rounding a little
+  // more, and returns nothing.
+  void ScanUpTo(float limit, const CodedQuery& query, float centroid_score,
+                const RowFilter& filter, ScanScratch& scratch,
+                TopK& candidates) const;
+
   const CodedRows& coded_rows() const { return rows_; }
 
   // Asks for the page, which will be scanned soon.

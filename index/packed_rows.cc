@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <span>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "index/page_store.h"
 #include "index/rerank.h"
 #include "index/rotation.h"
+#include "index/second_look.h"
 #include "index/top_k.h"
 #include "index/tree_builder.h"
 #include "index/util/status_macros.h"
@@ -117,28 +119,51 @@ absl::StatusOr<std::vector<Neighbor>> PackedRows::Search(
   if (metric_ == Metric::kCosine) {
     internal::ToUnitLength(query, unit);
   }
-  coded_query.Prepare(
-      space, metric_ == Metric::kCosine ? std::span<const float>(unit) : query);
+  const std::span<const float> coded_vector =
+      metric_ == Metric::kCosine ? std::span<const float>(unit) : query;
+  coded_query.Prepare(space, coded_vector);
   const float score = space.ranking() == internal::Ranking::kInnerProduct
                           ? 0
                           : coded_query.square();
   internal::TopK candidates;
   candidates.Reset(RerankCount(options, row_count_));
   internal::ScanScratch scratch;
+  const internal::RowFilter filter = {options.allowed, options.excluded};
+  std::vector<internal::ScannedLeaf> leaves;
   size_t passed = 0;
   for (const internal::LeafPage& leaf : leaves_) {
-    passed += leaf.Scan(coded_query, score, {options.allowed, options.excluded},
-                        scratch, candidates);
+    passed += leaf.Scan(coded_query, score, filter, scratch, candidates);
+    leaves.push_back({&leaf, score});
   }
   std::vector<Ordinal> ordinals;
+  float compared = std::numeric_limits<float>::lowest();
   for (const internal::Candidate& candidate : candidates.Unsorted()) {
     ordinals.push_back(candidate.ordinal);
+    compared = std::max(compared, candidate.estimate);
   }
   COPSE_RETURN_IF_ERROR(
       internal::Rerank(metric_, vectors, query, ordinals, options, neighbors));
+  size_t reranked = ordinals.size();
+  if (ordinals.size() < passed &&
+      space.ranking() != internal::Ranking::kInnerProduct) {
+    COPSE_ASSIGN_OR_RETURN(const bool is_more,
+                           internal::AddHiddenRows({.vectors = vectors,
+                                                    .query = coded_vector,
+                                                    .coded_query = coded_query,
+                                                    .leaves = leaves,
+                                                    .filter = filter,
+                                                    .compared = compared},
+                                                   options, neighbors, scratch,
+                                                   candidates, ordinals));
+    if (is_more) {
+      COPSE_RETURN_IF_ERROR(internal::Rerank(metric_, vectors, query, ordinals,
+                                             options, neighbors));
+      reranked += ordinals.size();
+    }
+  }
   if (work != nullptr) {
     work->rows_scanned += static_cast<int64_t>(passed);
-    work->rows_reranked += static_cast<int64_t>(ordinals.size());
+    work->rows_reranked += static_cast<int64_t>(reranked);
   }
   return neighbors;
 }

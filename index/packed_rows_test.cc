@@ -63,6 +63,31 @@ TEST_P(PackedRowsTest, FindsNearlyAllOfTheNearest) {
   EXPECT_GE(recall, 0.98);
 }
 
+TEST(PackedRowsOfNearDuplicatesTest, FindsThem) {
+  for (const Metric metric : {Metric::kCosine, Metric::kEuclidean}) {
+    for (const double radius : {0.01, 0.003, 0.001}) {
+      MemoryVectors vectors =
+          MakeClusters({.metric = metric, .row_count = 1000, .dimension = 128});
+      const MemoryVectors queries =
+          AppendNearDuplicates(metric, 7, radius, 1000, 20, vectors);
+      COPSE_ASSERT_OK_AND_ASSIGN(
+          const PackedRows rows,
+          PackedRows::Make(metric, vectors, vectors.ordinals()));
+      double recall = 0;
+      for (Ordinal i = 0; i < queries.row_count(); ++i) {
+        COPSE_ASSERT_OK_AND_ASSIGN(
+            const std::vector<Neighbor> truth,
+            ExactSearch(metric, vectors, vectors.ordinals(), queries.row(i),
+                        10));
+        COPSE_ASSERT_OK_AND_ASSIGN(const std::vector<Neighbor> found,
+                                   rows.Search(vectors, queries.row(i), {}));
+        recall += Recall(found, truth) / 20;
+      }
+      EXPECT_GE(recall, 0.95) << MetricName(metric) << ", radius " << radius;
+    }
+  }
+}
+
 TEST_P(PackedRowsTest, IsTheExactSearchWhenEveryRowIsCompared) {
   RowBitmap excluded;
   std::vector<Ordinal> kept;

@@ -106,6 +106,53 @@ inline MemoryVectors MakeClusters(const ClusterOptions& options) {
   return vectors;
 }
 
+// Appends `count` rows to `vectors` that lie around row `center`, at about
+// `radius` in 8 directions, and returns `query_count` more that are not
+// appended; all of unit length for cosine.
+inline MemoryVectors AppendNearDuplicates(Metric metric, Ordinal center,
+                                          double radius, size_t count,
+                                          size_t query_count,
+                                          MemoryVectors& vectors) {
+  constexpr size_t kDirectionCount = 8;
+  std::mt19937_64 random(3);
+  const auto uniform = [&random] {
+    return static_cast<double>(random() >> 11) * 0x1p-53 - 0.5;
+  };
+  const size_t dimension = vectors.dimension();
+  // Components of variance 1 / dimension make unit length; so for offsets.
+  std::vector<double> directions(kDirectionCount * dimension);
+  std::ranges::generate(directions, [&] {
+    return uniform() * std::sqrt(12.0 / static_cast<double>(dimension));
+  });
+  const std::vector<float> start(vectors.row(center).begin(),
+                                 vectors.row(center).end());
+  std::vector<float> components;
+  for (size_t row = 0; row < count + query_count; ++row) {
+    std::vector<double> sum(start.begin(), start.end());
+    for (size_t i = 0; i < directions.size(); i += dimension) {
+      const double offset =
+          radius * uniform() * std::sqrt(12.0 / kDirectionCount);
+      for (size_t j = 0; j < dimension; ++j) {
+        sum[j] += offset * directions[i + j];
+      }
+    }
+    components.insert(components.end(), sum.begin(), sum.end());
+  }
+  MemoryVectors rows(dimension, std::move(components));
+  if (metric == Metric::kCosine) {
+    rows.Normalize();
+  }
+  for (size_t row = 0; row < count; ++row) {
+    vectors.Append(rows.row(static_cast<Ordinal>(row)));
+  }
+  std::vector<float> queries;
+  for (size_t row = count; row < count + query_count; ++row) {
+    const std::span<const float> query = rows.row(static_cast<Ordinal>(row));
+    queries.insert(queries.end(), query.begin(), query.end());
+  }
+  return MemoryVectors(dimension, std::move(queries));
+}
+
 // Returns the share of the true nearest rows' distances that `found` reaches,
 // as DESIGN counts recall: results at most as far as the last true one.
 inline double Recall(std::span<const Neighbor> found,
