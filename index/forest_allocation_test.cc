@@ -107,8 +107,18 @@ class ForestAllocationTest : public ::testing::TestWithParam<Case> {
     return most;
   }
 
-  const MemoryVectors vectors_ = MakeClusters(
-      {.metric = GetParam().metric, .row_count = kRowCount, .dimension = 70});
+  // With near-duplicates of one of the queries, where they have a second look.
+  static MemoryVectors MakeVectors() {
+    const Metric metric = GetParam().metric;
+    MemoryVectors vectors = MakeClusters(
+        {.metric = metric, .row_count = kRowCount, .dimension = 70});
+    if (metric == Metric::kCosine || metric == Metric::kEuclidean) {
+      AppendNearDuplicates(metric, kQueryCount - 1, 0.001, 500, 0, vectors);
+    }
+    return vectors;
+  }
+
+  const MemoryVectors vectors_ = MakeVectors();
   MemoryPageStore pages_;
   std::shared_ptr<const Forest> forest_;
 };

@@ -216,25 +216,29 @@ class Searcher {
 
   // Returns the nearest of the rows that have been listed.
   absl::StatusOr<std::vector<Neighbor>> Compare() {
+    COPSE_RETURN_IF_ERROR(CompareListed());
+    return scratch_.neighbors;
+  }
+
+  // Keeps them, for Compare() and CompareTwice().
+  absl::Status CompareListed() {
     work_.rows_reranked += static_cast<int64_t>(scratch_.ordinals.size());
     COPSE_RETURN_IF_ERROR(Rerank(forest_.options().metric, vectors_, query_,
                                  scratch_.ordinals, options_,
                                  scratch_.neighbors));
-    std::vector<Neighbor> neighbors(scratch_.neighbors.begin(),
-                                    scratch_.neighbors.end());
     EndPhase(options_.phase_observer, SearchPhase::kCompareRows);
-    return neighbors;
+    return absl::OkStatus();
   }
 
-  // The same, and looks for near-duplicates that are not among `candidates` for
-  // rounding alone.
+  // The same as Compare(), and looks for near-duplicates that are not among
+  // `candidates` for rounding alone.
   absl::StatusOr<std::vector<Neighbor>> CompareTwice(
       std::span<const Candidate> candidates) {
     const float compared =
         TreeCount() > 1
             ? std::numeric_limits<float>::lowest()
             : std::max_element(candidates.begin(), candidates.end())->estimate;
-    COPSE_ASSIGN_OR_RETURN(std::vector<Neighbor> neighbors, Compare());
+    COPSE_RETURN_IF_ERROR(CompareListed());
     COPSE_ASSIGN_OR_RETURN(
         const bool is_more,
         AddHiddenRows({.vectors = vectors_,
@@ -243,13 +247,13 @@ class Searcher {
                        .leaves = scratch_.near_leaves,
                        .filter = filter_,
                        .compared = compared},
-                      options_, neighbors, scratch_.scan, scratch_.candidates,
-                      scratch_.ordinals));
+                      options_, scratch_.neighbors, scratch_.scan,
+                      scratch_.candidates, scratch_.ordinals));
     EndPhase(options_.phase_observer, SearchPhase::kSelectRows);
     if (is_more) {
-      return Compare();
+      COPSE_RETURN_IF_ERROR(CompareListed());
     }
-    return neighbors;
+    return scratch_.neighbors;
   }
 
   // Returns after how many rows that pass the filters the search may end.
