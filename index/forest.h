@@ -88,7 +88,9 @@ struct SearchOptions {
 
   // The share of the true nearest rows that the search should find on average,
   // in (0, 1]; 1 means exactly all. Decides the scan budget and the rerank
-  // count where these are 0. 0 means that it is not set.
+  // count where these are 0, with `allowed` to no less than their defaults. It
+  // is kept on average over queries like those of the calibration: a single
+  // search may find more or less. 0 means that it is not set.
   double recall_target = 0;
 
   // What `recall_target` goes by: the calibration of the forest that is

@@ -88,13 +88,14 @@ class CommitBuilder {
   // Returns whether the outcome so far holds `document_id`.
   virtual absl::StatusOr<bool> Contains(absl::string_view document_id) = 0;
 
-  // Completes the commit: appends, syncs, folds the forest if it is due, and
-  // publishes manifest, live set and branch in one synced write. `on_phase`,
+  // Completes the commit: appends, syncs, and publishes manifest, live set and
+  // branch in one synced write; a fold that is due goes before it or, with
+  // StoreOptions::FoldMode::kInBackground, is asked for after it. `on_phase`,
   // if set, is called at the start of each phase, with kFolding only if a fold
-  // is due, and then every StoreOptions::fold_notice_interval again until it
-  // has ended; a status that is not OK stops the commit, but not at kDone, when
-  // the commit is complete, and a fold that runs comes to its end first. The
-  // builder is then used up, whatever the outcome. Of the skipped documents,
+  // goes before, and then every StoreOptions::fold_notice_interval again until
+  // it has ended; a status that is not OK stops the commit, and soon the fold
+  // that runs, but not at kDone, when the commit is complete. The builder is
+  // then used up, whatever the outcome. Of the skipped documents,
   // messages are cut at 4096 bytes, and the list at 4 MiB. Fails with kAborted,
   // BRANCH_MOVED, if the branch is not where options().expected_branch_commit
   // wants it, and kFailedPrecondition, PARENT_COMMIT_NOT_FOUND, if the parent
