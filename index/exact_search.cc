@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -28,12 +29,15 @@ namespace {
 // 25 ns from the second cache and fetched from memory in about 100 ns.
 constexpr size_t kPrefetchDistance = 8;
 
+// Rows between two calls of `check`: some ten microseconds.
+constexpr size_t kCheckInterval = 512;
+
 }  // namespace
 
 absl::StatusOr<std::vector<Neighbor>> ExactSearch(
     Metric metric, const VectorSource& vectors,
     std::span<const Ordinal> ordinals, std::span<const float> query,
-    size_t neighbor_count) {
+    size_t neighbor_count, const std::function<absl::Status()>* check) {
   COPSE_RETURN_IF_ERROR(CheckVector(query, vectors.dimension()));
   neighbor_count = std::min(neighbor_count, ordinals.size());
   if (neighbor_count == 0) {
@@ -45,6 +49,9 @@ absl::StatusOr<std::vector<Neighbor>> ExactSearch(
   for (size_t i = 0; i < ordinals.size(); ++i) {
     if (i + kPrefetchDistance < ordinals.size()) {
       vectors.Prefetch(ordinals[i + kPrefetchDistance]);
+    }
+    if (check != nullptr && i % kCheckInterval == 0) {
+      COPSE_RETURN_IF_ERROR((*check)());
     }
     COPSE_ASSIGN_OR_RETURN(const std::span<const float> row,
                            vectors.Read(ordinals[i]));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <random>
@@ -122,6 +123,19 @@ TEST(CheckVectorTest, AcceptsEveryFiniteVector) {
                           4),
               IsOk());
   EXPECT_THAT(CheckVector({}, 0), IsOk());
+}
+
+TEST(ExactSearchTest, EndsWithTheFirstErrorOfItsCheck) {
+  const MemoryVectors vectors = RandomVectors(5000, 8);
+  int call_count = 0;
+  const std::function<absl::Status()> check = [&call_count]() -> absl::Status {
+    return ++call_count == 3 ? absl::CancelledError("enough")
+                             : absl::OkStatus();
+  };
+  EXPECT_THAT(ExactSearch(Metric::kEuclidean, vectors, vectors.ordinals(),
+                          vectors.row(0), 10, &check),
+              StatusIs(absl::StatusCode::kCancelled, Eq("enough")));
+  EXPECT_EQ(call_count, 3);
 }
 
 TEST(CheckVectorTest, NamesTheDimensions) {

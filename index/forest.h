@@ -73,8 +73,8 @@ struct SearchOptions {
   // How many rows to estimate the distance of, those that pass the filters
   // alone counted. Whole leaves are scanned, so it may be a leaf more, and with
   // a filter up to three times as many where the nearest rows do not pass it. A
-  // row counts again in each tree. Less than `neighbor_count` is taken for
-  // that, and a forest's row_count() or more means all rows. 0 means 32 *
+  // row counts again in each tree. Less than `neighbor_count` a tree is taken
+  // for that, and a forest's row_count() or more means all rows. 0 means 32 *
   // sqrt(row_count) * (neighbor_count / 10)^0.2, but at least 2,048: about .97
   // recall on sentence embeddings.
   size_t scan_budget = 0;

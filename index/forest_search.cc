@@ -66,7 +66,9 @@ struct Limits {
   size_t rerank_count;
 };
 
-Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
+Limits ToLimits(const SearchOptions& options, const LoadedForest& forest) {
+  const Metric metric = forest.options().metric;
+  const auto row_count = static_cast<size_t>(forest.record().row_count);
   Limits limits;
   limits.neighbor_count = std::min(options.neighbor_count, row_count);
   if (options.exact) {
@@ -82,13 +84,16 @@ Limits ToLimits(const SearchOptions& options, Metric metric, size_t row_count) {
   if (options.allowed != nullptr) {
     effort = FilteredEffort(effort, metric, limits.neighbor_count, row_count);
   }
-  const auto bounded = [&limits, row_count](size_t count) {
-    return std::min(std::max(count, limits.neighbor_count), row_count);
+  const auto bounded = [row_count](size_t count, size_t count_min) {
+    return std::min(std::max(count, count_min), row_count);
   };
-  limits.scan_budget = bounded(options.scan_budget == 0 ? effort.scan_budget
-                                                        : options.scan_budget);
+  // Each tree may find the same rows.
+  limits.scan_budget = bounded(
+      options.scan_budget == 0 ? effort.scan_budget : options.scan_budget,
+      limits.neighbor_count * forest.record().trees.size());
   limits.rerank_count = bounded(
-      options.rerank_count == 0 ? effort.rerank_count : options.rerank_count);
+      options.rerank_count == 0 ? effort.rerank_count : options.rerank_count,
+      limits.neighbor_count);
   return limits;
 }
 
@@ -101,8 +106,7 @@ class Searcher {
         vectors_(vectors),
         query_(query),
         options_(options),
-        limits_(ToLimits(options, forest.options().metric,
-                         forest.record().row_count)),
+        limits_(ToLimits(options, forest)),
         filter_{options.allowed, options.excluded},
         scratch_(scratch),
         work_(work),
@@ -470,8 +474,7 @@ class GroupSearch {
   }
 
   size_t QueryCount() const {
-    const Limits limits = ToLimits(options_, forest_.options().metric,
-                                   forest_.record().row_count);
+    const Limits limits = ToLimits(options_, forest_);
     const uint64_t wanted = kVisitsPerLeaf * forest_.record().row_count /
                             std::max<size_t>(1, limits.scan_budget);
     return std::clamp<uint64_t>(wanted, kGroupQueryCountMin,
@@ -590,8 +593,7 @@ absl::StatusOr<std::vector<std::vector<Neighbor>>> BatchSearchForest(
     return found;
   }
   found.reserve(queries.size());
-  const Limits limits = ToLimits(options, forest.options().metric,
-                                 static_cast<size_t>(forest.row_count()));
+  const Limits limits = ToLimits(options, forest);
   if (options.allowed != nullptr || options.excluded != nullptr ||
       limits.scan_budget >= static_cast<size_t>(forest.row_count())) {
     // How many leaves a filter needs is known only when some are scanned, and

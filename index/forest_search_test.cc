@@ -544,6 +544,22 @@ TEST_P(NearDuplicatesTest, AreFoundWithAFewRowsToCompare) {
   ExpectFound({.neighbor_count = 3, .rerank_count = 3});
 }
 
+TEST_F(ForestSearchTest, SeveralTreesFindAsManyAsAskedForWithTheLeastBudget) {
+  MemoryPageStore pages;
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const PageId root,
+      BuildForest({.tree_count = 4, .fan_out = 16, .leaf_row_count = 16},
+                  vectors_, vectors_.ordinals(), pages));
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto forest, Forest::Open(root, pages));
+  for (const size_t count : {1, 10, 50}) {
+    for (Ordinal i = 0; i < queries_.row_count(); ++i) {
+      EXPECT_THAT(forest->Search(vectors_, queries_.row(i),
+                                 {.neighbor_count = count, .scan_budget = 1}),
+                  IsOkAndHolds(SizeIs(count)));
+    }
+  }
+}
+
 TEST_F(ForestSearchTest, RowsThatAreFarApartAreComparedOnce) {
   for (Ordinal i = 0; i < queries_.row_count(); ++i) {
     SearchWork work;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -87,6 +88,11 @@ class DocumentSearch {
   absl::Status PreparePlan();
 
   absl::StatusOr<Candidates> Find(size_t row_count);
+
+  // The check of the options, if there is one.
+  const std::function<absl::Status()>* Check() const {
+    return options_.check == nullptr ? nullptr : &options_.check;
+  }
 
   // Puts into result_ the first documents of `candidates`. Returns whether
   // these are surely the nearest, or nothing more can be found.
@@ -225,9 +231,10 @@ absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
         packed_tail_->Search(domain_.vectors(), options_.query,
                              {.neighbor_count = row_count}, &result_.work));
   } else {
-    COPSE_ASSIGN_OR_RETURN(candidates.rows,
-                           ExactSearch(domain_.metric(), domain_.vectors(),
-                                       scan_rows_, options_.query, row_count));
+    COPSE_ASSIGN_OR_RETURN(
+        candidates.rows,
+        ExactSearch(domain_.metric(), domain_.vectors(), scan_rows_,
+                    options_.query, row_count, Check()));
     result_.work.rows_scanned += static_cast<int64_t>(scan_rows_.size());
   }
   candidates.complete = scan_rows_.size() <= row_count;
@@ -242,7 +249,7 @@ absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
                           : std::max(effort_.rerank_count, row_count),
       .allowed = typed_rows_ == nullptr ? nullptr : &typed_rows_->rows,
       .excluded = tail_->removed().empty() ? nullptr : &tail_->removed(),
-      .check = options_.check == nullptr ? nullptr : &options_.check};
+      .check = Check()};
   COPSE_ASSIGN_OR_RETURN(const std::vector<Neighbor> neighbors,
                          forest_->Search(domain_.vectors(), options_.query,
                                          options, &result_.work));

@@ -92,6 +92,17 @@ TEST_F(StoreSearchTest, EqualDistancesAreOrderedById) {
   }
 }
 
+TEST_F(StoreSearchTest, AnExactSearchEndsWithTheFirstErrorOfItsCheck) {
+  ASSERT_THAT(test_.Push(Options("c1"), {{"a", 1}, {"b", 2}}), IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto reader, test_->OpenCommit("d", "c1"));
+  const std::vector<float> vector = {1, 2, 3, 4};
+  EXPECT_THAT(
+      reader->Search({.query = vector,
+                      .exact = true,
+                      .check = [] { return absl::CancelledError("enough"); }}),
+      StatusIs(absl::StatusCode::kCancelled, Eq("enough")));
+}
+
 TEST_F(StoreSearchTest, FiltersByTypeAndLeavesOutADocument) {
   ASSERT_THAT(test_.Push(Options("c1"), {{"a", 1, "Book"},
                                          {"b", 2, "Song"},

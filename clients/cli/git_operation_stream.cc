@@ -99,11 +99,8 @@ absl::Status GitOperationStream::ReadCommit(
         batch.operations.size() < kBatchOperationCountMax) {
       return absl::OkStatus();
     }
-    GitBatch full = std::move(batch);
-    batch.commit.reset();
-    batch.parent.reset();
-    batch.operations.clear();
-    batch.size_bytes = 0;
+    GitBatch full;
+    std::swap(full, batch);
     return Put(std::move(full));
   };
   const auto skip = [&](absl::string_view path, SkipReason reason) {

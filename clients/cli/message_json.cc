@@ -133,6 +133,7 @@ class FieldReader {
   int size() const { return reflection_.FieldSize(message_, &field_); }
 
   // Writes the field if it is not repeated, or its element `index`.
+  // NOLINTNEXTLINE(misc-no-recursion): as deep as the messages of copse.v1 are.
   void Write(int index, JsonWriter& json) const {
     const bool is_repeated = field_.is_repeated();
     const auto* f = &field_;
