@@ -178,13 +178,13 @@ INSTANTIATE_TEST_SUITE_P(Metrics, ForestBuildDegenerateTest,
                          });
 
 TEST_P(ForestBuildDegenerateTest, EqualRows) {
-  const MemoryVectors vectors(4, std::vector<float>(4 * 1000, 1));
+  const MemoryVectors vectors(4, std::vector<float>(4000, 1));
   const MemoryVectors queries(4, {1, 1, 0, 1});
   ExpectExactForest(SmallPages(GetParam()), vectors, queries);
 }
 
 TEST_P(ForestBuildDegenerateTest, ZeroRows) {
-  const MemoryVectors vectors(4, std::vector<float>(4 * 1000, 0));
+  const MemoryVectors vectors(4, std::vector<float>(4000, 0));
   const MemoryVectors queries(4, {0, 0, 0, 0, 1, 0, 0, 1});
   ExpectExactForest(SmallPages(GetParam()), vectors, queries);
 }

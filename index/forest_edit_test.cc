@@ -245,7 +245,7 @@ TEST(ForestEditSmallTest, GrowsFromNothingAndShrinksToNothing) {
 }
 
 TEST(ForestEditSmallTest, SplitsLeavesOfEqualRows) {
-  const MemoryVectors vectors(4, std::vector<float>(4 * 500, 0.5F));
+  const MemoryVectors vectors(4, std::vector<float>(2000, 0.5F));
   const std::vector<Ordinal> rows = vectors.ordinals();
   EditedForest edited(
       {.metric = Metric::kEuclidean, .fan_out = 4, .leaf_row_count = 8},

@@ -313,6 +313,7 @@ TEST_F(ForestSearchTest, ManyThreadsGetTheAnswersOfOne) {
   std::vector<int> differences(kThreadCount);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreadCount);
     for (int thread = 0; thread < kThreadCount; ++thread) {
       threads.emplace_back([&, thread] {
         for (int round = 0; round < 5; ++round) {

@@ -53,7 +53,7 @@ SignalWatcher::SignalWatcher(const Options& options) : options_(options) {
 
 SignalWatcher::~SignalWatcher() {
   done_ = true;
-  ::pthread_kill(thread_.native_handle(), SIGTERM);
+  ::pthread_kill(thread_.native_handle(), SIGINT);
   thread_.join();
 }
 

@@ -215,7 +215,7 @@ absl::Status RemoveTree(const std::string& path) {
       pending.pop_back();
     }
     for (const std::string& name : names) {
-      pending.push_back(current + "/" + name);
+      pending.push_back(absl::StrCat(current, "/", name));
     }
   }
   return absl::OkStatus();
@@ -259,7 +259,7 @@ absl::StatusOr<int64_t> AllocatedSizeBytes(const std::string& folder) {
     }
     for (const std::string& name :
          names.ok() ? *names : std::vector<std::string>()) {
-      pending.push_back(current + "/" + name);
+      pending.push_back(absl::StrCat(current, "/", name));
     }
   }
   return size_bytes;

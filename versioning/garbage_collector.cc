@@ -399,7 +399,7 @@ absl::Status Collector::CompactTable(MetaTable table) {
       stop.store(!told.ok());
     }
   }
-  const absl::Status status = running.get();
+  absl::Status status = running.get();
   COPSE_RETURN_IF_ERROR(told);
   return status;
 }
@@ -458,7 +458,7 @@ absl::StatusOr<GarbageReport> Collector::Run() {
     COPSE_RETURN_IF_ERROR(Compact());
   }
   COPSE_RETURN_IF_ERROR(MeasureAfter());
-  return std::move(report_);
+  return report_;
 }
 
 // Ends the collection of a domain, however it ends.

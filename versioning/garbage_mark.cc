@@ -279,8 +279,8 @@ absl::Status Marker::ReadTexts() {
   }
   COPSE_RETURN_IF_ERROR(cursor.status());
   std::ranges::sort(mark_.texts);
-  const auto repeated = std::ranges::unique(mark_.texts);
-  mark_.texts.erase(repeated.begin(), repeated.end());
+  mark_.texts.erase(std::unique(mark_.texts.begin(), mark_.texts.end()),
+                    mark_.texts.end());
   return absl::OkStatus();
 }
 

@@ -36,8 +36,7 @@ struct Slot {
   std::atomic<std::atomic<bool>*> damaged = nullptr;
   std::atomic<std::atomic<bool>*> any_damaged = nullptr;
 };
-static_assert(std::atomic<uint64_t>::is_always_lock_free &&
-              std::atomic<uintptr_t>::is_always_lock_free &&
+static_assert(std::atomic<uintptr_t>::is_always_lock_free &&
               std::atomic<std::atomic<bool>*>::is_always_lock_free &&
               std::atomic<bool>::is_always_lock_free);
 

@@ -24,7 +24,7 @@ absl::Status DataDamagedError(absl::string_view object,
 
 absl::Status AnnotateStored(const absl::Status& status,
                             absl::string_view object) {
-  const absl::Status annotated = AnnotateStatus(status, object);
+  absl::Status annotated = AnnotateStatus(status, object);
   if (absl::IsDataLoss(annotated) && !ReasonOf(annotated).has_value()) {
     return WithReason(annotated, "DATA_DAMAGED",
                       {{"object", std::string(object)}});

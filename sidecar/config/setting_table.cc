@@ -122,9 +122,9 @@ std::optional<SettingValue> Read(const std::optional<T>& member) {
 }
 
 template <typename Target, typename Member>
-BoundSetting<Target> Bind(Member Target::*member, Setting setting) {
+BoundSetting<Target> Bind(Member Target::*member, const Setting& setting) {
   return {
-      .setting = std::move(setting),
+      .setting = setting,
       .write = [member](const SettingValue& value,
                         Target& target) { Write(value, target.*member); },
       .read = [member](const Target& target) { return Read(target.*member); }};

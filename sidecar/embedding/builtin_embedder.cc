@@ -41,6 +41,7 @@ struct TermHash {
   uint64_t low = 0;
   uint64_t high = 0;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): there is no pointer.
   auto operator<=>(const TermHash&) const = default;
 };
 
@@ -168,7 +169,7 @@ double PortableLog(uint32_t count) {
   COPSE_DCHECK(count >= 1);
   constexpr double kLn2 = 0.693147180559945309417232121458;
   constexpr int kTermCount = 12;
-  int exponent = std::bit_width(count) - 1;
+  int exponent = static_cast<int>(std::bit_width(count)) - 1;
   double mantissa =
       static_cast<double>(count) / static_cast<double>(uint64_t{1} << exponent);
   if (mantissa >= 1.5) {

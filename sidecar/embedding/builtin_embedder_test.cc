@@ -187,6 +187,7 @@ TEST(BuiltinEmbedderTest, GivesTheSameVectorInEveryThread) {
   std::atomic<int> difference_count = 0;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         for (int repeat = 0; repeat < 50; ++repeat) {
@@ -203,6 +204,9 @@ TEST(BuiltinEmbedderTest, GivesTheSameVectorInEveryThread) {
 // The vectors of version lexical-hash-1. When this fails, stored vectors and
 // new ones no longer mix: give the model a new name.
 TEST(BuiltinEmbedderTest, MakesTheVectorsOfItsVersion) {
+  constexpr absl::string_view kThai =
+      "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35\u0e0a\u0e32\u0e27"
+      "\u0e42\u0e25\u0e01";
   const absl::string_view texts[] = {
       kTidal,
       kTurbine,
@@ -213,8 +217,7 @@ TEST(BuiltinEmbedderTest, MakesTheVectorsOfItsVersion) {
       "El ni\u00f1o y la nin\u0303a",  // Composed and decomposed.
       "\u041f\u0440\u0438\u0432\u0435\u0442, \u043c\u0438\u0440",
       "\u6771\u4eac\u90fd\u306e\u5929\u6c17\u3001\u30b3\u30fc\u30c9",
-      "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35\u0e0a\u0e32\u0e27\u0e42\u0e25"
-      "\u0e01",
+      kThai,
       "\u0939\u093f\u0928\u094d\u0926\u0940 \u092d\u093e\u0937\u093e",
       "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627",
       "\U0001f600 \U0001f468\u200d\U0001f469",

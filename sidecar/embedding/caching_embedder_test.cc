@@ -385,12 +385,14 @@ TEST_F(CachingEmbedderTest, FindsATextThatIsPaidForButNotYetCached) {
 
 TEST_F(CachingEmbedderTest, IsSafeForManyCallsAtOnce) {
   std::vector<std::string> texts;
+  texts.reserve(40);
   for (int i = 0; i < 40; ++i) {
     texts.push_back(absl::StrCat("text ", i));
   }
   {
     std::vector<std::jthread> threads;
-    for (size_t thread = 0; thread < 4; ++thread) {
+    threads.reserve(4);
+    for (int thread = 0; thread < 4; ++thread) {
       threads.emplace_back([&, thread] {
         // Each in an order of its own.
         std::vector<absl::string_view> views(texts.begin(), texts.end());

@@ -111,7 +111,7 @@ TEST(EmbedderRegistryTest, PassesOnWhatIsWrongWithAProfile) {
 // ---------------------------------------------------------------
 
 // A provider whose vectors are all the same.
-ScriptedHttpServer::Handler Constant(std::vector<float> vector) {
+ScriptedHttpServer::Handler Constant(const std::vector<float>& vector) {
   return [vector](const ScriptedRequest& request) {
     nlohmann::json answer = RightAnswer(request);
     for (nlohmann::json& item : answer["data"]) {

@@ -16,7 +16,6 @@
 namespace copse {
 namespace {
 
-using ::testing::Eq;
 using ::testing::Optional;
 
 TEST(ParseDurationTest, TakesNumbersWithUnits) {

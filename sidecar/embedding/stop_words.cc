@@ -81,9 +81,9 @@ constexpr absl::string_view kStopWords =
 }  // namespace
 
 bool IsStopWord(absl::string_view word) {
-  static const auto* const kWords = new absl::flat_hash_set<absl::string_view>(
+  static const auto* const words = new absl::flat_hash_set<absl::string_view>(
       absl::StrSplit(kStopWords, ' ', absl::SkipEmpty()));
-  return kWords->contains(word);
+  return words->contains(word);
 }
 
 }  // namespace copse

@@ -121,7 +121,7 @@ class StreamCall : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       MutexLock lock(mutex_);
       writing_ = true;
     }
-    buffer_ = std::move(bytes);
+    buffer_.Swap(&bytes);
     StartWrite(&buffer_);
     return absl::OkStatus();
   }

@@ -87,6 +87,7 @@ TEST(ExecutorTest, RunsEveryAcceptedTaskOnceFromManyThreads) {
   {
     Executor executor({.thread_count_max = 3, .waiting_count_max = 5});
     std::vector<std::jthread> threads;
+    threads.reserve(kThreadCount);
     for (int i = 0; i < kThreadCount; ++i) {
       threads.emplace_back([&] {
         for (int k = 0; k < kTaskCount; ++k) {

@@ -54,7 +54,7 @@ size_t ThreadCount(size_t configured) {
   if (configured != 0) {
     return configured;
   }
-  return std::max<size_t>(4, 2 * std::thread::hardware_concurrency());
+  return std::max<size_t>(4, size_t{2} * std::thread::hardware_concurrency());
 }
 
 // Switches on what gRPC keeps in globals.

@@ -239,7 +239,7 @@ absl::Status PushCall::Write(const v1::PushCommitResponse& response) {
     MutexLock lock(mutex_);
     writing_ = true;
   }
-  write_buffer_ = std::move(bytes);
+  write_buffer_.Swap(&bytes);
   StartWrite(&write_buffer_);
   return absl::OkStatus();
 }

@@ -90,12 +90,13 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
     return grpc::Status::OK;
   }
   const auto code = static_cast<grpc::StatusCode>(status.code());
-  std::string message = ToWireText(status.message(), kMessageSizeBytesMax);
+  const std::string message =
+      ToWireText(status.message(), kMessageSizeBytesMax);
   google::rpc::Status details;
   details.set_code(static_cast<int>(code));
   details.set_message(message);
   details.add_details()->PackFrom(MakeErrorInfo(status));
-  return {code, std::move(message), details.SerializeAsString()};
+  return {code, message, details.SerializeAsString()};
 }
 
 }  // namespace copse

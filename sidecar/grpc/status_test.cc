@@ -92,6 +92,7 @@ TEST(StatusTest, CutsLongTextsBetweenCharacters) {
 
 TEST(StatusTest, StaysUnderWhatClientsTake) {
   std::vector<std::pair<std::string, std::string>> metadata;
+  metadata.reserve(100);
   for (int i = 0; i < 100; ++i) {
     metadata.emplace_back(absl::StrCat("name_", i), std::string(1000, '\n'));
   }

@@ -49,9 +49,8 @@ class PushSessionTest : public EngineTest {
   // Returns what the operations, pushed as a new commit, fail with; shows that
   // nothing is left of the push.
   absl::Status PushError(std::vector<PushOperation> operations,
-                         PushOptions options = Options("broken")) {
-    const absl::Status status =
-        Push(std::move(options), std::move(operations)).status();
+                         const PushOptions& options = Options("broken")) {
+    absl::Status status = Push(options, std::move(operations)).status();
     EXPECT_THAT(store_->GetCommit("admin/trees", "broken"),
                 FailsWith(absl::StatusCode::kNotFound, "COMMIT_NOT_FOUND"));
     const auto statistics = store_->GetStatistics();

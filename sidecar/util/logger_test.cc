@@ -133,6 +133,7 @@ TEST_F(LoggerTest, LinesOfManyThreadsDoNotMix) {
   Logger logger = MakeLogger(LogFormat::kText);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&logger] {
         for (int j = 0; j < 250; ++j) {

@@ -105,6 +105,7 @@ TEST(RequestMetricsTest, CountsFromManyThreads) {
   RequestMetrics metrics(registry.registry());
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&metrics] {
         for (int j = 0; j < 500; ++j) {

@@ -96,6 +96,8 @@ bool WritesHalf() { return GetSettings().number % 2 == 0; }
 
 }  // namespace
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C
+// library calls them __fd and the like.
 extern "C" {
 
 ssize_t write(int descriptor, const void* data, size_t size) {
@@ -173,3 +175,4 @@ int unlink(const char* path) {
 }
 
 }  // extern "C"
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <memory>
 #include <set>
@@ -283,17 +284,21 @@ TEST_F(DaemonTest, ServesMetricsAndHealthOverHttp) {
   EXPECT_TRUE(PushOne(ChannelTo(*daemon), "c1").ok());
   const HttpAnswer metrics = Get(daemon->metrics_address(), "/metrics");
   EXPECT_EQ(metrics.status, 200);
-  for (const absl::string_view line :
-       {"copse_grpc_requests_total{code=\"OK\",method=\"copse.v1."
-        "CommitService/PushCommit\"} 1\n",
-        "copse_grpc_request_duration_seconds_count{method=\"copse.v1."
-        "CommitService/PushCommit\"} 1\n",
-        "copse_domains 1\n", "copse_commits 1\n", "copse_store_up 1\n",
-        "copse_store_writable 1\n", "copse_pushes_in_flight 0\n",
-        "copse_build_info{version=\"", "copse_disk_used_bytes{kind=\"meta\"} ",
-        "copse_disk_used_bytes{kind=\"vectors\"} ", "copse_disk_free_bytes ",
-        "copse_pool_budget_bytes 1073741824\n", "copse_pool_hits_total ",
-        "process_resident_memory_bytes ", "process_open_fds "}) {
+  constexpr absl::string_view kPushCount =
+      "copse_grpc_requests_total{code=\"OK\",method=\"copse.v1."
+      "CommitService/PushCommit\"} 1\n";
+  constexpr absl::string_view kPushSecondsCount =
+      "copse_grpc_request_duration_seconds_count{method=\"copse.v1."
+      "CommitService/PushCommit\"} 1\n";
+  for (const absl::string_view line : std::initializer_list<absl::string_view>{
+           kPushCount, kPushSecondsCount, "copse_domains 1\n",
+           "copse_commits 1\n", "copse_store_up 1\n",
+           "copse_store_writable 1\n", "copse_pushes_in_flight 0\n",
+           "copse_build_info{version=\"",
+           "copse_disk_used_bytes{kind=\"meta\"} ",
+           "copse_disk_used_bytes{kind=\"vectors\"} ", "copse_disk_free_bytes ",
+           "copse_pool_budget_bytes 1073741824\n", "copse_pool_hits_total ",
+           "process_resident_memory_bytes ", "process_open_fds "}) {
     EXPECT_THAT(metrics.body, HasSubstr(std::string(line)));
   }
   const HttpAnswer live = Get(daemon->metrics_address(), "/health/live");

@@ -60,6 +60,7 @@ std::vector<std::string> EnvironmentLines(const Environment& environment) {
 
 std::vector<char*> Pointers(std::vector<std::string>& lines) {
   std::vector<char*> pointers;
+  pointers.reserve(lines.size() + 1);
   for (std::string& line : lines) {
     pointers.push_back(line.data());
   }
