@@ -187,6 +187,7 @@ TEST_F(IndexPoolTest, LoadsOnceForManyThreads) {
   std::vector<FakeRef> readers(kThreadCount);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreadCount);
     for (int i = 0; i < kThreadCount; ++i) {
       threads.emplace_back([&, i] {
         ready.arrive_and_wait();
@@ -210,6 +211,7 @@ TEST_F(IndexPoolTest, HoldsItsBudgetUnderManyThreads) {
   FakePool pool(500, loaded_size_bytes());
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&, i] {
         for (int round = 0; round < 2000; ++round) {

@@ -34,8 +34,8 @@
 #include "versioning/test_folder.h"
 
 // RocksDB 7.8 forgets a write buffer when it cannot begin a new log, as on a
-// full disk.
-// NOLINTNEXTLINE(bugprone-reserved-identifier): the sanitizer fixes the name.
+// full disk. The sanitizer fixes the name of this function.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" const char* __lsan_default_suppressions() {
   return "leak:rocksdb::DBImpl::SwitchMemtable\n";
 }
@@ -83,7 +83,7 @@ std::vector<std::string> FilesWith(const std::string& folder,
   const std::vector<std::string> names = ListFolder(folder).value();
   for (const std::string& name : names) {
     if (absl::EndsWith(name, suffix)) {
-      paths.push_back(folder + "/" + name);
+      paths.push_back(absl::StrCat(folder, "/", name));
     }
   }
   return paths;
@@ -430,6 +430,7 @@ TEST_F(MetaDatabaseTest, RefusesToStartWithoutAFile) {
 TEST_F(MetaDatabaseTest, WritesFromManyThreadsAtOnce) {
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&, i] {
         for (int round = 0; round < 200; ++round) {

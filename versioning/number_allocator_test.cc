@@ -22,8 +22,8 @@
 #include "versioning/test_folder.h"
 
 // RocksDB 7.8 forgets a write buffer when it cannot begin a new log, as on a
-// full disk.
-// NOLINTNEXTLINE(bugprone-reserved-identifier): the sanitizer fixes the name.
+// full disk. The sanitizer fixes the name of this function.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" const char* __lsan_default_suppressions() {
   return "leak:rocksdb::DBImpl::SwitchMemtable\n";
 }
@@ -115,6 +115,7 @@ TEST_F(NumberAllocatorTest, GivesEachNumberToOneThread) {
   std::set<uint64_t> given;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         for (int round = 0; round < 100; ++round) {

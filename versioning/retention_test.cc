@@ -85,6 +85,7 @@ TEST(RetentionTest, HistoryGoesThroughDeletedCommits) {
   const auto expired = ChooseExpired({.keep_branches = {"main"}}, history,
                                      {.branches = {{"main", "a4"}}}, At(10));
   std::vector<std::string> names;
+  names.reserve(expired.size());
   for (const RetainedCommit* commit : expired) {
     names.push_back(commit->commit);
   }

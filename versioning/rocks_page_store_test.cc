@@ -148,6 +148,7 @@ TEST(PageCacheTest, CountsRightWithManyThreads) {
   PageCache cache(500);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&cache, i] {
         for (PageId round = 0; round < 2000; ++round) {

@@ -180,6 +180,7 @@ TEST(SigbusGuardTest, TakesManyThreadsAtOnce) {
   const int status = StatusOfChild([&] {
     Require(SigbusGuard::Install().ok(), 1);
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&folder, i] {
         for (int round = 0; round < 50; ++round) {

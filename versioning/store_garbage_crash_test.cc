@@ -47,6 +47,8 @@ void CountCall() {
 }  // namespace copse
 
 // In the place of those of libc, for RocksDB, too.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C
+// library calls them __fd and the like.
 extern "C" {
 
 ssize_t write(int file, const void* data, size_t size) {
@@ -91,6 +93,7 @@ int unlink(const char* path) noexcept {
 }
 
 }  // extern "C"
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
 
 namespace copse {
 namespace {

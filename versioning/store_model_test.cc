@@ -68,9 +68,9 @@ class StoreModelTest : public ::testing::TestWithParam<Parameters> {
 
   std::string DrawId() {
     // With bytes that keys treat specially.
-    static const std::string kPrefixes[] = {"", std::string("\0", 1),
-                                            std::string("a\0\x01", 3), "z\n"};
-    return absl::StrCat(kPrefixes[random_() % 4], "id", random_() % 60);
+    static const std::string prefixes[] = {"", std::string("\0", 1),
+                                           std::string("a\0\x01", 3), "z\n"};
+    return absl::StrCat(prefixes[random_() % 4], "id", random_() % 60);
   }
 
   std::string DrawCommit() {

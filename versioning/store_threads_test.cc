@@ -51,6 +51,7 @@ TEST_F(StoreThreadsTest, TwoBranchesAreWrittenAtOnce) {
   std::atomic<bool> done = false;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(snapshots.size());
     for (auto& [name, model] : snapshots) {
       threads.emplace_back([this, branch = name, &snapshot = model] {
         for (uint32_t i = 0; i < kCommitCount; ++i) {
@@ -127,6 +128,7 @@ TEST(StoreGarbageThreadsTest, GarbageGoesWhileEverythingElseGoesOn) {
   std::atomic<int64_t> rewritten_count = 0;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(snapshots.size());
     for (auto& [name, model] : snapshots) {
       threads.emplace_back([&test, branch = name, &snapshot = model] {
         for (uint32_t i = 0; i < kCommitCount; ++i) {

@@ -134,6 +134,7 @@ TEST(TextRecordTest, BelievesNoSize) {
 
 TEST_F(TextStoreTest, CompressesInManyThreads) {
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([i] {
       for (int round = 0; round < 50; ++round) {
