@@ -24,6 +24,7 @@
 #include "versioning/keys.h"
 #include "versioning/meta_database.h"
 #include "versioning/rocks_embedding_cache.h"
+#include "versioning/size_meter.h"
 #include "versioning/store_context.h"
 #include "versioning/store_impl.h"
 #include "versioning/verify.h"
@@ -144,6 +145,15 @@ absl::StatusOr<DomainStatistics> StoreImpl::GetDomainStatistics(
   statistics.typed_row_count = domain->types().row_count();
   statistics.type_filter_size_bytes = domain->types().size_bytes();
   return statistics;
+}
+
+absl::StatusOr<SizeReport> StoreImpl::MeasureSizes(
+    absl::string_view domain_name, const std::function<absl::Status()>& check) {
+  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
+                         registry_.Get(domain_name));
+  absl::StatusOr<SizeReport> report = MeasureDomainSizes(*domain, check);
+  COPSE_RETURN_IF_ERROR(domain->CheckExists());
+  return report;
 }
 
 absl::StatusOr<VerifyReport> StoreImpl::VerifyDomain(

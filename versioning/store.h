@@ -63,6 +63,7 @@
 #include "versioning/embedding_cache.h"
 #include "versioning/garbage_report.h"
 #include "versioning/pool_statistics.h"
+#include "versioning/size_report.h"
 
 namespace copse {
 
@@ -394,6 +395,13 @@ class Store {
   virtual absl::StatusOr<StoreStatistics> GetStatistics() = 0;
   virtual absl::StatusOr<DomainStatistics> GetDomainStatistics(
       absl::string_view domain) = 0;
+  // Measures what each commit of `domain` takes, and how much of it they share.
+  // Reads all of the domain but its vectors. `check`, if set, is asked now and
+  // then; a status of it that is not OK ends this. Fails with kDataLoss if
+  // something that a commit reaches is missing or damaged.
+  virtual absl::StatusOr<SizeReport> MeasureSizes(
+      absl::string_view domain,
+      const std::function<absl::Status()>& check = nullptr) = 0;
   // Walks everything that the commits of `domain` reach and checks every
   // checksum, count and fingerprint. Damage is a finding, not an error; 1,000
   // findings are listed at most. `stop`, if set, is asked now and then; when it

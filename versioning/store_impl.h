@@ -100,6 +100,9 @@ class StoreImpl final : public Store {
   absl::StatusOr<StoreStatistics> GetStatistics() override;
   absl::StatusOr<DomainStatistics> GetDomainStatistics(
       absl::string_view domain) override;
+  absl::StatusOr<SizeReport> MeasureSizes(
+      absl::string_view domain,
+      const std::function<absl::Status()>& check) override;
   absl::StatusOr<VerifyReport> VerifyDomain(
       absl::string_view domain, const std::function<bool()>& stop) override;
   absl::Status Flush() override { return context_->database->Flush(); }

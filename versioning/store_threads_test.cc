@@ -197,6 +197,13 @@ TEST(StoreGarbageThreadsTest, GarbageGoesWhileEverythingElseGoesOn) {
                                    test->VerifyDomain("d"));
         ASSERT_THAT(report.findings, IsEmpty())
             << report.findings[0].object << report.findings[0].message;
+        COPSE_ASSERT_OK_AND_ASSIGN(const SizeReport sizes,
+                                   test->MeasureSizes("d"));
+        ASSERT_GE(sizes.domain.other_size_bytes, 0);
+        for (const CommitSize& commit : sizes.commits) {
+          ASSERT_GT(commit.unique_size_bytes, 0);
+          ASSERT_GE(commit.shared_size_bytes(), 0);
+        }
       }
     });
     threads[0].join();

@@ -614,6 +614,10 @@ absl::Status VectorSegments::Rewrite(uint32_t segment_number,
   return segment->checks->Rewrite(places, place_end);
 }
 
+int64_t VectorSegments::stored_row_size_bytes() const {
+  return static_cast<int64_t>(row_size_bytes_ + kCheckSizeBytes);
+}
+
 absl::StatusOr<int64_t> VectorSegments::AllocatedSizeBytes() const {
   MutexLock lock(mutex_);
   int64_t size_bytes = 0;

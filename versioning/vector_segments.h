@@ -138,6 +138,9 @@ class VectorSegments final : public VectorSource {
   absl::StatusOr<int64_t> AllocatedSizeBytes() const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The bytes that one row takes in the files: its place and its check.
+  int64_t stored_row_size_bytes() const;
+
   // A segment that holds rows nobody needs.
   struct Garbage {
     uint32_t segment_number = 0;

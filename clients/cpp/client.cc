@@ -295,6 +295,13 @@ absl::StatusOr<v1::GetStatisticsResponse> Client::GetStatistics(
                                          request, options_.timeout);
 }
 
+absl::Status Client::MeasureSizes(
+    const v1::MeasureSizesRequest& request,
+    const Visitor<v1::MeasureSizesResponse>& visit) {
+  return Stream<v1::MeasureSizesResponse>(
+      *stubs_->admin, &v1::AdminService::Stub::MeasureSizes, request, visit);
+}
+
 absl::Status Client::VerifyDomain(
     const v1::VerifyDomainRequest& request,
     const Visitor<v1::VerifyDomainResponse>& visit) {

@@ -115,6 +115,8 @@ class Client {
   // ---- AdminService ----
   absl::StatusOr<v1::GetStatisticsResponse> GetStatistics(
       const v1::GetStatisticsRequest& request);
+  absl::Status MeasureSizes(const v1::MeasureSizesRequest& request,
+                            const Visitor<v1::MeasureSizesResponse>& visit);
   absl::Status VerifyDomain(const v1::VerifyDomainRequest& request,
                             const Visitor<v1::VerifyDomainResponse>& visit);
 

@@ -22,6 +22,8 @@
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/service/garbage_keeper.h"
+#include "sidecar/service/request_errors.h"
+#include "versioning/size_report.h"
 #include "versioning/store.h"
 
 namespace copse {
@@ -30,15 +32,61 @@ namespace {
 using v1::AdminService;
 
 using RawAdminService = AdminService::WithRawCallbackMethod_GetStatistics<
-    AdminService::WithRawCallbackMethod_VerifyDomain<
-        AdminService::WithRawCallbackMethod_MeasureRecall<
-            AdminService::WithRawCallbackMethod_CollectGarbage<
-                AdminService::WithRawCallbackMethod_CreateLease<
-                    AdminService::WithRawCallbackMethod_ListLeases<
-                        AdminService::WithRawCallbackMethod_DeleteLease<
-                            AdminService::Service>>>>>>>;
+    AdminService::WithRawCallbackMethod_MeasureSizes<
+        AdminService::WithRawCallbackMethod_VerifyDomain<
+            AdminService::WithRawCallbackMethod_MeasureRecall<
+                AdminService::WithRawCallbackMethod_CollectGarbage<
+                    AdminService::WithRawCallbackMethod_CreateLease<
+                        AdminService::WithRawCallbackMethod_ListLeases<
+                            AdminService::WithRawCallbackMethod_DeleteLease<
+                                AdminService::Service>>>>>>>>;
 
-constexpr int kFindingCountMax = 1000;  // In one response.
+// In one response.
+constexpr int kFindingCountMax = 1000;
+constexpr int kCommitSizeCountMax = 1000;
+
+absl::Status GetStatistics(Engine& engine,
+                           const v1::GetStatisticsRequest& message,
+                           const CallContext& call,
+                           v1::GetStatisticsResponse& answer) {
+  if (message.with_sizes() && message.domain().empty()) {
+    return FieldInvalidError("with_sizes", "set without a domain",
+                             "a domain with it");
+  }
+  COPSE_ASSIGN_OR_RETURN(EngineStatistics statistics, engine.GetStatistics());
+  Fill(statistics, *answer.mutable_server());
+  if (message.domain().empty()) {
+    return absl::OkStatus();
+  }
+  COPSE_ASSIGN_OR_RETURN(DomainStatistics domain,
+                         engine.store().GetDomainStatistics(message.domain()));
+  Fill(domain, *answer.mutable_domain());
+  if (message.with_sizes()) {
+    COPSE_ASSIGN_OR_RETURN(
+        const SizeReport report,
+        engine.store().MeasureSizes(message.domain(),
+                                    [&call] { return call.Check(); }));
+    Fill(report.domain, *answer.mutable_domain()->mutable_sizes());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MeasureSizes(Store& store, const v1::MeasureSizesRequest& message,
+                          const CallContext& call, ResponseWriter& writer) {
+  COPSE_ASSIGN_OR_RETURN(
+      const SizeReport report,
+      store.MeasureSizes(message.domain(), [&call] { return call.Check(); }));
+  v1::MeasureSizesResponse response;
+  for (const CommitSize& commit : report.commits) {
+    Fill(commit, *response.add_commits());
+    if (response.commits_size() >= kCommitSizeCountMax) {
+      COPSE_RETURN_IF_ERROR(writer.Write(response));
+      response.Clear();
+    }
+  }
+  Fill(report.domain, *response.mutable_domain());
+  return writer.Write(response);
+}
 
 absl::Status VerifyDomain(Store& store, const v1::VerifyDomainRequest& message,
                           const CallContext& call, ResponseWriter& writer) {
@@ -90,25 +138,34 @@ class AdminRpcs final : public RawAdminService {
   explicit AdminRpcs(const RpcEnvironment& environment)
       : environment_(environment), engine_(*environment.engine) {}
 
+  // In the pool of the streams if a domain is measured, which takes as long.
   grpc::ServerUnaryReactor* GetStatistics(grpc::CallbackServerContext* context,
                                           const grpc::ByteBuffer* request,
                                           grpc::ByteBuffer* response) override {
+    v1::GetStatisticsRequest parsed;
+    const bool is_long =
+        ParseMessage(*request, parsed).ok() && parsed.with_sizes();
     return StartUnaryCall<v1::GetStatisticsRequest, v1::GetStatisticsResponse>(
-        {environment_, *environment_.executor,
+        {environment_,
+         is_long ? *environment_.stream_executor : *environment_.executor,
          "copse.v1.AdminService/GetStatistics", context},
         request, response,
-        [this](const v1::GetStatisticsRequest& message, const CallContext&,
-               v1::GetStatisticsResponse& answer) -> absl::Status {
-          COPSE_ASSIGN_OR_RETURN(EngineStatistics statistics,
-                                 engine_.GetStatistics());
-          Fill(statistics, *answer.mutable_server());
-          if (!message.domain().empty()) {
-            COPSE_ASSIGN_OR_RETURN(
-                DomainStatistics domain,
-                engine_.store().GetDomainStatistics(message.domain()));
-            Fill(domain, *answer.mutable_domain());
-          }
-          return absl::OkStatus();
+        [this](const v1::GetStatisticsRequest& message, const CallContext& call,
+               v1::GetStatisticsResponse& answer) {
+          return copse::GetStatistics(engine_, message, call, answer);
+        });
+  }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* MeasureSizes(
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* request) override {
+    return StartStreamCall<v1::MeasureSizesRequest>(
+        {environment_, *environment_.stream_executor,
+         "copse.v1.AdminService/MeasureSizes", context},
+        request,
+        [this](const v1::MeasureSizesRequest& message, const CallContext& call,
+               ResponseWriter& writer) {
+          return copse::MeasureSizes(engine_.store(), message, call, writer);
         });
   }
 

@@ -1,6 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+#include <cstdint>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -39,6 +40,57 @@ TEST_F(AdminRpcsTest, ReturnsStatistics) {
   EXPECT_EQ(response.domain().branch_count(), 1);
   request.set_domain("no");
   EXPECT_THAT(call(), RpcFailsWith(kNotFound, "DOMAIN_NOT_FOUND"));
+}
+
+TEST_F(AdminRpcsTest, MeasuresADomainIfThatIsAskedFor) {
+  v1::GetStatisticsRequest request;
+  request.set_domain("admin/trees");
+  v1::GetStatisticsResponse response;
+  const auto call = [&] {
+    return Call(*admin_, &v1::AdminService::Stub::GetStatistics, request,
+                response);
+  };
+  ASSERT_THAT(call(), RpcIsOk());
+  EXPECT_FALSE(response.domain().has_sizes());
+  request.set_with_sizes(true);
+  ASSERT_THAT(call(), RpcIsOk());
+  const v1::DomainSize& sizes = response.domain().sizes();
+  EXPECT_EQ(sizes.commit_count(), 2);
+  EXPECT_GT(sizes.unique_size_bytes(), 0);
+  EXPECT_GT(sizes.shared_size_bytes(), 0);
+  EXPECT_GT(sizes.logical_size_bytes(),
+            sizes.unique_size_bytes() + sizes.shared_size_bytes());
+  request.clear_domain();
+  EXPECT_THAT(call(), RpcFailsWith(grpc::StatusCode::INVALID_ARGUMENT,
+                                   "FIELD_INVALID"));
+}
+
+TEST_F(AdminRpcsTest, MeasuresEachCommit) {
+  v1::MeasureSizesRequest request;
+  request.set_domain("admin/trees");
+  grpc::ClientContext context;
+  std::vector<v1::MeasureSizesResponse> responses;
+  ASSERT_THAT(ReadAll(admin_->MeasureSizes(&context, request), responses),
+              RpcIsOk());
+  ASSERT_THAT(responses, SizeIs(1));
+  ASSERT_EQ(responses[0].commits_size(), 2);
+  EXPECT_EQ(responses[0].commits(0).commit(), "c2");
+  EXPECT_EQ(responses[0].commits(1).commit(), "c1");
+  int64_t logical_size_bytes = 0;
+  int64_t unique_size_bytes = 0;
+  for (const v1::CommitSize& commit : responses[0].commits()) {
+    EXPECT_GT(commit.unique_size_bytes(), 0);
+    EXPECT_EQ(commit.unique_size_bytes() + commit.shared_size_bytes(),
+              commit.logical_size_bytes());
+    logical_size_bytes += commit.logical_size_bytes();
+    unique_size_bytes += commit.unique_size_bytes();
+  }
+  EXPECT_EQ(responses[0].domain().logical_size_bytes(), logical_size_bytes);
+  EXPECT_EQ(responses[0].domain().unique_size_bytes(), unique_size_bytes);
+  request.set_domain("no");
+  grpc::ClientContext other_context;
+  EXPECT_THAT(ReadAll(admin_->MeasureSizes(&other_context, request), responses),
+              RpcFailsWith(kNotFound, "DOMAIN_NOT_FOUND"));
 }
 
 TEST_F(AdminRpcsTest, VerifiesADomain) {

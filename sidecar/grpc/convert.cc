@@ -723,6 +723,21 @@ void Fill(const DomainStatistics& statistics, v1::DomainStatistics& message) {
   message.set_vector_size_bytes(statistics.vector_size_bytes);
 }
 
+void Fill(const CommitSize& size, v1::CommitSize& message) {
+  message.set_commit(size.commit);
+  message.set_logical_size_bytes(size.logical_size_bytes);
+  message.set_unique_size_bytes(size.unique_size_bytes);
+  message.set_shared_size_bytes(size.shared_size_bytes());
+}
+
+void Fill(const DomainSize& size, v1::DomainSize& message) {
+  message.set_commit_count(size.commit_count);
+  message.set_logical_size_bytes(size.logical_size_bytes);
+  message.set_unique_size_bytes(size.unique_size_bytes);
+  message.set_shared_size_bytes(size.shared_size_bytes);
+  message.set_other_size_bytes(size.other_size_bytes);
+}
+
 void Fill(const VerifyFinding& finding,
           v1::VerifyDomainResponse::Finding& message) {
   message.set_object(finding.object);

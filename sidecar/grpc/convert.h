@@ -95,6 +95,8 @@ void Fill(const SearchWork& work, v1::SearchWork& message);
 
 void Fill(const EngineStatistics& statistics, v1::ServerStatistics& message);
 void Fill(const DomainStatistics& statistics, v1::DomainStatistics& message);
+void Fill(const CommitSize& size, v1::CommitSize& message);
+void Fill(const DomainSize& size, v1::DomainSize& message);
 void Fill(const VerifyFinding& finding,
           v1::VerifyDomainResponse::Finding& message);
 
