@@ -116,6 +116,19 @@ absl::StatusOr<BranchInfo> StoreImpl::UpdateBranch(
   return ToInfo(*domain, branch, record);
 }
 
+absl::StatusOr<BranchInfo> StoreImpl::RenameBranch(
+    absl::string_view domain_name, absl::string_view branch,
+    absl::string_view new_branch,
+    const std::optional<std::string>& expected_commit) {
+  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
+                         registry_.Get(domain_name));
+  COPSE_RETURN_IF_ERROR(CheckName("new_branch", new_branch));
+  COPSE_ASSIGN_OR_RETURN(
+      const BranchRecord record,
+      domain->RenameBranch(branch, new_branch, expected_commit));
+  return ToInfo(*domain, new_branch, record);
+}
+
 absl::Status StoreImpl::DeleteBranch(absl::string_view domain_name,
                                      absl::string_view branch) {
   COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,

@@ -106,13 +106,15 @@ absl::Status BeginPhase(
 
 CommitBuilderImpl::CommitBuilderImpl(
     std::shared_ptr<Domain> domain, CommitOptions options,
-    std::shared_ptr<const CommitReaderImpl> parent, GarbagePin pin)
+    std::shared_ptr<const CommitReaderImpl> parent,
+    std::string seen_branch_commit, GarbagePin pin)
     : domain_(std::move(domain)),
       domain_options_(domain_->options()),
       options_(std::move(options)),
       parent_(std::move(parent)),
       no_rows_(&domain_->context().index_memory),
       parent_live_(parent_ == nullptr ? no_rows_ : parent_->live()),
+      seen_branch_commit_(std::move(seen_branch_commit)),
       pin_(std::move(pin)),
       parent_finder_(domain_->database(), domain_->number()),
       batch_(domain_->database()) {}
@@ -382,6 +384,7 @@ absl::StatusOr<CommitInfo> CommitBuilderImpl::CommitClaimed(
       .required_commits = manifest.parent_commits,
       .branch = options_.branch,
       .expected_branch_commit = options_.expected_branch_commit,
+      .seen_branch_commit = seen_branch_commit_,
       .ordinal_end =
           changes.live->empty() ? 0 : uint64_t{changes.live->Last()} + 1,
       .batch = &batch_};

@@ -45,7 +45,7 @@ class CommitBuilderImpl final : public CommitBuilder {
   // REQUIRES: domain->Claim(options.commit) succeeded; the builder releases it.
   CommitBuilderImpl(std::shared_ptr<Domain> domain, CommitOptions options,
                     std::shared_ptr<const CommitReaderImpl> parent,
-                    GarbagePin pin);
+                    std::string seen_branch_commit, GarbagePin pin);
   ~CommitBuilderImpl() override;
 
   const CommitOptions& options() const override { return options_; }
@@ -132,6 +132,9 @@ class CommitBuilderImpl final : public CommitBuilder {
   const std::shared_ptr<const CommitReaderImpl> parent_;
   const RowSet no_rows_;
   const RowSet& parent_live_;
+
+  // Where the branch was at the beginning; empty: it did not exist.
+  const std::string seen_branch_commit_;
 
   GarbagePin pin_;
   bool is_claimed_ = true;

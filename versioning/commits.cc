@@ -18,6 +18,7 @@
 
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
+#include "versioning/branch_record.h"
 #include "versioning/commit_builder_impl.h"
 #include "versioning/commit_reader_impl.h"
 #include "versioning/diff.h"
@@ -127,8 +128,11 @@ absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::MakeBuilder(
     COPSE_RETURN_IF_ERROR(opened.status());
     parent = *std::move(opened);
   }
-  return std::make_unique<CommitBuilderImpl>(domain, options, std::move(parent),
-                                             std::move(pin));
+  COPSE_ASSIGN_OR_RETURN(std::optional<BranchRecord> branch,
+                         domain->FindBranch(options.branch));
+  return std::make_unique<CommitBuilderImpl>(
+      domain, options, std::move(parent),
+      branch.has_value() ? std::move(branch->head_commit) : "", std::move(pin));
 }
 
 absl::StatusOr<CommitInfo> StoreImpl::AssignCommit(

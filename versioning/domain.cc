@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,6 +31,23 @@
 #include "versioning/store_errors.h"
 
 namespace copse {
+namespace {
+
+// Puts `new_name` in the place of `name`, once.
+void RenameIn(std::vector<std::string>& names, absl::string_view name,
+              absl::string_view new_name) {
+  const auto place = std::ranges::find(names, name);
+  if (place == names.end()) {
+    return;
+  }
+  if (std::ranges::find(names, new_name) == names.end()) {
+    *place = std::string(new_name);
+  } else {
+    names.erase(place);
+  }
+}
+
+}  // namespace
 
 absl::Status Domain::WriteScope::status() const {
   return entered_ ? absl::OkStatus() : DomainNotFoundError(domain_.name_);
@@ -252,6 +270,9 @@ absl::StatusOr<BranchRecord> Domain::PutMove(const BranchMove& move,
   if (move.expected_commit.has_value() && *move.expected_commit != found) {
     return BranchMovedError(name_, move.branch, found, *move.expected_commit);
   }
+  if (!current.has_value() && !move.seen_commit.empty()) {
+    return BranchMovedError(name_, move.branch, found, move.seen_commit);
+  }
   BranchRecord record = {
       .head_commit = move.head_commit,
       .version = current.has_value() ? current->version + 1 : 1,
@@ -292,7 +313,8 @@ absl::StatusOr<Manifest> Domain::Publish(Publication publication) {
     COPSE_RETURN_IF_ERROR(
         PutMove({.branch = publication.branch,
                  .head_commit = publication.commit,
-                 .expected_commit = publication.expected_branch_commit},
+                 .expected_commit = publication.expected_branch_commit,
+                 .seen_commit = publication.seen_branch_commit},
                 manifest.create_time, batch)
             .status());
   }
@@ -343,6 +365,36 @@ absl::StatusOr<BranchRecord> Domain::MoveBranch(const BranchMove& move,
   return record;
 }
 
+absl::StatusOr<BranchRecord> Domain::RenameBranch(
+    absl::string_view branch, absl::string_view new_branch,
+    const std::optional<std::string>& expected_commit) {
+  const WriteScope scope(*this);
+  COPSE_RETURN_IF_ERROR(scope.status());
+  MutexLock lock(publish_mutex_);
+  COPSE_ASSIGN_OR_RETURN(std::optional<BranchRecord> record,
+                         FindBranch(branch));
+  if (!record.has_value()) {
+    return BranchNotFoundError(name_, branch);
+  }
+  if (expected_commit.has_value() && *expected_commit != record->head_commit) {
+    return BranchMovedError(name_, branch, record->head_commit,
+                            *expected_commit);
+  }
+  COPSE_ASSIGN_OR_RETURN(const std::optional<BranchRecord> existing,
+                         FindBranch(new_branch));
+  if (existing.has_value()) {
+    return BranchExistsError(name_, new_branch);
+  }
+  DomainRecord domain_record = CopyRecord();
+  RenameIn(domain_record.options.retention.keep_branches, branch, new_branch);
+  MetaBatch batch(database());
+  batch.Delete(MetaTable::kBranches, BranchKey(number_, branch));
+  batch.Put(MetaTable::kBranches, BranchKey(number_, new_branch),
+            record->Encode());
+  COPSE_RETURN_IF_ERROR(WriteRecord(std::move(domain_record), batch));
+  return *std::move(record);
+}
+
 absl::Status Domain::DeleteBranch(absl::string_view branch) {
   const WriteScope scope(*this);
   COPSE_RETURN_IF_ERROR(scope.status());
@@ -373,16 +425,21 @@ absl::Status Domain::ReplaceRecord(
   const WriteScope scope(*this);
   COPSE_RETURN_IF_ERROR(scope.status());
   MutexLock lock(publish_mutex_);
-  DomainRecord record;
-  {
-    MutexLock record_lock(mutex_);
-    record = *record_;
-  }
+  DomainRecord record = CopyRecord();
   change(record.options);
   MetaBatch batch(database());
+  return WriteRecord(std::move(record), batch);
+}
+
+DomainRecord Domain::CopyRecord() const {
+  MutexLock lock(mutex_);
+  return *record_;
+}
+
+absl::Status Domain::WriteRecord(DomainRecord record, MetaBatch& batch) {
   batch.Put(MetaTable::kDomains, DomainNumberKey(number_), record.Encode());
   COPSE_RETURN_IF_ERROR(database().Write(batch, Durability::kSynced));
-  MutexLock record_lock(mutex_);
+  MutexLock lock(mutex_);
   record_ = std::make_shared<const DomainRecord>(std::move(record));
   return absl::OkStatus();
 }

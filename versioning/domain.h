@@ -76,6 +76,9 @@ struct Publication {
   std::string branch = {};
   std::optional<std::string> expected_branch_commit = std::nullopt;
 
+  // Where the branch was when the push began; empty: it did not exist.
+  std::string seen_branch_commit = {};
+
   // Every ordinal of the live set is below it.
   uint64_t ordinal_end = 0;
 
@@ -90,6 +93,10 @@ struct BranchMove {
 
   // Unset: wherever it is. An empty string: it must not exist.
   std::optional<std::string> expected_commit = std::nullopt;
+
+  // Where it was seen before. If not empty, and it is gone, it was deleted or
+  // renamed, and is not made again (BRANCH_MOVED).
+  std::string seen_commit = {};
 };
 
 // What a garbage collection begins with, all of one moment.
@@ -199,6 +206,11 @@ class Domain {
   // `exists`: whether the branch must exist (BRANCH_NOT_FOUND) or must not
   // (BRANCH_EXISTS).
   absl::StatusOr<BranchRecord> MoveBranch(const BranchMove& move, bool exists);
+  // Gives a branch another name, with its retention rule. Fails with
+  // BRANCH_NOT_FOUND, BRANCH_EXISTS and BRANCH_MOVED.
+  absl::StatusOr<BranchRecord> RenameBranch(
+      absl::string_view branch, absl::string_view new_branch,
+      const std::optional<std::string>& expected_commit);
   absl::Status DeleteBranch(absl::string_view branch);
 
   // Replaces the description, or the retention rules.
@@ -234,9 +246,10 @@ class Domain {
   // Forgets the leases that have expired. Not synced.
   absl::Status DeleteExpiredLeases();
 
-  // Returns what the retention rules say may go.
+  // Returns what `retention`, or the rules of the domain if it is unset, say
+  // may go.
   absl::StatusOr<std::vector<RetainedCommit>> ListExpired(
-      const RetentionPolicy& retention);
+      const std::optional<RetentionPolicy>& retention);
 
   // Deletes the commit unless it has become needed, or is another one, since it
   // was listed. Not synced. Returns whether it did.
@@ -299,6 +312,10 @@ class Domain {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
   absl::Status WriteSkeleton(absl::string_view commit, const Manifest& manifest,
                              Durability durability)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  DomainRecord CopyRecord() const;
+  // Writes `batch` with the record, which is the domain's from then on.
+  absl::Status WriteRecord(DomainRecord record, MetaBatch& batch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
   absl::Status ReplaceRecord(
       const std::function<void(DomainOptions& options)>& change);

@@ -187,10 +187,19 @@ absl::Status Domain::WriteSkeleton(absl::string_view commit,
 }
 
 absl::StatusOr<std::vector<RetainedCommit>> Domain::ListExpired(
-    const RetentionPolicy& retention) {
+    const std::optional<RetentionPolicy>& retention) {
   const absl::Time now = context_->options.clock();
+  RetentionPolicy rules;
   RetentionRoots roots;
-  COPSE_ASSIGN_OR_RETURN(roots.branches, ReadHeads(database(), number_));
+  {
+    // So that no branch is renamed between the look at the rules and at it.
+    MutexLock lock(publish_mutex_);
+    rules = retention.has_value() ? *retention : options()->retention;
+    COPSE_ASSIGN_OR_RETURN(roots.branches, ReadHeads(database(), number_));
+  }
+  if (!rules.has_rules()) {
+    return std::vector<RetainedCommit>();
+  }
   using Names = std::map<std::string, std::string>;
   COPSE_ASSIGN_OR_RETURN(const Names leases,
                          ReadLeases(database(), number_, now));
@@ -220,7 +229,7 @@ absl::StatusOr<std::vector<RetainedCommit>> Domain::ListExpired(
       }));
   std::vector<RetainedCommit> expired;
   for (const RetainedCommit* commit :
-       ChooseExpired(retention, commits, roots, now)) {
+       ChooseExpired(rules, commits, roots, now)) {
     expired.push_back(*commit);
   }
   return expired;

@@ -135,17 +135,11 @@ class Collector {
 
 absl::Status Collector::Expire() {
   COPSE_RETURN_IF_ERROR(BeginPhase(GarbagePhase::kExpiring));
-  const RetentionPolicy retention = options_.retention.has_value()
-                                        ? *options_.retention
-                                        : domain_.options()->retention;
   if (!options_.is_dry_run) {
     COPSE_RETURN_IF_ERROR(domain_.DeleteExpiredLeases());
   }
-  if (!retention.has_rules()) {
-    return absl::OkStatus();
-  }
   COPSE_ASSIGN_OR_RETURN(const std::vector<RetainedCommit> commits,
-                         domain_.ListExpired(retention));
+                         domain_.ListExpired(options_.retention));
   for (const RetainedCommit& commit : commits) {
     if (options_.is_dry_run) {
       expired_.insert(commit.commit);

@@ -355,6 +355,14 @@ class Store {
       absl::string_view domain, absl::string_view branch,
       absl::string_view head_commit,
       const std::optional<std::string>& expected_commit) = 0;
+  // Gives the branch, which must be at `expected_commit` if that is set
+  // (kAborted, BRANCH_MOVED), a name that no branch has (kAlreadyExists,
+  // BRANCH_EXISTS). Retention rules that name it name it anew. Commits that are
+  // being built on it fail with BRANCH_MOVED, as when it is deleted.
+  virtual absl::StatusOr<BranchInfo> RenameBranch(
+      absl::string_view domain, absl::string_view branch,
+      absl::string_view new_branch,
+      const std::optional<std::string>& expected_commit) = 0;
   virtual absl::Status DeleteBranch(absl::string_view domain,
                                     absl::string_view branch) = 0;
 

@@ -1,7 +1,11 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+#include <atomic>
 #include <optional>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -15,6 +19,8 @@
 namespace copse {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::Eq;
 using ::testing::Field;
 using ::testing::IsEmpty;
@@ -71,6 +77,139 @@ TEST_F(StoreBranchesTest, BranchesAreMadeMovedAndDeleted) {
               FailsWith(absl::StatusCode::kNotFound, "BRANCH_NOT_FOUND"));
   EXPECT_THAT(test_->DeleteBranch("d", "b"), IsOk());
   EXPECT_THAT(test_->DeleteBranch("d", "b"),
+              FailsWith(absl::StatusCode::kNotFound, "BRANCH_NOT_FOUND"));
+}
+
+TEST_F(StoreBranchesTest, ARenamedBranchStaysWhereItIs) {
+  ASSERT_THAT(test_.Push(Options("c1", "", "old"), {}), IsOk());
+  ASSERT_THAT(test_.Push(Options("c2", "c1", "old"), {}), IsOk());
+  ASSERT_THAT(test_->CreateBranch("d", "other", "c1"), IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const BranchInfo before,
+                             test_->GetBranch("d", "old"));
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const BranchInfo renamed,
+      test_->RenameBranch("d", "old", "new", std::nullopt));
+  EXPECT_EQ(renamed.branch, "new");
+  for (const bool reopens : {false, true}) {
+    if (reopens) {
+      test_.Reopen();
+    }
+    EXPECT_THAT(test_->GetBranch("d", "old"),
+                FailsWith(absl::StatusCode::kNotFound, "BRANCH_NOT_FOUND"));
+    COPSE_ASSERT_OK_AND_ASSIGN(const BranchInfo after,
+                               test_->GetBranch("d", "new"));
+    EXPECT_EQ(after.head_commit, "c2");
+    EXPECT_EQ(after.version, before.version);
+    EXPECT_EQ(after.update_time, before.update_time);
+  }
+}
+
+TEST_F(StoreBranchesTest, ARenameIsRefusedWithItsReason) {
+  ASSERT_THAT(test_.Push(Options("c1", "", "a"), {}), IsOk());
+  ASSERT_THAT(test_->CreateBranch("d", "b", "c1"), IsOk());
+  const auto rename = [this](const std::string& branch,
+                             const std::string& new_branch,
+                             const std::optional<std::string>& expected = {}) {
+    return test_->RenameBranch("d", branch, new_branch, expected).status();
+  };
+  EXPECT_THAT(rename("a", "b"),
+              FailsWith(absl::StatusCode::kAlreadyExists, "BRANCH_EXISTS"));
+  EXPECT_THAT(rename("a", "a"),
+              FailsWith(absl::StatusCode::kAlreadyExists, "BRANCH_EXISTS"));
+  EXPECT_THAT(rename("x", "y"),
+              FailsWith(absl::StatusCode::kNotFound, "BRANCH_NOT_FOUND"));
+  EXPECT_THAT(rename("a", ""),
+              FailsWith(absl::StatusCode::kInvalidArgument, "NAME_INVALID"));
+  EXPECT_THAT(rename("a", "y", "c0"),
+              AllOf(FailsWith(absl::StatusCode::kAborted, "BRANCH_MOVED"),
+                    StatusIs(absl::StatusCode::kAborted,
+                             Eq("branch 'a' of domain 'd' is at commit 'c1', "
+                                "expected at commit 'c0'"))));
+  EXPECT_THAT(test_->RenameBranch("no", "a", "y", std::nullopt),
+              FailsWith(absl::StatusCode::kNotFound, "DOMAIN_NOT_FOUND"));
+  EXPECT_THAT(rename("a", "y", "c1"), IsOk());
+}
+
+TEST_F(StoreBranchesTest, APushInFlightDoesNotMakeABranchAgainThatHasGone) {
+  ASSERT_THAT(test_.Push(Options("c1", "", "main"), {}), IsOk());
+  ASSERT_THAT(test_->CreateBranch("d", "draft", "c1"), IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto on_main,
+                             test_->BeginCommit(Options("c2", "c1", "main")));
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto on_draft,
+                             test_->BeginCommit(Options("c3", "c1", "draft")));
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto on_new,
+                             test_->BeginCommit(Options("c4", "c1", "new")));
+  ASSERT_THAT(test_->RenameBranch("d", "main", "trunk", std::nullopt), IsOk());
+  ASSERT_THAT(test_->DeleteBranch("d", "draft"), IsOk());
+  EXPECT_THAT(on_main->Commit({}, nullptr),
+              AllOf(FailsWith(absl::StatusCode::kAborted, "BRANCH_MOVED"),
+                    StatusIs(absl::StatusCode::kAborted,
+                             Eq("branch 'main' of domain 'd' is absent, "
+                                "expected at commit 'c1'"))));
+  EXPECT_THAT(on_draft->Commit({}, nullptr),
+              FailsWith(absl::StatusCode::kAborted, "BRANCH_MOVED"));
+  EXPECT_THAT(on_new->Commit({}, nullptr), IsOk());
+  EXPECT_THAT(test_->GetCommit("d", "c2"),
+              FailsWith(absl::StatusCode::kNotFound, "COMMIT_NOT_FOUND"));
+  COPSE_ASSERT_OK_AND_ASSIGN(const Page<BranchInfo> branches,
+                             test_->ListBranches("d", {}));
+  EXPECT_THAT(branches.items, ElementsAre(Field(&BranchInfo::branch, "new"),
+                                          Field(&BranchInfo::branch, "trunk")));
+}
+
+TEST_F(StoreBranchesTest, RetentionRulesFollowABranchToItsNewName) {
+  ASSERT_THAT(test_.Push(Options("c1"), {}), IsOk());
+  ASSERT_THAT(test_.Push(Options("c2", "c1", "old"), {}), IsOk());
+  ASSERT_THAT(test_.Push(Options("other"), {}), IsOk());
+  ASSERT_THAT(test_.Push(Options("newest"), {}), IsOk());
+  ASSERT_THAT(
+      test_->UpdateRetention("d", {.keep_branches = {"main", "old", "next"}}),
+      IsOk());
+  const auto kept_branches = [this] {
+    return test_->GetDomain("d").value().options.retention.keep_branches;
+  };
+  ASSERT_THAT(test_->RenameBranch("d", "old", "new", std::nullopt), IsOk());
+  EXPECT_THAT(kept_branches(), ElementsAre("main", "new", "next"));
+  test_.Reopen();
+  EXPECT_THAT(kept_branches(), ElementsAre("main", "new", "next"));
+  ASSERT_THAT(test_->CollectGarbage("d", {}), IsOk());
+  EXPECT_THAT(test_->GetCommit("d", "c1"), IsOk());
+  EXPECT_THAT(test_->GetCommit("d", "other"),
+              FailsWith(absl::StatusCode::kNotFound, "COMMIT_NOT_FOUND"));
+  // A name that the rules have already is not named twice.
+  ASSERT_THAT(test_->RenameBranch("d", "new", "next", std::nullopt), IsOk());
+  EXPECT_THAT(kept_branches(), ElementsAre("main", "next"));
+}
+
+// Commits are pushed onto a branch while it is renamed there and back: each
+// that was made is in its history.
+TEST_F(StoreBranchesTest, NoCommitIsLostWhileItsBranchIsRenamed) {
+  ASSERT_THAT(test_.Push(Options("c0", "", "a"), {}), IsOk());
+  std::atomic<bool> stop = false;
+  std::thread renamer([&] {
+    for (int i = 0; i < 50; ++i) {
+      EXPECT_THAT(test_->RenameBranch("d", i % 2 == 0 ? "a" : "b",
+                                      i % 2 == 0 ? "b" : "a", std::nullopt),
+                  IsOk());
+    }
+    stop = true;
+  });
+  std::vector<std::string> made = {"c0"};
+  for (int i = 1; !stop; ++i) {
+    CommitOptions options = Options(absl::StrCat("c", i), made.back(), "a");
+    options.expected_branch_commit = made.back();
+    const absl::Status status = test_.Push(options, {}).status();
+    if (status.ok()) {
+      made.push_back(options.commit);
+    } else {
+      ASSERT_THAT(status,
+                  FailsWith(absl::StatusCode::kAborted, "BRANCH_MOVED"));
+    }
+  }
+  renamer.join();
+  EXPECT_THAT(test_->GetBranch("d", "a"),
+              IsOkAndHolds(Field(&BranchInfo::head_commit, made.back())));
+  EXPECT_THAT(test_->GetBranch("d", "b"),
               FailsWith(absl::StatusCode::kNotFound, "BRANCH_NOT_FOUND"));
 }
 

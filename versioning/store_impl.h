@@ -88,6 +88,10 @@ class StoreImpl final : public Store {
       absl::string_view domain, absl::string_view branch,
       absl::string_view head_commit,
       const std::optional<std::string>& expected_commit) override;
+  absl::StatusOr<BranchInfo> RenameBranch(
+      absl::string_view domain, absl::string_view branch,
+      absl::string_view new_branch,
+      const std::optional<std::string>& expected_commit) override;
   absl::Status DeleteBranch(absl::string_view domain,
                             absl::string_view branch) override;
 

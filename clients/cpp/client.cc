@@ -238,6 +238,13 @@ absl::StatusOr<v1::Branch> Client::UpdateBranch(
                           options_.timeout);
 }
 
+absl::StatusOr<v1::Branch> Client::RenameBranch(
+    const v1::RenameBranchRequest& request) {
+  return Call<v1::Branch>(*stubs_->branch,
+                          &v1::BranchService::Stub::RenameBranch, request,
+                          options_.timeout);
+}
+
 absl::Status Client::DeleteBranch(const v1::DeleteBranchRequest& request) {
   return Call<v1::DeleteBranchResponse>(*stubs_->branch,
                                         &v1::BranchService::Stub::DeleteBranch,

@@ -96,6 +96,8 @@ class Client {
       const v1::ListBranchesRequest& request);
   absl::StatusOr<v1::Branch> UpdateBranch(
       const v1::UpdateBranchRequest& request);
+  absl::StatusOr<v1::Branch> RenameBranch(
+      const v1::RenameBranchRequest& request);
   absl::Status DeleteBranch(const v1::DeleteBranchRequest& request);
 
   // ---- SearchService ----

@@ -30,8 +30,9 @@ using RawBranchService = BranchService::WithRawCallbackMethod_CreateBranch<
     BranchService::WithRawCallbackMethod_GetBranch<
         BranchService::WithRawCallbackMethod_ListBranches<
             BranchService::WithRawCallbackMethod_UpdateBranch<
-                BranchService::WithRawCallbackMethod_DeleteBranch<
-                    BranchService::Service>>>>>;
+                BranchService::WithRawCallbackMethod_RenameBranch<
+                    BranchService::WithRawCallbackMethod_DeleteBranch<
+                        BranchService::Service>>>>>>;
 
 class BranchRpcs final : public RawBranchService {
  public:
@@ -114,6 +115,28 @@ class BranchRpcs final : public RawBranchService {
               BranchInfo info,
               store_.UpdateBranch(message.domain(), message.branch(),
                                   message.head_commit(), expected_commit));
+          Fill(info, answer);
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerUnaryReactor* RenameBranch(grpc::CallbackServerContext* context,
+                                         const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::RenameBranchRequest, v1::Branch>(
+        {environment_, *environment_.executor,
+         "copse.v1.BranchService/RenameBranch", context},
+        request, response,
+        [this](const v1::RenameBranchRequest& message, const CallContext&,
+               v1::Branch& answer) -> absl::Status {
+          std::optional<std::string> expected_commit;
+          if (message.has_expected_commit()) {
+            expected_commit = message.expected_commit();
+          }
+          COPSE_ASSIGN_OR_RETURN(
+              BranchInfo info,
+              store_.RenameBranch(message.domain(), message.branch(),
+                                  message.new_branch(), expected_commit));
           Fill(info, answer);
           return absl::OkStatus();
         });

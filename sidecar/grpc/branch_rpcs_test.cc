@@ -88,5 +88,33 @@ TEST_F(BranchRpcsTest, ManagesBranches) {
   EXPECT_EQ(branch.head_commit(), "c1");
 }
 
+TEST_F(BranchRpcsTest, RenamesBranches) {
+  v1::RenameBranchRequest request;
+  request.set_domain("admin/trees");
+  request.set_branch("main");
+  request.set_new_branch("trunk");
+  v1::Branch branch;
+  const auto call = [&] {
+    return Call(*branches_, &v1::BranchService::Stub::RenameBranch, request,
+                branch);
+  };
+  request.set_expected_commit("c2");
+  EXPECT_THAT(call(), RpcFailsWith(grpc::StatusCode::ABORTED, "BRANCH_MOVED"));
+  request.set_expected_commit("c1");
+  ASSERT_THAT(call(), RpcIsOk());
+  EXPECT_EQ(branch.domain(), "admin/trees");
+  EXPECT_EQ(branch.branch(), "trunk");
+  EXPECT_EQ(branch.head_commit(), "c1");
+  EXPECT_EQ(branch.version(), 1);
+  EXPECT_THAT(call(), RpcFailsWith(kNotFound, "BRANCH_NOT_FOUND"));
+  request.set_branch("trunk");
+  EXPECT_THAT(call(),
+              RpcFailsWith(grpc::StatusCode::ALREADY_EXISTS, "BRANCH_EXISTS"));
+  request.set_new_branch("x\ny");
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "NAME_INVALID"));
+  request.set_domain("no");
+  EXPECT_THAT(call(), RpcFailsWith(kNotFound, "DOMAIN_NOT_FOUND"));
+}
+
 }  // namespace
 }  // namespace copse
