@@ -56,11 +56,19 @@ TEST_F(SearchRpcsTest, SearchesTheNearestAncestor) {
   ASSERT_THAT(Search(request), RpcIsOk());
   EXPECT_EQ(search_response_.answered_by().commit(), "c2");
   EXPECT_EQ(search_response_.answered_by().lag(), 2);
-  request.mutable_at()->set_max_lag(0);
+  request.mutable_at()->set_max_lag(2);
+  EXPECT_THAT(Search(request), RpcIsOk());
+  request.mutable_at()->set_max_lag(1);
   const grpc::Status status = Search(request);
   EXPECT_THAT(status, RpcFailsWith(kNotFound, "COMMIT_NOT_FOUND"));
   EXPECT_EQ(InfoOf(status).metadata().at("nearest_indexed_commit"), "c2");
   EXPECT_EQ(InfoOf(status).metadata().at("lag"), "2");
+  EXPECT_EQ(InfoOf(status).metadata().at("max_lag"), "1");
+  EXPECT_EQ(status.error_message(),
+            "domain 'admin/trees' has no commit 'new'; the nearest indexed "
+            "ancestor is 'c2' at lag 2, but max_lag is 1");
+  request.mutable_at()->set_max_lag(-1);
+  EXPECT_THAT(Search(request), RpcFailsWith(kInvalid, "FIELD_INVALID"));
 }
 
 TEST_F(SearchRpcsTest, RefusesSearchesThatCannotBe) {
