@@ -31,7 +31,8 @@ struct CommitSize {
   // of its rows have is counted once.
   int64_t logical_size_bytes = 0;
 
-  // What no other commit reaches: what its deletion would free.
+  // What no other commit reaches: what its deletion would free, but for the
+  // skeleton, and for a forest that serves others meanwhile.
   int64_t unique_size_bytes = 0;
 
   // The rest, which other commits reach, too.

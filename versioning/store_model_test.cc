@@ -86,6 +86,7 @@ class StoreModelTest : public ::testing::TestWithParam<Parameters> {
 
   void Push();
   void DeleteCommit();
+  void RenameBranch();
   void DeleteDomain();
   void Collect();
   void OpenReader();
@@ -170,6 +171,21 @@ void StoreModelTest::DeleteCommit() {
   } else {
     ASSERT_THAT(status, IsOk());
     commits_.erase(commit);
+  }
+}
+
+void StoreModelTest::RenameBranch() {
+  const std::string branch = absl::StrCat("b", random_() % 3);
+  const std::string new_branch = absl::StrCat("b", random_() % 3);
+  const absl::Status status =
+      test_->RenameBranch("d", branch, new_branch, std::nullopt).status();
+  if (branches_[branch].empty()) {
+    ASSERT_THAT(status, StatusIs(absl::StatusCode::kNotFound));
+  } else if (!branches_[new_branch].empty()) {
+    ASSERT_THAT(status, StatusIs(absl::StatusCode::kAlreadyExists));
+  } else {
+    ASSERT_THAT(status, IsOk());
+    branches_[new_branch] = std::exchange(branches_[branch], "");
   }
 }
 
@@ -369,6 +385,8 @@ TEST_P(StoreModelTest, BehavesAsTheModel) {
       OpenReader();
     } else if (draw == 7 && step < 60 && random_() % 3 == 0) {
       DeleteDomain();
+    } else if (draw == 8) {
+      RenameBranch();
     } else {
       Push();
     }
@@ -398,6 +416,8 @@ TEST_P(StoreModelTest, BehavesAsTheModel) {
                              test_->VerifyDomain("d"));
   EXPECT_THAT(report.findings, IsEmpty());
   EXPECT_EQ(report.commits_checked, static_cast<int64_t>(commits_.size()));
+  COPSE_ASSERT_OK_AND_ASSIGN(const SizeReport sizes, test_->MeasureSizes("d"));
+  EXPECT_EQ(sizes.commits.size(), commits_.size());
   if (GetParam().forest_row_count_min < 100) {
     EXPECT_GT(report.pages_checked, 0);
   }
