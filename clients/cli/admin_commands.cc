@@ -29,6 +29,7 @@ namespace {
 
 struct Flags {
   std::string domain;
+  bool size = false;
 };
 
 struct RecallFlags {
@@ -94,12 +95,20 @@ std::string FormatDomain(const v1::DomainStatistics& statistics) {
   table.AddRow({"branches", FormatCount(statistics.branch_count())});
   table.AddRow({"rows", FormatCount(statistics.row_count())});
   table.AddRow({"vectors on disk", Size(statistics.vector_size_bytes())});
+  if (statistics.has_sizes()) {
+    const v1::DomainSize& sizes = statistics.sizes();
+    table.AddRow({"logical size", Size(sizes.logical_size_bytes())});
+    table.AddRow({"of one commit", Size(sizes.unique_size_bytes())});
+    table.AddRow({"of several", Size(sizes.shared_size_bytes())});
+    table.AddRow({"of none", Size(sizes.other_size_bytes())});
+  }
   return table.Format(0);
 }
 
 absl::StatusOr<ExitCode> Stats(Context& context, const Flags& flags) {
   v1::GetStatisticsRequest request;
   request.set_domain(flags.domain);
+  request.set_with_sizes(flags.size);
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::GetStatisticsResponse response,
                                 context.client().GetStatistics(request));
   if (context.json()) {
@@ -214,25 +223,25 @@ void AddRecallCommand(CommandLine& line) {
       .add_option("-k,--neighbors", flags->neighbor_count,
                   "Neighbors of each search [10]")
       ->type_name("N")
-      ->check(CLI::Range(1, 10000));
+      ->check(InRange(1, 10000));
   recall
       .add_option("--scan-budget", flags->scan_budget,
                   "Rows that a search looks at [by size]")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(AtLeast(0));
   recall
       .add_option("--recall-target", flags->recall_target,
                   "The recall that searches ask for, up to 1 [none]")
       ->type_name("R")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(InRange(0, 1));
   recall
       .add_option("--samples", flags->sample_count,
                   "Documents to search for [100]")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000));
+      ->check(InRange(1, 1000));
   recall.add_option("--seed", flags->seed, "Draws other documents [0]")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(AtLeast(0));
   AddExamples(recall, {"copse recall admin/star_wars --branch main",
                        "copse recall admin/star_wars --branch main "
                        "--recall-target 0.95 --json"});
@@ -246,8 +255,17 @@ void AddAdminCommands(CommandLine& line) {
   const auto flags = std::make_shared<Flags>();
   CLI::App& stats = *line.app.add_subcommand(
       "stats", "Show what the server, and a domain, is and holds");
-  stats.add_option("DOMAIN", flags->domain, "A domain to show as well");
-  AddExamples(stats, {"copse stats", "copse stats admin/star_wars --json"});
+  CLI::Option* domain =
+      stats.add_option("DOMAIN", flags->domain, "A domain to show as well");
+  stats
+      .add_flag("--size", flags->size,
+                "Show what its commits take, too; reads all of the domain but "
+                "its vectors")
+      ->needs(domain);
+  AddExamples(stats, {"copse stats", "copse stats admin/star_wars --json"},
+              "With --size: the logical size is what the commits would take if "
+              "they shared\nnothing; what they do take is that of one commit "
+              "and of several together.");
   line.OnChosen(stats,
                 [flags](Context& context) { return Stats(context, *flags); });
 

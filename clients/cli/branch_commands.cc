@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// copse branch list|show|set|delete
+// copse branch list|show|set|rename|delete
 
 #include <memory>
 #include <optional>
@@ -30,6 +30,7 @@ namespace {
 struct Flags {
   std::string domain;
   std::string branch;
+  std::string new_branch;
   std::string commit;
   std::optional<std::string> expected;
   bool if_exists = false;
@@ -94,10 +95,26 @@ absl::StatusOr<ExitCode> Set(Context& context, const Flags& flags) {
     const std::string reason = ErrorReasonOf(branch.status());
     if (reason == "BRANCH_MOVED" || reason == "BRANCH_EXISTS" ||
         reason == "BRANCH_NOT_FOUND") {
-      context.Warn(absl::StrCat("copse: --expect does not hold: ",
-                                branch.status().message()));
-      return ExitCode::kGateRefused;
+      return GateRefusal(AddContext(branch.status(), "--expect does not hold"));
     }
+  }
+  COPSE_CLIENT_RETURN_IF_ERROR(branch.status());
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintBranch(context, *branch));
+  return ExitCode::kDone;
+}
+
+absl::StatusOr<ExitCode> Rename(Context& context, const Flags& flags) {
+  v1::RenameBranchRequest request;
+  request.set_domain(flags.domain);
+  request.set_branch(flags.branch);
+  request.set_new_branch(flags.new_branch);
+  if (flags.expected.has_value()) {
+    request.set_expected_commit(*flags.expected);
+  }
+  const absl::StatusOr<v1::Branch> branch =
+      context.client().RenameBranch(request);
+  if (ErrorReasonOf(branch.status()) == "BRANCH_MOVED") {
+    return GateRefusal(AddContext(branch.status(), "--expect does not hold"));
   }
   COPSE_CLIENT_RETURN_IF_ERROR(branch.status());
   COPSE_CLIENT_RETURN_IF_ERROR(PrintBranch(context, *branch));
@@ -130,11 +147,16 @@ CLI::App& AddOne(CLI::App& group, const std::string& name,
   return app;
 }
 
+void AddExpect(CLI::App& app, Flags& flags, const std::string& help) {
+  app.add_option("--expect", flags.expected, help)->type_name("COMMIT");
+}
+
 }  // namespace
 
 void AddBranchCommands(CommandLine& line) {
   CLI::App& group = *line.app.add_subcommand(
-      "branch", "List, show, set and delete branches, names of commits");
+      "branch",
+      "List, show, set, rename and delete branches, names of commits");
   group.require_subcommand(1);
   const auto flags = std::make_shared<Flags>();
 
@@ -153,15 +175,27 @@ void AddBranchCommands(CommandLine& line) {
       AddOne(group, "set", "Create a branch, or move it to a commit", *flags);
   set.add_option("COMMIT", flags->commit, "The commit, which is complete")
       ->required();
-  set.add_option("--expect", flags->expected,
-                 "Move it only if it is at this commit, and exit with 3 if it "
-                 "is not; \"\" if it must not exist")
-      ->type_name("COMMIT");
+  AddExpect(set, *flags,
+            "Move it only if it is at this commit, and exit with "
+            "3 if it is not; \"\" if it must not exist");
   AddExamples(set, {"copse branch set admin/star_wars main 9f31c07a",
                     "copse branch set admin/star_wars main 9f31c07a --expect "
                     "77ab0012"});
   line.OnChosen(set,
                 [flags](Context& context) { return Set(context, *flags); });
+
+  CLI::App& rename =
+      AddOne(group, "rename", "Give a branch another name", *flags);
+  rename.add_option("NEW", flags->new_branch, "Its new name")->required();
+  AddExpect(rename, *flags,
+            "Rename it only if it is at this commit, and exit "
+            "with 3 if it is not");
+  AddExamples(rename, {"copse branch rename admin/star_wars master main"},
+              "Retention rules that keep the branch keep it under its new "
+              "name. A push that is\nin flight on it fails and can be repeated "
+              "on the new one.");
+  line.OnChosen(rename,
+                [flags](Context& context) { return Rename(context, *flags); });
 
   CLI::App& del =
       AddOne(group, "delete", "Delete a branch; its commits stay", *flags);

@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// copse log, show, diff, assign, commit delete
+// copse show, diff, assign, commit delete
 
 #include <algorithm>
 #include <cstddef>
@@ -23,6 +23,7 @@
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/options.h"
+#include "clients/cli/resolve_commit.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/status_macros.h"
@@ -42,70 +43,6 @@ struct Flags {
   bool exit_code = false;
   bool if_exists = false;
 };
-
-std::string FirstLine(const std::string& message) {
-  return message.substr(0, message.find('\n'));
-}
-
-// Prints one page of a log as a table of its own, so that a log of any length
-// takes the memory of a page.
-absl::Status PrintLogPage(Context& context,
-                          const v1::ListCommitsResponse& page) {
-  TextTable table({{"COMMIT"},
-                   {"TIME"},
-                   {"DOCUMENTS", TextTable::Align::kRight},
-                   {"CHANGES"},
-                   {"MESSAGE"}});
-  for (const v1::Commit& commit : page.commits()) {
-    const auto& time =
-        commit.has_commit_time() ? commit.commit_time() : commit.create_time();
-    table.AddRow(
-        {commit.commit(), FormatTimestampShort(time),
-         FormatCount(commit.document_count()),
-         absl::StrFormat("+%d ~%d -%d", commit.inserted_count(),
-                         commit.replaced_count(), commit.deleted_count()),
-         FirstLine(commit.message())});
-  }
-  return table.empty()
-             ? absl::OkStatus()
-             : context.output().Write(table.Format(context.output().width()));
-}
-
-absl::StatusOr<ExitCode> Log(Context& context, const Flags& flags) {
-  v1::ListCommitsRequest request;
-  request.set_domain(flags.domain);
-  JsonWriter json;
-  json.BeginObject().Key("commits").BeginArray();
-  int64_t shown = 0;
-  while (true) {
-    const int64_t left = flags.limit > 0 ? flags.limit - shown : 1000;
-    request.set_page_size(static_cast<int32_t>(left < 1000 ? left : 1000));
-    COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::ListCommitsResponse page,
-                                  context.client().ListCommits(request));
-    shown += page.commits_size();
-    if (context.json()) {
-      for (const v1::Commit& commit : page.commits()) {
-        WriteMessage(commit, json);
-      }
-      // Piece by piece; the writer goes on where it is in the text.
-      COPSE_CLIENT_RETURN_IF_ERROR(context.output().Write(json.TakePart()));
-    } else {
-      COPSE_CLIENT_RETURN_IF_ERROR(PrintLogPage(context, page));
-    }
-    request.set_page_token(page.next_page_token());
-    if (request.page_token().empty() ||
-        (flags.limit > 0 && shown >= flags.limit)) {
-      break;
-    }
-  }
-  if (context.json()) {
-    json.EndArray().EndObject();
-    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.Take()));
-  } else if (shown == 0) {
-    context.Note(absl::StrCat("no commits in domain ", flags.domain));
-  }
-  return ExitCode::kDone;
-}
 
 absl::Status PrintCommit(Context& context, const v1::Commit& commit) {
   if (context.json()) {
@@ -186,11 +123,18 @@ absl::string_view KindMark(v1::DocumentChange::Kind kind) {
   }
 }
 
-v1::DiffCommitsRequest ToDiffRequest(const Flags& flags) {
+absl::StatusOr<v1::DiffCommitsRequest> ToDiffRequest(Context& context,
+                                                     const Flags& flags) {
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const NamedCommit base,
+      ResolveCommitName(context.client(), flags.domain, flags.commit));
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const NamedCommit target,
+      ResolveCommitName(context.client(), flags.domain, flags.other_commit));
   v1::DiffCommitsRequest request;
   request.set_domain(flags.domain);
-  request.set_base_commit(flags.commit);
-  request.set_target_commit(flags.other_commit);
+  request.set_base_commit(base.commit);
+  request.set_target_commit(target.commit);
   request.set_with_distances(flags.semantic);
   const bool by_distance =
       flags.sort == "distance" || (flags.semantic && flags.sort.empty());
@@ -214,14 +158,15 @@ std::string DescribeChange(const v1::DocumentChange& change,
 }
 
 absl::StatusOr<ExitCode> Diff(Context& context, const Flags& flags) {
-  const v1::DiffCommitsRequest request = ToDiffRequest(flags);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::DiffCommitsRequest request,
+                                ToDiffRequest(context, flags));
   const bool has_distances =
       request.with_distances() ||
       request.order() == v1::DiffCommitsRequest::ORDER_DISTANCE;
   JsonWriter json;
   json.BeginObject();
-  json.Key("base_commit").String(flags.commit);
-  json.Key("target_commit").String(flags.other_commit);
+  json.Key("base_commit").String(request.base_commit());
+  json.Key("target_commit").String(request.target_commit());
   json.Key("changes").BeginArray();
   int64_t counts[v1::DocumentChange::Kind_ARRAYSIZE] = {};
   int64_t shown = 0;
@@ -304,15 +249,6 @@ CLI::App& AddOne(CLI::App& group, const std::string& name,
 void AddCommitCommands(CommandLine& line) {
   const auto flags = std::make_shared<Flags>();
 
-  CLI::App& log =
-      AddOne(line.app, "log", "List the commits, newest first", *flags);
-  log.add_option("-n,--limit", flags->limit, "At most so many [all]")
-      ->type_name("N")
-      ->check(AtLeast(1));
-  AddExamples(log, {"copse log admin/star_wars -n 20"});
-  line.OnChosen(log,
-                [flags](Context& context) { return Log(context, *flags); });
-
   CLI::App& show = AddOne(line.app, "show", "Show one commit", *flags);
   show.add_option("COMMIT", flags->commit, "The commit")->required();
   AddExamples(show, {"copse show admin/star_wars 9f31c07a"});
@@ -322,9 +258,10 @@ void AddCommitCommands(CommandLine& line) {
   CLI::App& diff =
       AddOne(line.app, "diff",
              "List the documents that differ between two commits", *flags);
-  diff.add_option("FROM", flags->commit, "The commit to compare from")
+  diff.add_option("FROM", flags->commit, "The commit or branch to compare from")
       ->required();
-  diff.add_option("TO", flags->other_commit, "The commit to compare to")
+  diff.add_option("TO", flags->other_commit,
+                  "The commit or branch to compare to")
       ->required();
   diff.add_flag("--semantic", flags->semantic,
                 "Show how far the vectors of each replaced document moved, the "
@@ -341,7 +278,8 @@ void AddCommitCommands(CommandLine& line) {
   AddExamples(
       diff,
       {"copse diff admin/star_wars 77ab0012 9f31c07a",
-       "copse diff admin/star_wars 77ab0012 9f31c07a --semantic -n 20"},
+       "copse diff admin/star_wars main draft --semantic -n 20"},
+      "A branch means its head, unless there is a commit of that ID.\n"
       "A line has + for an inserted document, ~ for a replaced and - for a "
       "deleted one.\nThe distance is that of the metric of the domain; 0 is no "
       "change of meaning.\nInserted and deleted documents have none and come "

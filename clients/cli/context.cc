@@ -12,12 +12,16 @@
 #include "absl/time/time.h"
 #include "google/protobuf/message.h"
 
+#include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
+#include "clients/cli/utf8.h"
+#include "clients/cpp/error.h"
 
 namespace copse {
 namespace {
 
 constexpr absl::string_view kUsagePayload = "copse.dev/usage";
+constexpr absl::string_view kGatePayload = "copse.dev/gate";
 
 ClientOptions ToClientOptions(const GlobalOptions& options) {
   ClientOptions client;
@@ -58,6 +62,31 @@ absl::Status UsageError(absl::string_view message) {
   absl::Status status = absl::InvalidArgumentError(message);
   status.SetPayload(kUsagePayload, absl::Cord());
   return status;
+}
+
+absl::Status GateRefusal(absl::Status status) {
+  status.SetPayload(kGatePayload, absl::Cord());
+  return status;
+}
+
+bool IsGateRefusal(const absl::Status& status) {
+  return status.GetPayload(kGatePayload).has_value();
+}
+
+void WriteError(const absl::Status& status, const std::string& message,
+                JsonWriter& json) {
+  json.BeginObject();
+  json.Key("code").String(absl::StatusCodeToString(status.code()));
+  json.Key("message").String(ToValidUtf8(message));
+  if (const auto info = ErrorInfoOf(status); info.has_value()) {
+    json.Key("reason").String(info->reason());
+    json.Key("metadata").BeginObject();
+    for (const auto& [name, value] : info->metadata()) {
+      json.Key(name).String(value);
+    }
+    json.EndObject();
+  }
+  json.EndObject();
 }
 
 bool IsUsageError(const absl::Status& status) {

@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
 
+#include "clients/cli/json_writer.h"
 #include "clients/cli/output.h"
 #include "clients/cli/progress_line.h"
 #include "clients/cpp/client.h"
@@ -85,9 +86,19 @@ struct CommandLine {
 absl::Status UsageError(absl::string_view message);
 bool IsUsageError(const absl::Status& status);
 
+// Returns `status` as an error that exits with kGateRefused.
+absl::Status GateRefusal(absl::Status status);
+bool IsGateRefusal(const absl::Status& status);
+
+// Writes `status`, which is told as `message`, as a JSON object: code, message,
+// reason and metadata.
+void WriteError(const absl::Status& status, const std::string& message,
+                JsonWriter& json);
+
 // Adds the commands of one kind each.
 void AddDomainCommands(CommandLine& line);
 void AddBranchCommands(CommandLine& line);
+void AddLogCommand(CommandLine& line);
 void AddCommitCommands(CommandLine& line);
 void AddMergeCommand(CommandLine& line);
 void AddPushCommand(CommandLine& line);
@@ -96,6 +107,8 @@ void AddDocumentCommands(CommandLine& line);
 void AddAdminCommands(CommandLine& line);
 void AddGarbageCommands(CommandLine& line);
 void AddGitCommand(CommandLine& line);
+// After all others.
+void AddHelpCommand(CommandLine& line);
 
 }  // namespace copse
 

@@ -3,18 +3,9 @@
 //
 // Runs the program `copse` as a shell does, against a server made of maps.
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
-#include <mutex>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -26,11 +17,10 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
+#include "clients/cli/copse_cli_fixture.h"
 #include "clients/cli/fake_server.h"
 #include "clients/cli/git_repository.h"
 #include "clients/cli/git_test_repository.h"
-
-extern char** environ;
 
 namespace copse {
 namespace {
@@ -42,99 +32,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-struct Result {
-  int exit_code = -1;
-  std::string output;
-  std::string error;
-};
-
-class CopseCliTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "copse_cli_XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override {
-    std::error_code error;
-    std::filesystem::remove_all(folder_, error);
-  }
-
-  // Runs `copse ARGUMENTS` with `input` as its standard input.
-  Result Run(std::vector<std::string> arguments, const std::string& input = "",
-             const std::string& output_path = "") {
-    arguments.insert(arguments.begin(),
-                     {"copse", "--server", server_.address()});
-    std::ofstream(folder_ + "/in") << input;
-    const std::string output =
-        output_path.empty() ? folder_ + "/out" : output_path;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, (folder_ + "/in").c_str(),
-                                     O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, output.c_str(),
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&actions, 2, (folder_ + "/err").c_str(),
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    std::vector<char*> pointers;
-    pointers.reserve(arguments.size() + 1);
-    for (std::string& argument : arguments) {
-      pointers.push_back(argument.data());
-    }
-    pointers.push_back(nullptr);
-    pid_t child = 0;
-    EXPECT_EQ(posix_spawn(&child, COPSE_PROGRAM, &actions, nullptr,
-                          pointers.data(), environ),
-              0);
-    posix_spawn_file_actions_destroy(&actions);
-    int status = 0;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    Result result;
-    result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    result.output = Read(folder_ + "/out");
-    result.error = Read(folder_ + "/err");
-    return result;
-  }
-
-  static std::string Read(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  }
-
-  // The IDs and texts of a commit.
-  std::map<std::string, std::string> Documents(const std::string& commit) {
-    const std::lock_guard<std::mutex> lock(server_.store().mutex);
-    std::map<std::string, std::string> texts;
-    for (const auto& [id, document] :
-         server_.store().commits["d"][commit].documents) {
-      texts[id] = document.text();
-    }
-    return texts;
-  }
-
-  // Makes commit c1 with documents a and b, and c2 with a changed and c.
-  void PushTwoCommits() {
-    ASSERT_EQ(Run({"push", "d", "--create", "--commit", "c1", "--branch",
-                   "main", "--message", "first"},
-                  "{\"op\":\"Inserted\",\"id\":\"a\",\"string\":\"one\"}\n"
-                  "{\"op\":\"Inserted\",\"id\":\"b\",\"string\":\"two\","
-                  "\"type\":\"T\",\"attributes\":{\"n\":3.0}}\n")
-                  .exit_code,
-              0);
-    ASSERT_EQ(Run({"push", "d", "--commit", "c2", "--parent", "c1", "--branch",
-                   "main"},
-                  "{\"op\":\"Changed\",\"id\":\"a\",\"string\":\"uno\"}\n"
-                  "{\"op\":\"Deleted\",\"id\":\"b\"}\n"
-                  "{\"op\":\"Inserted\",\"id\":\"c\",\"string\":\"tre\"}\n")
-                  .exit_code,
-              0);
-  }
-
-  FakeServer server_;
-  std::string folder_;
-};
 
 TEST_F(CopseCliTest, PushesLinesAsACommit) {
   const Result first = Run(
@@ -386,7 +283,7 @@ TEST_F(CopseMergeTest, ABranchThatMovedExitsWithThree) {
   EXPECT_EQ(result.output, "");
   EXPECT_EQ(result.error,
             "copse: --expected-branch-commit does not hold: the branch has "
-            "moved\n");
+            "moved (BRANCH_MOVED)\n");
   std::vector<std::string> as_json = arguments;
   as_json.push_back("--json");
   EXPECT_EQ(json::parse(Run(as_json).output)["status"], "branch_moved");
@@ -401,7 +298,7 @@ TEST_F(CopseMergeTest, RefusesWhatCannotBe) {
   EXPECT_EQ(
       Run({"merge", "d", "ours", "theirs", "--commit", "m", "--expect", "x"})
           .error,
-      "copse: --expected-branch-commit needs --branch\n");
+      "copse: --expected-branch-commit needs --branch, or a branch as OURS\n");
   EXPECT_EQ(
       Run({"merge", "d", "ours", "theirs", "--commit", "m", "--time", "noon"})
           .exit_code,
@@ -622,12 +519,58 @@ TEST_F(CopseCliTest, ARangeIsToldInFewWords) {
   }
 }
 
+TEST_F(CopseCliTest, ARangeOfTwoEndsIsToldWithBoth) {
+  const auto error = [this](std::vector<std::string> arguments) {
+    const Result result = Run(std::move(arguments));
+    EXPECT_EQ(result.exit_code, 2);
+    return result.error;
+  };
+  EXPECT_EQ(error({"search", "d", "x", "--neighbors", "100000"}),
+            "copse: --neighbors: found '100000', wanted a number from 1 to "
+            "10000; see copse search --help\n");
+  EXPECT_EQ(error({"search", "d", "x", "--recall-target", "1.5"}),
+            "copse: --recall-target: found '1.5', wanted a number from 0 to 1; "
+            "see copse search --help\n");
+  EXPECT_EQ(error({"recall", "d", "--samples", "nan"}),
+            "copse: --samples: found 'nan', wanted a number from 1 to 1000; "
+            "see copse recall --help\n");
+  EXPECT_EQ(error({"domain", "create", "d", "--dimension", "0"}),
+            "copse: --dimension: found '0', wanted a number from 1 to 4096; "
+            "see copse domain create --help\n");
+}
+
+TEST_F(CopseCliTest, HelpIsACommandAsWell) {
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{
+           {}, {"search"}, {"branch"}, {"branch", "set"}, {"help"}}) {
+    std::vector<std::string> by_name = command;
+    by_name.insert(by_name.begin(), "help");
+    std::vector<std::string> by_option = command;
+    by_option.push_back("--help");
+    const Result result = Run(by_name);
+    EXPECT_EQ(result.exit_code, 0) << result.error;
+    EXPECT_EQ(result.output, Run(by_option).output);
+  }
+  const Result unknown = Run({"help", "branch", "sett"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_EQ(unknown.error,
+            "copse: copse branch has no command 'sett'; did you mean 'set'?\n");
+}
+
+TEST_F(CopseCliTest, SaysWhatDistanceAndSimilarityMean) {
+  for (const char* command : {"search", "similar", "compare"}) {
+    EXPECT_THAT(Run({command, "--help"}).output,
+                HasSubstr("similarity is 1 - distance / 2"));
+  }
+}
+
 TEST_F(CopseCliTest, HelpAndVersionExitWithZero) {
   EXPECT_THAT(Run({"--version"}).output, StartsWith("copse "));
   EXPECT_EQ(Run({"--help"}).exit_code, 0);
   for (const char* command :
        {"git", "push", "search", "similar", "export", "get", "compare", "log",
-        "show", "diff", "merge", "assign", "stats", "verify", "recall", "gc"}) {
+        "show", "diff", "merge", "assign", "stats", "verify", "recall", "gc",
+        "help"}) {
     const Result result = Run({command, "--help"});
     EXPECT_EQ(result.exit_code, 0);
     EXPECT_THAT(result.output, HasSubstr("Example")) << command;
@@ -642,6 +585,7 @@ TEST_F(CopseCliTest, HelpFitsEightyColumns) {
                                                     {"branch", "list"},
                                                     {"branch", "show"},
                                                     {"branch", "set"},
+                                                    {"branch", "rename"},
                                                     {"branch", "delete"},
                                                     {"lease"},
                                                     {"lease", "create"},
@@ -655,7 +599,8 @@ TEST_F(CopseCliTest, HelpFitsEightyColumns) {
                                                     {"domain", "delete"}};
   for (const char* command :
        {"git", "push", "search", "similar", "export", "get", "compare", "log",
-        "show", "diff", "merge", "assign", "stats", "verify", "recall", "gc"}) {
+        "show", "diff", "merge", "assign", "stats", "verify", "recall", "gc",
+        "help"}) {
     commands.push_back({command});
   }
   for (std::vector<std::string>& command : commands) {
@@ -887,6 +832,15 @@ TEST_F(CopseGitTest, LeavesOutAMalformedAuthorAndSaysSo) {
                         "pushed without it\n"));
   EXPECT_EQ(server_.store().commits["d"][Hex(b)].info.author(), "");
   EXPECT_EQ(json::parse(Git({"--json"}).output)["commits_malformed"], 0);
+}
+
+TEST_F(CopseGitTest, APlanThatFailsMakesNoDomain) {
+  git_.SetBranch("main", git_.Commit({{"x", {"1"}}}, {}));
+  const Result refused = Git({"--since", "nowhere"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.error, HasSubstr("nowhere"));
+  EXPECT_THAT(server_.store().domains, IsEmpty());
+  EXPECT_EQ(Git().exit_code, 0);
 }
 
 TEST_F(CopseGitTest, SaysWhyThereIsNothingToIndex) {

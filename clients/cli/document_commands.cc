@@ -217,8 +217,10 @@ void AddCompare(CommandLine& line, const std::shared_ptr<Flags>& flags) {
           ->type_name("COMMIT");
   app.add_flag("--text", flags->texts_given, "A and B are texts, not IDs")
       ->excludes(other);
-  AddExamples(app, {"copse compare docs --commit 9f31c07a README.md INSTALL.md",
-                    "copse compare docs --text 'a red boat' 'a blue ship'"});
+  AddExamples(app,
+              {"copse compare docs --commit 9f31c07a README.md INSTALL.md",
+               "copse compare docs --text 'a red boat' 'a blue ship'"},
+              kDistanceHelp);
   line.OnChosen(app,
                 [flags](Context& context) { return Compare(context, *flags); });
 }

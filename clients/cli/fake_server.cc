@@ -62,6 +62,21 @@ grpc::Status BranchNotFound(const std::string& branch) {
                "BRANCH_NOT_FOUND", {{"branch", branch}});
 }
 
+grpc::Status BranchMoved() {
+  return Error(StatusCode::ABORTED, "the branch has moved", "BRANCH_MOVED");
+}
+
+// The commit that a branch is at, or "".
+std::string HeadOf(const FakeStore& store, const std::string& domain,
+                   const std::string& branch) {
+  const auto branches = store.branches.find(domain);
+  if (branches == store.branches.end()) {
+    return "";
+  }
+  const auto found = branches->second.find(branch);
+  return found == branches->second.end() ? "" : found->second.head_commit();
+}
+
 void MoveTo(FakeStore& store, const std::string& domain,
             const std::string& branch, const std::string& commit) {
   v1::Branch& record = store.branches[domain][branch];
@@ -92,7 +107,7 @@ grpc::Status Select(FakeStore& store, const std::string& domain,
   while (found == commits.end() && lag < at.ancestor_commits_size()) {
     found = commits.find(at.ancestor_commits(lag++));
   }
-  if (found == commits.end()) {
+  if (found == commits.end() || (at.has_max_lag() && lag > at.max_lag())) {
     return CommitNotFound(name);
   }
   *commit = &found->second;
@@ -383,11 +398,10 @@ class Commits : public v1::CommitService::Service {
                      "MERGE_CONFLICTS");
       }
     }
-    const std::string& head =
-        store_.branches[request->domain()][request->branch()].head_commit();
     if (request->has_expected_branch_commit() &&
-        request->expected_branch_commit() != head) {
-      return Error(StatusCode::ABORTED, "the branch has moved", "BRANCH_MOVED");
+        request->expected_branch_commit() !=
+            HeadOf(store_, request->domain(), request->branch())) {
+      return BranchMoved();
     }
     merged.info.set_commit(request->commit());
     merged.info.set_author(request->author());
@@ -537,6 +551,11 @@ class Commits : public v1::CommitService::Service {
     *response.mutable_commit() = commit.info;
     {
       const std::lock_guard<std::mutex> lock(store_.mutex);
+      if (header.has_expected_branch_commit() &&
+          header.expected_branch_commit() !=
+              HeadOf(store_, header.domain(), header.branch())) {
+        return BranchMoved();
+      }
       store_.commits[header.domain()][header.commit()] = std::move(commit);
       if (!header.branch().empty()) {
         MoveTo(store_, header.domain(), header.branch(), header.commit());
@@ -598,10 +617,34 @@ class Branches : public v1::BranchService::Service {
     }
     if (request->has_expected_commit() &&
         request->expected_commit() != found->second.head_commit()) {
-      return Error(StatusCode::ABORTED, "the branch has moved", "BRANCH_MOVED");
+      return BranchMoved();
     }
     return Move(request->domain(), request->branch(), request->head_commit(),
                 response);
+  }
+
+  grpc::Status RenameBranch(ServerContext*,
+                            const v1::RenameBranchRequest* request,
+                            v1::Branch* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    auto& branches = store_.branches[request->domain()];
+    const auto found = branches.find(request->branch());
+    if (found == branches.end()) {
+      return BranchNotFound(request->branch());
+    }
+    if (branches.contains(request->new_branch())) {
+      return Error(StatusCode::ALREADY_EXISTS, "branch exists",
+                   "BRANCH_EXISTS");
+    }
+    if (request->has_expected_commit() &&
+        request->expected_commit() != found->second.head_commit()) {
+      return BranchMoved();
+    }
+    *response = found->second;
+    response->set_branch(request->new_branch());
+    branches.erase(found);
+    branches[request->new_branch()] = *response;
+    return grpc::Status::OK;
   }
 
   grpc::Status DeleteBranch(ServerContext*,
@@ -754,6 +797,30 @@ class Admin : public v1::AdminService::Service {
       *response->mutable_domain()->mutable_domain() =
           store_.domains[request->domain()];
     }
+    if (request->with_sizes()) {
+      *response->mutable_domain()->mutable_sizes() = Sizes();
+    }
+    return grpc::Status::OK;
+  }
+
+  // Knows the sizes of commit "c1" only.
+  grpc::Status MeasureSizes(
+      ServerContext*, const v1::MeasureSizesRequest* request,
+      grpc::ServerWriter<v1::MeasureSizesResponse>* writer) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    if (!store_.domains.contains(request->domain())) {
+      return DomainNotFound(request->domain());
+    }
+    v1::MeasureSizesResponse response;
+    v1::CommitSize& commit = *response.add_commits();
+    commit.set_commit("c1");
+    commit.set_logical_size_bytes(3072);
+    commit.set_unique_size_bytes(1024);
+    commit.set_shared_size_bytes(2048);
+    writer->Write(response);
+    response.Clear();
+    *response.mutable_domain() = Sizes();
+    writer->Write(response);
     return grpc::Status::OK;
   }
 
@@ -831,6 +898,16 @@ class Admin : public v1::AdminService::Service {
   }
 
  private:
+  static v1::DomainSize Sizes() {
+    v1::DomainSize sizes;
+    sizes.set_commit_count(2);
+    sizes.set_logical_size_bytes(8192);
+    sizes.set_unique_size_bytes(2048);
+    sizes.set_shared_size_bytes(4096);
+    sizes.set_other_size_bytes(512);
+    return sizes;
+  }
+
   FakeStore& store_;
 };
 

@@ -34,6 +34,7 @@
 #include "clients/cli/move_branch.h"
 #include "clients/cli/progress_line.h"
 #include "clients/cli/push_report.h"
+#include "clients/cli/resolve_commit.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/error.h"
@@ -69,6 +70,7 @@ uint64_t HashText(absl::string_view text) {
 
 // What the server knows of the domain before the push.
 struct DomainState {
+  bool exists = false;
   int64_t commit_count = 0;
   std::optional<GitId> branch_head;
 };
@@ -89,8 +91,11 @@ class GitPusher {
     }
     summary_.branch = branch.name;
     summary_.head_commit = GitIdToHex(branch.head);
-    COPSE_CLIENT_ASSIGN_OR_RETURN(const DomainState state, PrepareDomain());
+    COPSE_CLIENT_ASSIGN_OR_RETURN(const DomainState state, LookAtDomain());
     COPSE_CLIENT_RETURN_IF_ERROR(MakePlan(branch.head, state));
+    if (!state.exists) {
+      COPSE_CLIENT_RETURN_IF_ERROR(CreateDomain());
+    }
     COPSE_CLIENT_RETURN_IF_ERROR(PushAll());
     if (!head_is_moved_ && state.branch_head != branch.head) {
       COPSE_CLIENT_RETURN_IF_ERROR(
@@ -106,22 +111,27 @@ class GitPusher {
   }
 
  private:
-  // Creates the domain if need be, and asks what is there.
-  absl::StatusOr<DomainState> PrepareDomain() {
+  absl::Status CreateDomain() {
+    v1::CreateDomainRequest request;
+    request.set_domain(options_.domain);
+    request.mutable_settings()->set_description(DescribeSelection(options_));
+    request.mutable_settings()->set_embedding_profile(
+        options_.embedding_profile);
+    return context_.client().CreateDomain(request).status();
+  }
+
+  // Asks what is there, and whether it fits.
+  absl::StatusOr<DomainState> LookAtDomain() {
     DomainState state;
     const std::string selection = DescribeSelection(options_);
     v1::GetDomainRequest get;
     get.set_domain(options_.domain);
-    absl::StatusOr<v1::Domain> domain = context_.client().GetDomain(get);
+    const absl::StatusOr<v1::Domain> domain = context_.client().GetDomain(get);
     if (absl::IsNotFound(domain.status())) {
-      v1::CreateDomainRequest create;
-      create.set_domain(options_.domain);
-      create.mutable_settings()->set_description(selection);
-      create.mutable_settings()->set_embedding_profile(
-          options_.embedding_profile);
-      domain = context_.client().CreateDomain(create);
+      return state;
     }
     COPSE_CLIENT_RETURN_IF_ERROR(domain.status());
+    state.exists = true;
     const std::string& description = domain->settings().description();
     if (absl::StartsWith(description, kSelectionPrefix) &&
         description != selection) {
@@ -141,15 +151,11 @@ class GitPusher {
           options_.domain, profile, options_.embedding_profile));
     }
     state.commit_count = domain->commit_count();
-    v1::GetBranchRequest branch;
-    branch.set_domain(options_.domain);
-    branch.set_branch(summary_.branch);
-    const absl::StatusOr<v1::Branch> found =
-        context_.client().GetBranch(branch);
-    if (found.ok()) {
-      state.branch_head = GitIdFromHex(found->head_commit());
-    } else if (!absl::IsNotFound(found.status())) {
-      return found.status();
+    COPSE_CLIENT_ASSIGN_OR_RETURN(
+        const std::optional<v1::Branch> branch,
+        FindBranch(context_.client(), options_.domain, summary_.branch));
+    if (branch.has_value()) {
+      state.branch_head = GitIdFromHex(branch->head_commit());
     }
     return state;
   }

@@ -11,13 +11,17 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 
+#include "clients/cli/context.h"
+#include "clients/cli/options.h"
 #include "clients/cli/utf8.h"
+#include "clients/cpp/status_macros.h"
 
 namespace copse {
 namespace {
@@ -164,12 +168,44 @@ std::string DescribeProblem(const CLI::App& app, const CLI::App& chosen,
   return Printable(error.what());
 }
 
+// Prints what `copse NAMES --help` prints.
+absl::StatusOr<ExitCode> PrintHelp(Context& context, const CLI::App& root,
+                                   const std::vector<std::string>& names) {
+  const CLI::App* app = &root;
+  std::string path = root.get_name();
+  for (const std::string& name : names) {
+    const std::vector<std::string> known = CommandNames(*app);
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return UsageError(
+          absl::StrFormat("%s has no command '%s'%s", path,
+                          Printable(TruncateUtf8(name, kShownSizeBytesMax)),
+                          DidYouMean(name, known)));
+    }
+    app = app->get_subcommand(name);
+    absl::StrAppend(&path, " ", name);
+  }
+  COPSE_CLIENT_RETURN_IF_ERROR(context.output().Write(
+      app->get_formatter()->make_help(app, path, CLI::AppFormatMode::Normal)));
+  return ExitCode::kDone;
+}
+
 }  // namespace
 
 std::shared_ptr<CLI::FormatterBase> MakeHelpFormatter() {
   auto formatter = std::make_shared<HelpFormatter>();
   formatter->column_width(kNameWidth);
   return formatter;
+}
+
+void AddHelpCommand(CommandLine& line) {
+  CLI::App& app = *line.app.add_subcommand(
+      "help", "Show the help of copse, or of a command");
+  const auto names = std::make_shared<std::vector<std::string>>();
+  app.add_option("COMMAND", *names, "The command, such as `branch set`");
+  AddExamples(app, {"copse help", "copse help branch set"});
+  line.OnChosen(app, [&line, names](Context& context) {
+    return PrintHelp(context, line.app, *names);
+  });
 }
 
 std::string DescribeUsage(const CLI::App& app, const CLI::ParseError& error) {

@@ -76,7 +76,7 @@ void AddGlobalOptions(CommandLine& line) {
   app.add_flag("--quiet,-q", line.options.quiet, "No progress and no notes");
   app.add_option("--timeout", line.options.timeout_seconds,
                  "Give up a request after so many seconds; not for push, git, "
-                 "export, diff, merge and verify [never]")
+                 "export, diff, merge, verify and log --size [never]")
       ->type_name("SECONDS")
       ->check(AtLeast(0));
   // Commands take the global options behind their name as well.
@@ -104,6 +104,9 @@ bool IsTimeout(const absl::Status& status) {
 ExitCode ToExitCode(const absl::Status& status) {
   if (IsUsageError(status)) {
     return ExitCode::kWrongUsage;
+  }
+  if (IsGateRefusal(status)) {
+    return ExitCode::kGateRefused;
   }
   return IsServerUnavailable(status) || IsTimeout(status)
              ? ExitCode::kServerUnavailable
@@ -163,18 +166,9 @@ std::string DescribeError(const Context& context, const absl::Status& status) {
 
 std::string ErrorJson(const absl::Status& status, const std::string& message) {
   JsonWriter json;
-  json.BeginObject().Key("error").BeginObject();
-  json.Key("code").String(absl::StatusCodeToString(status.code()));
-  json.Key("message").String(ToValidUtf8(message));
-  if (const auto info = ErrorInfoOf(status); info.has_value()) {
-    json.Key("reason").String(info->reason());
-    json.Key("metadata").BeginObject();
-    for (const auto& [name, value] : info->metadata()) {
-      json.Key(name).String(value);
-    }
-    json.EndObject();
-  }
-  json.EndObject().EndObject();
+  json.BeginObject().Key("error");
+  WriteError(status, message, json);
+  json.EndObject();
   return json.Take();
 }
 
@@ -227,12 +221,14 @@ int Main(int argc, char** argv) {
   AddPushCommand(line);
   AddSearchCommands(line);
   AddDocumentCommands(line);
+  AddLogCommand(line);
   AddCommitCommands(line);
   AddMergeCommand(line);
   AddBranchCommands(line);
   AddDomainCommands(line);
   AddAdminCommands(line);
   AddGarbageCommands(line);
+  AddHelpCommand(line);
   AddGlobalExamples(line);
   try {
     line.app.parse(argc, argv);

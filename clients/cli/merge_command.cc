@@ -21,6 +21,7 @@
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/options.h"
+#include "clients/cli/resolve_commit.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/error.h"
@@ -55,19 +56,36 @@ struct Outcome {
   absl::Status status;
 };
 
-absl::StatusOr<v1::MergeCommitsRequest> ToRequest(const Flags& flags) {
-  v1::MergeCommitsRequest request;
-  request.set_domain(flags.domain);
-  request.set_ours_commit(flags.ours);
-  request.set_theirs_commit(flags.theirs);
-  request.set_commit(flags.commit);
-  request.set_branch(flags.branch);
+// Sets what is merged, and which branch moves: ours, if it is one and no other
+// is named. It does so only from where it was seen.
+absl::Status SetSides(Context& context, const Flags& flags,
+                      v1::MergeCommitsRequest& request) {
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const NamedCommit ours,
+      ResolveCommitName(context.client(), flags.domain, flags.ours));
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const NamedCommit theirs,
+      ResolveCommitName(context.client(), flags.domain, flags.theirs));
+  request.set_ours_commit(ours.commit);
+  request.set_theirs_commit(theirs.commit);
+  request.set_branch(flags.branch.empty() ? ours.branch : flags.branch);
   if (flags.expected_branch_commit.has_value()) {
-    if (flags.branch.empty()) {
-      return UsageError("--expected-branch-commit needs --branch");
+    if (request.branch().empty()) {
+      return UsageError(
+          "--expected-branch-commit needs --branch, or a branch as OURS");
     }
     request.set_expected_branch_commit(*flags.expected_branch_commit);
+  } else if (!ours.branch.empty() && request.branch() == ours.branch) {
+    request.set_expected_branch_commit(ours.commit);
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::MergeCommitsRequest> ToRequest(Context& context,
+                                                  const Flags& flags) {
+  v1::MergeCommitsRequest request;
+  request.set_domain(flags.domain);
+  request.set_commit(flags.commit);
   request.set_conflict_policy(
       flags.on_conflict == "ours"
           ? v1::MergeCommitsRequest::CONFLICT_POLICY_OURS
@@ -80,6 +98,7 @@ absl::StatusOr<v1::MergeCommitsRequest> ToRequest(const Flags& flags) {
     COPSE_CLIENT_ASSIGN_OR_RETURN(*request.mutable_commit_time(),
                                   ParseTime(flags.time));
   }
+  COPSE_CLIENT_RETURN_IF_ERROR(SetSides(context, flags, request));
   return request;
 }
 
@@ -131,6 +150,9 @@ absl::Status PrintJson(Context& context, absl::string_view status,
   if (outcome.status.ok()) {
     json.Key("commit");
     WriteMessage(outcome.commit, json);
+  } else {
+    json.Key("error");
+    WriteError(outcome.status, std::string(outcome.status.message()), json);
   }
   json.EndObject();
   return context.output().WriteLine(json.text());
@@ -193,7 +215,7 @@ absl::StatusOr<ExitCode> Refuse(Context& context, absl::string_view status,
 
 absl::StatusOr<ExitCode> Merge(Context& context, const Flags& flags) {
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::MergeCommitsRequest request,
-                                ToRequest(flags));
+                                ToRequest(context, flags));
   const Outcome outcome = Call(context, request);
   const std::string reason = ErrorReasonOf(outcome.status);
   if (reason == "MERGE_CONFLICTS") {
@@ -204,13 +226,20 @@ absl::StatusOr<ExitCode> Merge(Context& context, const Flags& flags) {
   }
   if (reason == "BRANCH_MOVED") {
     return Refuse(context, "branch_moved", outcome,
-                  absl::StrCat("--expected-branch-commit does not hold: ",
-                               outcome.status.message()));
+                  absl::StrCat(flags.expected_branch_commit.has_value()
+                                   ? "--expected-branch-commit does not hold: "
+                                   : "the branch has moved meanwhile: ",
+                               outcome.status.message(), " (BRANCH_MOVED)"));
   }
   COPSE_CLIENT_RETURN_IF_ERROR(outcome.status);
   COPSE_CLIENT_RETURN_IF_ERROR(context.json()
                                    ? PrintJson(context, "merged", outcome)
                                    : PrintMerged(context, flags, outcome));
+  if (flags.branch.empty() && !request.branch().empty()) {
+    context.Note(absl::StrFormat("branch %s is at %s now",
+                                 Printable(request.branch()),
+                                 Printable(request.commit())));
+  }
   return ExitCode::kDone;
 }
 
@@ -222,14 +251,16 @@ void AddMergeCommand(CommandLine& line) {
   const auto flags = std::make_shared<Flags>();
   app.add_option("DOMAIN", flags->domain, "The domain")->required();
   app.add_option("OURS", flags->ours,
-                 "The commit to merge into, the first parent")
+                 "The commit or branch to merge into, the first parent")
       ->required();
-  app.add_option("THEIRS", flags->theirs, "The commit to merge")->required();
+  app.add_option("THEIRS", flags->theirs, "The commit or branch to merge")
+      ->required();
   app.add_option("--commit", flags->commit, "The commit to create")
       ->type_name("COMMIT")
       ->required();
   app.add_option("--branch", flags->branch,
-                 "The branch to create or move to the commit [none]")
+                 "The branch to create or move to the commit [OURS, if it is "
+                 "a branch]")
       ->type_name("BRANCH");
   app.add_option("--expected-branch-commit,--expect",
                  flags->expected_branch_commit,
@@ -250,11 +281,14 @@ void AddMergeCommand(CommandLine& line) {
       ->type_name("TIME");
   AddExamples(
       app,
-      {"copse merge admin/star_wars 9f31c07a 77ab0012 --commit 5d20be11",
+      {"copse merge admin/star_wars main draft --commit 5d20be11",
        "copse merge admin/star_wars 9f31c07a 77ab0012 --commit 5d20be11 \\",
        "    --branch main --expect 9f31c07a --on-conflict theirs"},
       "No text is embedded: every document of the new commit is in one of the "
-      "two.\nConflicts are listed, also those that --on-conflict resolves.\n"
+      "two.\nA branch means its head, unless there is a commit of that ID. If "
+      "OURS is one, it\nmoves to the new commit, unless it has moved "
+      "meanwhile.\nConflicts are listed, also those that --on-conflict "
+      "resolves.\n"
       "Exit codes: 0 merged, 3 there are conflicts or the branch has moved, "
       "and "
       "no\ncommit was made; 1, 2 and 4 as for all commands.");

@@ -46,6 +46,21 @@ const std::map<std::string, DomainSettings::Metric>& Metrics() {
 constexpr int64_t kSecondsMin = -62135596800;  // 0001-01-01
 constexpr int64_t kSecondsMax = 253402300799;  // 9999-12-31
 
+CLI::Validator WithinBounds(int64_t least, double greatest,
+                            const std::string& wanted) {
+  return CLI::Validator(
+      [least, greatest, wanted](const std::string& value) -> std::string {
+        double number = 0;
+        if (absl::SimpleAtod(value, &number) &&
+            number >= static_cast<double>(least) && number <= greatest) {
+          return "";
+        }
+        return absl::StrFormat("found '%s', wanted a number %s",
+                               TruncateUtf8(ToValidUtf8(value), 40), wanted);
+      },
+      /*validator_desc=*/"");
+}
+
 }  // namespace
 
 void AddSelectorOptions(CLI::App& app, SelectorOptions& options) {
@@ -106,7 +121,7 @@ void AddDomainFlags(CLI::App& app, DomainFlags& options) {
   app.add_option("--dimension", options.dimension,
                  "Components of every vector [those of the profile]")
       ->type_name("N")
-      ->check(CLI::Range(1, 4096));
+      ->check(InRange(1, 4096));
   CLI::Option* profile =
       app.add_option("--profile", options.profile,
                      "The embedding profile, one of `copse stats` [the "
@@ -140,17 +155,13 @@ CLI::Option& AddRepeated(CLI::App& app, const std::string& names,
 }
 
 CLI::Validator AtLeast(int64_t least) {
-  return CLI::Validator(
-      [least](const std::string& value) -> std::string {
-        double number = 0;
-        if (absl::SimpleAtod(value, &number) &&
-            number >= static_cast<double>(least)) {
-          return "";
-        }
-        return absl::StrFormat("found '%s', wanted a number of at least %d",
-                               TruncateUtf8(ToValidUtf8(value), 40), least);
-      },
-      /*validator_desc=*/"");
+  return WithinBounds(least, std::numeric_limits<double>::infinity(),
+                      absl::StrCat("of at least ", least));
+}
+
+CLI::Validator InRange(int64_t least, int64_t greatest) {
+  return WithinBounds(least, static_cast<double>(greatest),
+                      absl::StrCat("from ", least, " to ", greatest));
 }
 
 void AddExamples(CLI::App& app, const std::vector<std::string>& examples,

@@ -40,6 +40,13 @@ v1::CommitSelector ToSelector(const SelectorOptions& options);
 void NoteAnsweringCommit(Context& context,
                          const v1::AnsweringCommit& answered_by);
 
+// What the numbers of searches and comparisons mean, for the end of a help.
+inline constexpr char kDistanceHelp[] =
+    "The distance is that of the metric of the domain: smaller is nearer. The\n"
+    "similarity is 1 - distance / 2, and shown for the cosine metric only: 1 "
+    "for "
+    "the\nsame direction, 0.5 for unrelated ones, 0 for opposite ones.";
+
 // --metric, --dimension, --profile, --vectors-only and --description.
 struct DomainFlags {
   std::string metric;
@@ -65,6 +72,9 @@ CLI::Option& AddRepeated(CLI::App& app, const std::string& names,
 
 // Checks that a value is a number of at least `least`.
 CLI::Validator AtLeast(int64_t least);
+
+// Checks that a value is a number from `least` to `greatest`.
+CLI::Validator InRange(int64_t least, int64_t greatest);
 
 // Adds examples to the end of the help of `app`, below `notes` if there are
 // any.

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,11 +35,13 @@
 #include "clients/cli/operation_parser.h"
 #include "clients/cli/options.h"
 #include "clients/cli/push_report.h"
+#include "clients/cli/resolve_commit.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/error.h"
 #include "clients/cpp/push_stream.h"
 #include "clients/cpp/status_macros.h"
+#include "copse/v1/branch_service.pb.h"
 #include "copse/v1/commit_service.pb.h"
 #include "copse/v1/types.pb.h"
 
@@ -50,6 +53,7 @@ struct Flags {
   std::string commit;
   std::string parent;
   std::string branch;
+  bool root = false;
   bool create = false;
   DomainFlags settings;
   std::string author;
@@ -266,6 +270,28 @@ absl::Status PrintPushed(Context& context, const v1::Commit& commit) {
   return context.output().WriteLine(line);
 }
 
+// Sets the parent. A branch that exists is the parent unless another is named:
+// else its history would be gone. It is moved only from where it was seen.
+absl::Status SetParent(Context& context, const Flags& flags,
+                       v1::PushCommitRequest::Header& header) {
+  header.set_parent_commit(flags.parent);
+  if (flags.root || flags.branch.empty() || !flags.parent.empty()) {
+    return absl::OkStatus();
+  }
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const std::optional<v1::Branch> branch,
+      FindBranch(context.client(), flags.domain, flags.branch));
+  const std::string head = branch.has_value() ? branch->head_commit() : "";
+  header.set_parent_commit(head);
+  header.set_expected_branch_commit(head);
+  if (branch.has_value() && head != flags.commit) {
+    context.Note(absl::StrFormat(
+        "building on %s, the head of branch %s; --root begins anew",
+        Printable(head), Printable(flags.branch)));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
   if (flags.settings.any_given() && !flags.create) {
     return UsageError(
@@ -275,7 +301,6 @@ absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
   v1::PushCommitRequest::Header header;
   header.set_domain(flags.domain);
   header.set_commit(flags.commit);
-  header.set_parent_commit(flags.parent);
   header.set_branch(flags.branch);
   header.set_skip_failed_documents(flags.skip_failed);
   header.set_author(flags.author);
@@ -287,6 +312,7 @@ absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
     COPSE_CLIENT_ASSIGN_OR_RETURN(*header.mutable_commit_time(),
                                   ParseTime(flags.time));
   }
+  COPSE_CLIENT_RETURN_IF_ERROR(SetParent(context, flags, header));
   const absl::StatusOr<v1::Commit> commit =
       LinePush(context, flags).Run(std::move(header));
   if (IsCommitExistsError(commit.status())) {
@@ -310,9 +336,15 @@ void AddPushCommand(CommandLine& line) {
   app.add_option("--commit", flags->commit, "The commit to create")
       ->type_name("COMMIT")
       ->required();
-  app.add_option("--parent", flags->parent,
-                 "The commit to build from [none: from nothing]")
-      ->type_name("COMMIT");
+  CLI::Option* parent =
+      app.add_option("--parent", flags->parent,
+                     "The commit to build from [the head of --branch, if that "
+                     "exists, else none]")
+          ->type_name("COMMIT");
+  app.add_flag("--root", flags->root,
+               "Build from nothing, also if --branch exists: it then leaves "
+               "its history")
+      ->excludes(parent);
   app.add_option("--branch", flags->branch,
                  "The branch to create or move to the commit [none]")
       ->type_name("BRANCH");
@@ -335,7 +367,7 @@ void AddPushCommand(CommandLine& line) {
        "all.ndjson",
        "echo '{\"op\":\"Deleted\",\"id\":\"People/1\"}' | copse push "
        "admin/star_wars \\",
-       "    --commit 9f31c07a --parent 77ab0012 --branch main"},
+       "    --commit 9f31c07a --branch main"},
       "FILE has one JSON object a line:\n"
       "  {\"op\":\"Inserted|Changed|Deleted\",\"id\":\"...\",\"string\":"
       "\"...\",\n"
@@ -344,6 +376,8 @@ void AddPushCommand(CommandLine& line) {
       "{\"op\":\"Error\",\"id\":\"...\",\n"
       "\"message\":\"...\"} counts as a failed document, {\"op\":\"Abort\"} "
       "drops the push.\n"
+      "Without --parent, a push onto a branch builds on its head, and fails if "
+      "the\nbranch moves meanwhile.\n"
       "A line of `copse export --text` is an insert. A malformed line makes no "
       "commit.\n"
       "A commit that is complete is `already indexed`, whatever the lines are: "

@@ -44,7 +44,7 @@ void AddRetentionFlags(CLI::App& app, RetentionFlags& flags) {
   app.add_option("--keep-last", flags.keep_last,
                  "Garbage collection keeps the newest N commits")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{4'294'967'295}));
+      ->check(InRange(1, 4'294'967'295));
   app.add_option("--keep-younger-than", flags.keep_younger_than,
                  "It keeps commits for so long, such as 30d or 12h")
       ->type_name("AGE");

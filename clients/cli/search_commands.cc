@@ -230,7 +230,7 @@ void AddSettings(CLI::App& app, Flags& flags) {
   app.add_option("-k,--neighbors", flags.neighbor_count,
                  "At most so many documents [10]")
       ->type_name("N")
-      ->check(CLI::Range(1, 10000));
+      ->check(InRange(1, 10000));
   AddRepeated(app, "--type", flags.types,
               "Only documents of this type; repeatable")
       .type_name("TYPE");
@@ -245,7 +245,7 @@ void AddSettings(CLI::App& app, Flags& flags) {
   app.add_option("--recall-target", flags.recall_target,
                  "Share of the true nearest documents to find, up to 1 [none]")
       ->type_name("R")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(InRange(0, 1));
   app.add_flag("--text", flags.text, "Show the texts, too");
   app.add_flag("--attributes", flags.attributes, "Show the attributes, too");
   app.add_flag("--vectors", flags.vectors,
@@ -268,7 +268,8 @@ void AddSearchCommands(CommandLine& line) {
       ->type_name("JSON");
   AddExamples(search,
               {"copse search admin/star_wars 'who flies the Falcon?'",
-               "copse search docs --commit 9f31c07a -k 3 --type md install"});
+               "copse search docs --commit 9f31c07a -k 3 --type md install"},
+              kDistanceHelp);
   line.OnChosen(search,
                 [flags](Context& context) { return Search(context, *flags); });
 
@@ -281,7 +282,8 @@ void AddSearchCommands(CommandLine& line) {
       .add_option("--from-commit", flags->from_commit,
                   "The commit to take the document from [the one searched]")
       ->type_name("COMMIT");
-  AddExamples(similar, {"copse similar docs --branch main docs/install.md"});
+  AddExamples(similar, {"copse similar docs --branch main docs/install.md"},
+              kDistanceHelp);
   line.OnChosen(similar,
                 [flags](Context& context) { return Similar(context, *flags); });
 }

@@ -1,0 +1,263 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the program `copse` does with branches and with what commits take.
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+
+#include "clients/cli/copse_cli_fixture.h"
+#include "clients/cli/fake_server.h"
+
+namespace copse {
+namespace {
+
+using nlohmann::json;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::Pair;
+using ::testing::StartsWith;
+
+class CopseBranchesTest : public CopseCliTest {
+ protected:
+  Result Push(const std::string& commit, std::vector<std::string> more,
+              const std::string& id = "x") {
+    more.insert(more.begin(), {"push", "d", "--create", "--commit", commit});
+    return Run(more,
+               json({{"op", "Insert"}, {"id", id}, {"string", "s"}}).dump());
+  }
+
+  std::vector<std::string> ParentsOf(const std::string& commit) {
+    const auto& parents =
+        server_.store().commits["d"][commit].info.parent_commits();
+    return {parents.begin(), parents.end()};
+  }
+
+  std::string HeadOf(const std::string& branch) {
+    return server_.store().branches["d"][branch].head_commit();
+  }
+
+  std::vector<std::string> Log(std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"log", "d", "--json"});
+    const json log = json::parse(Run(more).output);
+    std::vector<std::string> commits;
+    for (const json& commit : log["commits"]) {
+      commits.push_back(commit["commit"]);
+    }
+    return commits;
+  }
+};
+
+// ---- push ------------------------------------------------------------------
+
+TEST_F(CopseBranchesTest, APushOntoABranchBuildsOnItsHead) {
+  const Result first = Push("c1", {"--branch", "main"});
+  EXPECT_EQ(first.exit_code, 0) << first.error;
+  EXPECT_EQ(first.error, "");
+  EXPECT_THAT(ParentsOf("c1"), IsEmpty());
+  const Result second = Push("c2", {"--branch", "main"}, "y");
+  EXPECT_EQ(second.exit_code, 0) << second.error;
+  EXPECT_EQ(second.error,
+            "building on c1, the head of branch main; --root begins anew\n");
+  EXPECT_THAT(ParentsOf("c2"), ElementsAre("c1"));
+  EXPECT_THAT(Documents("c2"), ElementsAre(Pair("x", "s"), Pair("y", "s")));
+  EXPECT_EQ(HeadOf("main"), "c2");
+  // A shell variable that is empty is no parent.
+  EXPECT_EQ(Push("c3", {"--branch", "main", "--parent", ""}).exit_code, 0);
+  EXPECT_THAT(ParentsOf("c3"), ElementsAre("c2"));
+  const Result again = Push("c3", {"--branch", "main"});
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_THAT(again.output, StartsWith("already indexed"));
+  EXPECT_EQ(again.error, "");
+}
+
+TEST_F(CopseBranchesTest, ARootIsAskedFor) {
+  ASSERT_EQ(Push("c1", {"--branch", "main"}).exit_code, 0);
+  const Result root = Push("c2", {"--branch", "main", "--root"}, "y");
+  EXPECT_EQ(root.exit_code, 0) << root.error;
+  EXPECT_EQ(root.error, "");
+  EXPECT_THAT(ParentsOf("c2"), IsEmpty());
+  EXPECT_THAT(Documents("c2"), ElementsAre(Pair("y", "s")));
+  EXPECT_EQ(HeadOf("main"), "c2");
+  EXPECT_EQ(Push("c3", {"--root", "--parent", "c1"}).exit_code, 2);
+  // Without a branch there is no history to lose.
+  EXPECT_EQ(Push("c4", {}).error, "");
+  EXPECT_THAT(ParentsOf("c4"), IsEmpty());
+}
+
+TEST_F(CopseBranchesTest, AParentThatIsNamedMovesTheBranchFromAnywhere) {
+  ASSERT_EQ(Push("c1", {"--branch", "main"}).exit_code, 0);
+  ASSERT_EQ(Push("c2", {"--branch", "main"}).exit_code, 0);
+  const Result other = Push("c3", {"--branch", "main", "--parent", "c1"});
+  EXPECT_EQ(other.exit_code, 0);
+  EXPECT_EQ(other.error, "");
+  EXPECT_EQ(HeadOf("main"), "c3");
+}
+
+// ---- branch ----------------------------------------------------------------
+
+TEST_F(CopseBranchesTest, RenamesABranch) {
+  PushTwoCommits();
+  const Result renamed = Run({"branch", "rename", "d", "main", "trunk"});
+  EXPECT_EQ(renamed.exit_code, 0) << renamed.error;
+  EXPECT_EQ(renamed.output, "trunk is at c2\n");
+  EXPECT_FALSE(server_.store().branches["d"].contains("main"));
+  EXPECT_EQ(HeadOf("trunk"), "c2");
+  EXPECT_EQ(Run({"branch", "rename", "d", "main", "x"}).error,
+            "copse: branch 'main' does not exist (BRANCH_NOT_FOUND)\n");
+  const Result existing = Run({"branch", "rename", "d", "trunk", "trunk"});
+  EXPECT_EQ(existing.exit_code, 1);
+  EXPECT_EQ(existing.error, "copse: branch exists (BRANCH_EXISTS)\n");
+  const json object = json::parse(Run({"branch", "rename", "d", "trunk", "main",
+                                       "--expect", "c2", "--json"})
+                                      .output);
+  EXPECT_EQ(object["branch"], "main");
+  EXPECT_EQ(object["head_commit"], "c2");
+}
+
+TEST_F(CopseBranchesTest, AnExpectationThatDoesNotHoldIsAnErrorObject) {
+  PushTwoCommits();
+  const std::vector<std::vector<std::string>> cases = {
+      {"branch", "set", "d", "main", "c1", "--expect", "c1", "--json"},
+      {"branch", "rename", "d", "main", "x", "--expect", "c1", "--json"},
+      {"merge", "d", "c2", "c2", "--commit", "m", "--branch", "main",
+       "--expect", "c1", "--json"}};
+  for (const std::vector<std::string>& arguments : cases) {
+    const Result result = Run(arguments);
+    EXPECT_EQ(result.exit_code, 3);
+    EXPECT_THAT(result.error, HasSubstr("does not hold: the branch has moved "
+                                        "(BRANCH_MOVED)\n"));
+    const json error = json::parse(result.output, nullptr, false)["error"];
+    EXPECT_EQ(error["code"], "ABORTED") << result.output;
+    EXPECT_EQ(error["reason"], "BRANCH_MOVED");
+    EXPECT_THAT(error["message"].get<std::string>(),
+                HasSubstr("the branch has moved"));
+  }
+  EXPECT_EQ(HeadOf("main"), "c2");
+}
+
+// ---- log -------------------------------------------------------------------
+
+TEST_F(CopseBranchesTest, LogsTheFirstParentsOfABranch) {
+  ASSERT_EQ(Push("c1", {"--branch", "main"}).exit_code, 0);
+  ASSERT_EQ(Push("c2", {"--branch", "main"}).exit_code, 0);
+  ASSERT_EQ(Push("d1", {"--branch", "draft", "--parent", "c1"}).exit_code, 0);
+  ASSERT_EQ(Push("d2", {"--branch", "draft"}).exit_code, 0);
+  EXPECT_THAT(Log({"--branch", "main"}), ElementsAre("c2", "c1"));
+  EXPECT_THAT(Log({"--branch", "draft"}), ElementsAre("d2", "d1", "c1"));
+  EXPECT_THAT(Log({"--branch", "draft", "-n", "2"}), ElementsAre("d2", "d1"));
+  EXPECT_THAT(Run({"log", "d", "--branch", "main"}).output, HasSubstr("\nc1 "));
+  EXPECT_EQ(Run({"log", "d", "--branch", "none"}).error,
+            "copse: branch 'none' does not exist (BRANCH_NOT_FOUND)\n");
+  ASSERT_EQ(Run({"commit", "delete", "d", "d1"}).exit_code, 0);
+  const Result cut = Run({"log", "d", "--branch", "draft", "--json"});
+  EXPECT_EQ(cut.exit_code, 0);
+  EXPECT_EQ(cut.error, "the log ends before commit d1, which was deleted\n");
+  EXPECT_EQ(json::parse(cut.output)["commits"].size(), 1u);
+}
+
+TEST_F(CopseBranchesTest, ShowsWhatCommitsTake) {
+  PushTwoCommits();
+  EXPECT_THAT(Run({"log", "d"}).output, Not(HasSubstr("LOGICAL")));
+  const Result log = Run({"log", "d", "--size"});
+  EXPECT_EQ(log.exit_code, 0) << log.error;
+  EXPECT_THAT(log.output, HasSubstr("LOGICAL   UNIQUE   SHARED  MESSAGE\n"));
+  EXPECT_THAT(log.output, HasSubstr("3.0 KiB  1.0 KiB  2.0 KiB  first\n"));
+  EXPECT_THAT(log.output,
+              EndsWith("total of 2 commits in the domain: 8.0 KiB logical, "
+                       "2.0 KiB unique and 4.0 KiB shared, which is 6.0 KiB "
+                       "stored; 512 B of no commit\n"));
+  const json object = json::parse(Run({"log", "d", "--size", "--json"}).output);
+  for (const json& commit : object["commits"]) {
+    if (commit["commit"] == "c1") {
+      EXPECT_EQ(commit["logical_size_bytes"], 3072);
+      EXPECT_EQ(commit["unique_size_bytes"], 1024);
+      EXPECT_EQ(commit["shared_size_bytes"], 2048);
+    } else {
+      // Newer than the measurement.
+      EXPECT_FALSE(commit.contains("logical_size_bytes"));
+    }
+  }
+  EXPECT_EQ(object["total"]["logical_size_bytes"], 8192);
+  EXPECT_EQ(object["total"]["other_size_bytes"], 512);
+  EXPECT_EQ(Run({"log", "no", "--size"}).exit_code, 1);
+  EXPECT_THAT(Run({"stats", "d", "--size"}).output,
+              HasSubstr("logical size     8.0 KiB"));
+  EXPECT_EQ(json::parse(Run({"stats", "d", "--size", "--json"})
+                            .output)["domain"]["sizes"]["shared_size_bytes"],
+            4096);
+  EXPECT_EQ(Run({"stats", "--size"}).exit_code, 2);
+}
+
+// ---- diff and merge --------------------------------------------------------
+
+TEST_F(CopseBranchesTest, ComparesBranches) {
+  PushTwoCommits();
+  ASSERT_EQ(Run({"branch", "set", "d", "old", "c1"}).exit_code, 0);
+  const Result diff = Run({"diff", "d", "old", "main"});
+  EXPECT_EQ(diff.exit_code, 0) << diff.error;
+  EXPECT_EQ(diff.output, "~ a\n- b\n+ c\n");
+  const json object =
+      json::parse(Run({"diff", "d", "old", "c2", "--json"}).output);
+  EXPECT_EQ(object["base_commit"], "c1");
+  EXPECT_EQ(object["target_commit"], "c2");
+  // A commit comes before a branch of its name.
+  ASSERT_EQ(Run({"branch", "set", "d", "c1", "c2"}).exit_code, 0);
+  EXPECT_EQ(Run({"diff", "d", "c1", "c2"}).output, diff.output);
+  EXPECT_EQ(Run({"diff", "d", "nobody", "c2"}).error,
+            "copse: commit 'nobody' is not indexed (COMMIT_NOT_FOUND)\n");
+}
+
+TEST_F(CopseBranchesTest, MergesABranchIntoTheOneThatIsNamed) {
+  ASSERT_EQ(Push("base", {"--branch", "main"}).exit_code, 0);
+  ASSERT_EQ(Push("o1", {"--branch", "main"}, "y").exit_code, 0);
+  ASSERT_EQ(
+      Push("t1", {"--branch", "draft", "--parent", "base"}, "z").exit_code, 0);
+  const Result merged = Run({"merge", "d", "main", "draft", "--commit", "m"});
+  EXPECT_EQ(merged.exit_code, 0) << merged.error;
+  EXPECT_EQ(merged.error, "branch main is at m now\n");
+  EXPECT_EQ(HeadOf("main"), "m");
+  EXPECT_EQ(HeadOf("draft"), "t1");
+  EXPECT_EQ(Documents("m").size(), 3u);
+  // A commit as ours moves nothing, and --branch names another.
+  EXPECT_EQ(Run({"merge", "d", "m", "draft", "--commit", "m2"}).error, "");
+  EXPECT_EQ(HeadOf("main"), "m");
+  EXPECT_EQ(
+      Run({"merge", "d", "main", "draft", "--commit", "m3", "--branch", "next"})
+          .exit_code,
+      0);
+  EXPECT_EQ(HeadOf("main"), "m");
+  EXPECT_EQ(HeadOf("next"), "m3");
+}
+
+// ---- nearest ancestors -----------------------------------------------------
+
+TEST_F(CopseBranchesTest, AnAnswerThatIsTooOldIsRefused) {
+  PushTwoCommits();
+  const auto search = [this](const std::string& max_lag) {
+    return Run({"search", "d", "--commit", "new", "--ancestor", "newer",
+                "--ancestor", "c2", "--max-lag", max_lag, "uno"});
+  };
+  const Result near = search("2");
+  EXPECT_EQ(near.exit_code, 0) << near.error;
+  EXPECT_EQ(near.error,
+            "answered by commit c2, ancestor 2 of the one asked "
+            "for\n");
+  const Result far = search("1");
+  EXPECT_EQ(far.exit_code, 1);
+  EXPECT_EQ(far.error,
+            "copse: commit 'new' is not indexed (COMMIT_NOT_FOUND)\n");
+  EXPECT_EQ(search("-1").exit_code, 2);
+  // Without a commit there is nothing to lag behind.
+  EXPECT_EQ(Run({"search", "d", "--max-lag", "1", "uno"}).exit_code, 2);
+}
+
+}  // namespace
+}  // namespace copse
