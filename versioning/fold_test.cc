@@ -224,6 +224,7 @@ TEST_F(FoldTest, ASearchWithATargetScansWhatTheCalibrationSays) {
 TEST_F(FoldTest, ACommitThatShrinksNeedsNoForest) {
   Push("c1", "", 60);
   std::vector<std::string> deletes;
+  deletes.reserve(20);
   for (int i = 0; i < 20; ++i) {
     deletes.push_back(absl::StrCat("id", i));
   }

@@ -62,7 +62,8 @@ TEST(LiveSetTest, DoesWhatASetDoes) {
   EXPECT_TRUE(set.empty());
   EXPECT_EQ(set.ordinal_end(), 0u);
   for (int step = 0; step < 30000; ++step) {
-    const Ordinal ordinal = random() % 20000 + (step % 2) * Ordinal{0xffff0000};
+    const Ordinal ordinal =
+        random() % 20000 + (step % 2 == 0 ? 0 : Ordinal{0xffff0000});
     if (random() % 3 == 0) {
       set.Remove(ordinal);
       expected.erase(ordinal);

@@ -314,10 +314,11 @@ TEST_F(VectorSegmentsTest, ChecksARowOnceWhenItIsReadAndAgainWhenVerified) {
 }
 
 TEST_F(VectorSegmentsTest, AMissingSegmentFailsAloneAndIsNamed) {
-  AppendAndSync(0, 2 * kRowsPerSegment);
+  constexpr uint64_t kRowCount = uint64_t{2} * kRowsPerSegment;
+  AppendAndSync(0, kRowCount);
   segments_.reset();
   ASSERT_THAT(RemoveTree(ChecksPath(0)), IsOk());
-  Open(2 * kRowsPerSegment);
+  Open(kRowCount);
   const std::string expected =
       absl::StrFormat("segment '%s': the file is missing", ChecksPath(0));
   EXPECT_THAT(segments_->health(),
@@ -458,6 +459,7 @@ TEST_F(VectorSegmentsTest, BuildersAndReadersWorkAtOnce) {
   std::atomic<Ordinal> next = 0;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(3);
     for (int i = 0; i < 3; ++i) {
       threads.emplace_back([&] {
         for (int round = 0; round < 40; ++round) {

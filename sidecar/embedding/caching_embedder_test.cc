@@ -396,7 +396,8 @@ TEST_F(CachingEmbedderTest, IsSafeForManyCallsAtOnce) {
       threads.emplace_back([&, thread] {
         // Each in an order of its own.
         std::vector<absl::string_view> views(texts.begin(), texts.end());
-        std::rotate(views.begin(), views.begin() + thread * 10, views.end());
+        std::rotate(views.begin(), views.begin() + thread * std::ptrdiff_t{10},
+                    views.end());
         COPSE_ASSERT_OK_AND_ASSIGN(
             const auto outcomes,
             embedder_->Embed(views, EmbeddingRole::kDocument, {}));
