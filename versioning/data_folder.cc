@@ -3,13 +3,9 @@
 
 #include "versioning/data_folder.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -31,6 +27,7 @@
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "versioning/files.h"
+#include "versioning/folder_lock.h"
 #include "versioning/storage_errors.h"
 
 namespace copse {
@@ -39,6 +36,7 @@ namespace {
 constexpr absl::string_view kMagicLine = "copse data folder";
 constexpr absl::string_view kStateNew = "new";
 constexpr absl::string_view kStateReady = "ready";
+constexpr absl::string_view kStateRestoring = "restoring";
 constexpr size_t kFormatFileSizeBytesMax = 4096;
 
 // What FORMAT says.
@@ -114,52 +112,19 @@ absl::StatusOr<FolderFormat> ParseFormat(const std::string& path,
   }
   const absl::string_view state =
       lines.size() > 2 ? absl::StripPrefix(lines[2], "state ") : "";
+  if (state == kStateRestoring) {
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrFormat(
+            "file '%s': a restore into the data folder did not come to its "
+            "end: remove what is in the folder, and restore again",
+            path)),
+        "DATA_FOLDER_RESTORING", {{"path", path}});
+  }
   if (state != kStateNew && state != kStateReady) {
     return FormatDamagedError(path, "the third line has no state");
   }
   format.is_ready = state == kStateReady;
   return format;
-}
-
-std::string ReadProcessNumber(int lock_file) {
-  char text[32];
-  const ssize_t size = ::pread(lock_file, text, sizeof(text), 0);
-  uint64_t process_number = 0;
-  if (size <= 0 ||
-      !absl::SimpleAtoi(absl::string_view(text, static_cast<size_t>(size)),
-                        &process_number)) {
-    return "unknown";  // It has locked, and not written its number yet.
-  }
-  return absl::StrCat(process_number);
-}
-
-absl::StatusOr<FileDescriptor> LockFolder(const std::string& path) {
-  const std::string lock_path = path + "/LOCK";
-  COPSE_ASSIGN_OR_RETURN(FileDescriptor file,
-                         OpenFile(lock_path, O_RDWR | O_CREAT));
-  int result = 0;
-  do {
-    result = ::flock(file.get(), LOCK_EX | LOCK_NB);
-  } while (result != 0 && errno == EINTR);
-  if (result != 0 && errno == EWOULDBLOCK) {
-    const std::string process_number = ReadProcessNumber(file.get());
-    return WithReason(
-        absl::FailedPreconditionError(absl::StrFormat(
-            "data folder '%s' is in use by process %s: stop it, or choose "
-            "another folder",
-            path, process_number)),
-        "DATA_FOLDER_LOCKED", {{"folder", path}, {"process", process_number}});
-  }
-  if (result != 0) {
-    return FileError("lock", lock_path, errno);
-  }
-  const std::string text = absl::StrCat(::getpid(), "\n");
-  if (::ftruncate(file.get(), 0) != 0 ||
-      ::pwrite(file.get(), text.data(), text.size(), 0) !=
-          static_cast<ssize_t>(text.size())) {
-    return FileError("write", lock_path, errno);
-  }
-  return file;
 }
 
 // Refuses to settle where somebody else's files are. `lost+found` is what a
@@ -178,6 +143,23 @@ absl::Status CheckUnused(const std::string& path) {
               "folder, or restore FORMAT if this is a data folder of copse",
               path, name)),
           "DATA_FOLDER_FOREIGN", {{"folder", path}, {"file", name}});
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Returns an error unless `path` holds nothing but what belongs to nobody.
+absl::Status CheckEmpty(const std::string& path) {
+  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                         ListFolder(path));
+  for (const std::string& name : names) {
+    if (name != "LOCK" && name != "FORMAT.tmp" && name != "lost+found") {
+      return WithReason(
+          absl::FailedPreconditionError(absl::StrFormat(
+              "data folder '%s' holds '%s': a backup is restored into an empty "
+              "folder, or one that does not exist",
+              path, name)),
+          "DATA_FOLDER_NOT_EMPTY", {{"folder", path}, {"file", name}});
     }
   }
   return absl::OkStatus();
@@ -206,7 +188,9 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(
   if (!Exists(format_path)) {
     COPSE_RETURN_IF_ERROR(CheckUnused(path));
   }
-  COPSE_ASSIGN_OR_RETURN(FileDescriptor lock, LockFolder(path));
+  COPSE_ASSIGN_OR_RETURN(FileDescriptor lock,
+                         LockFolder(path, {.what = "data folder",
+                                           .reason = "DATA_FOLDER_LOCKED"}));
   std::unique_ptr<DataFolder> folder(new DataFolder(path, std::move(lock)));
 
   const absl::StatusOr<std::string> text =
@@ -230,6 +214,25 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(
         absl::StrFormat("file '%s'", current_path),
         "it is missing: restore the data folder from a backup");
   }
+  COPSE_RETURN_IF_ERROR(CreateFolder(folder->meta_path()));
+  COPSE_RETURN_IF_ERROR(CreateFolder(path + "/domains"));
+  return folder;
+}
+
+absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::BeginRestore(
+    const std::string& path) {
+  if (path.empty()) {
+    return absl::InvalidArgumentError("the data folder has no name");
+  }
+  COPSE_RETURN_IF_ERROR(CreateFolder(path));
+  COPSE_RETURN_IF_ERROR(CheckEmpty(path));
+  COPSE_ASSIGN_OR_RETURN(FileDescriptor lock,
+                         LockFolder(path, {.what = "data folder",
+                                           .reason = "DATA_FOLDER_LOCKED"}));
+  // Again under the lock: a start may have been at work.
+  COPSE_RETURN_IF_ERROR(CheckEmpty(path));
+  std::unique_ptr<DataFolder> folder(new DataFolder(path, std::move(lock)));
+  COPSE_RETURN_IF_ERROR(WriteFormat(path + "/FORMAT", kStateRestoring));
   COPSE_RETURN_IF_ERROR(CreateFolder(folder->meta_path()));
   COPSE_RETURN_IF_ERROR(CreateFolder(path + "/domains"));
   return folder;

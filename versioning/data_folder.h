@@ -12,8 +12,9 @@
 //
 //   LOCK             held with flock(2) while open; holds the process number
 //   FORMAT           four lines of text: "copse data folder", "format 2",
-//                    "state new" or "state ready", and "checksum " with the
-//                    XXH3-64 of the lines before it in 16 hex digits
+//                    "state new", "state ready" or "state restoring", and
+//                    "checksum " with the XXH3-64 of the lines before it in
+//                    16 hex digits
 //   meta/            the RocksDB database
 //   domains/<n>/     the segment files of domain number n, in decimal
 //
@@ -22,6 +23,8 @@
 // * FORMAT is written before anything else but LOCK and says "ready" only when
 //   meta/ is complete. So a start that was cut short is told from a lost
 //   database, and a folder that belongs to somebody else is never written to.
+// * While a backup is restored FORMAT says "restoring", and the folder cannot
+//   be opened: half a restore is told from a data folder.
 // * One process has the folder open. The lock ends with the process, however
 //   it ends.
 
@@ -52,6 +55,8 @@ class DataFolder {
   //
   //   kFailedPrecondition, DATA_FOLDER_LOCKED   naming the other process;
   //   kFailedPrecondition, DATA_FOLDER_FOREIGN  it holds files, but no FORMAT;
+  //   kFailedPrecondition, DATA_FOLDER_RESTORING  a restore into it was cut
+  //                                               short;
   //   kFailedPrecondition, DATA_FORMAT_OLDER    a copse from before the first
   //                                             release wrote it;
   //   kUnimplemented, DATA_FORMAT_NEWER         a newer copse wrote it;
@@ -59,6 +64,12 @@ class DataFolder {
   //                                             missing from a ready folder;
   //   kResourceExhausted, DISK_FULL             no space for FORMAT.
   static absl::StatusOr<std::unique_ptr<DataFolder>> Open(
+      const std::string& path);
+
+  // Takes `path`, which is empty or does not exist, for a backup. Until
+  // MarkReady() nobody can open it, also after a crash. Fails with
+  // kFailedPrecondition, DATA_FOLDER_NOT_EMPTY, naming a file that is there.
+  static absl::StatusOr<std::unique_ptr<DataFolder>> BeginRestore(
       const std::string& path);
 
   DataFolder(const DataFolder&) = delete;

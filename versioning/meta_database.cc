@@ -11,7 +11,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -45,6 +44,7 @@
 #include "versioning/files.h"
 #include "versioning/meta_database_options.h"
 #include "versioning/record_codec.h"
+#include "versioning/rocks_fence.h"
 #include "versioning/storage_errors.h"
 
 namespace copse {
@@ -63,18 +63,6 @@ rocksdb::Slice ToSlice(absl::string_view text) {
 
 absl::string_view ToView(const rocksdb::Slice& slice) {
   return {slice.data(), slice.size()};
-}
-
-// Runs `work`, which calls RocksDB. It reports nearly everything by status,
-// but memory and threads that cannot be had are thrown.
-template <typename Work>
-absl::Status Fenced(Work work) {
-  try {
-    return work();
-  } catch (const std::exception& exception) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("database: ", exception.what()));
-  }
 }
 
 std::string EncodeCounter(uint64_t value) {
@@ -559,6 +547,8 @@ absl::Status MetaDatabase::ForEach(
   }
   return cursor.status();
 }
+
+rocksdb::DB& MetaDatabase::engine() { return *state_->db; }
 
 absl::StatusOr<uint64_t> MetaDatabase::GetCounter(
     CounterKind kind, uint32_t domain_number) const {

@@ -224,6 +224,9 @@ class MetaDatabase {
   absl::StatusOr<uint64_t> GetCounter(CounterKind kind,
                                       uint32_t domain_number) const;
 
+  // The database itself, for the one file that copies it (meta_backups.h).
+  rocksdb::DB& engine();
+
   // OK, or why writes are refused until the database is opened again, or
   // until there is space (kResourceExhausted).
   absl::Status write_status() const ABSL_LOCKS_EXCLUDED(mutex_);

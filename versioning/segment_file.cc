@@ -31,6 +31,7 @@
 #include "index/util/status_macros.h"
 #include "versioning/files.h"
 #include "versioning/sigbus_guard.h"
+#include "versioning/sparse_copy.h"
 #include "versioning/storage_errors.h"
 
 namespace copse {
@@ -64,76 +65,12 @@ std::string NameOf(const std::string& path) {
   return absl::StrFormat("segment '%s'", path);
 }
 
-absl::Status WriteAt(SegmentCalls& calls, int file, const std::string& path,
-                     std::span<const std::byte> bytes, size_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t written = calls.PWrite(file, bytes.data(), bytes.size(),
-                                         static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      return FileError("write", path, written == 0 ? ENOSPC : errno);
-    }
-    bytes = bytes.subspan(static_cast<size_t>(written));
-    offset += static_cast<size_t>(written);
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<size_t> FileSizeBytes(int file, const std::string& path) {
   struct stat found = {};
   if (::fstat(file, &found) != 0) {
     return FileError("read", path, errno);
   }
   return static_cast<size_t>(found.st_size);
-}
-
-// Copies bytes [first, end) to the same place of `target`, but for whole blocks
-// of zeros, which stay holes there.
-absl::Status CopyData(SegmentCalls& calls, int source,
-                      const std::string& source_path, int target,
-                      const std::string& target_path, size_t first,
-                      size_t end) {
-  constexpr size_t kBlockSizeBytes = 4096;
-  constexpr size_t kBlocksInBuffer = 256;
-  std::vector<std::byte> buffer(kBlocksInBuffer * kBlockSizeBytes);
-  while (first < end) {
-    const size_t buffer_end =
-        (first / kBlockSizeBytes + kBlocksInBuffer) * kBlockSizeBytes;
-    const size_t wanted = std::min(end, buffer_end) - first;
-    const ssize_t size =
-        ::pread(source, buffer.data(), wanted, static_cast<off_t>(first));
-    if (size < 0 && errno == EINTR) {
-      continue;
-    }
-    if (size <= 0) {
-      return FileError("read", source_path, size == 0 ? EIO : errno);
-    }
-    // Runs of blocks that hold something, each in one write.
-    const auto read_end = first + static_cast<size_t>(size);
-    size_t run_first = first;
-    for (size_t block = first; block < read_end;) {
-      const size_t block_end =
-          std::min(read_end, (block / kBlockSizeBytes + 1) * kBlockSizeBytes);
-      const auto bytes = std::span<const std::byte>(buffer).subspan(
-          block - first, block_end - block);
-      const bool is_hole = std::ranges::all_of(
-          bytes, [](std::byte b) { return b == std::byte{0}; });
-      if (is_hole || block_end == read_end) {
-        const size_t run_end = is_hole ? block : block_end;
-        COPSE_RETURN_IF_ERROR(
-            WriteAt(calls, target, target_path,
-                    std::span<const std::byte>(buffer).subspan(
-                        run_first - first, run_end - run_first),
-                    run_first));
-        run_first = block_end;
-      }
-      block = block_end;
-    }
-    first = read_end;
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<SegmentHeader> ReadHeader(int file, const std::string& path) {
@@ -372,6 +309,21 @@ absl::Status SegmentFile::Fill() {
   return absl::OkStatus();
 }
 
+absl::Status SegmentFile::CopyData(int copy, const std::string& copy_path,
+                                   size_t first, size_t end) {
+  if (first >= end) {
+    return absl::OkStatus();
+  }
+  return CopySparse(*options_.calls, {.source = file_.get(),
+                                      .source_path = path_,
+                                      .source_offset = first,
+                                      .target = copy,
+                                      .target_path = copy_path,
+                                      .target_offset = first,
+                                      .size = end - first})
+      .status();
+}
+
 absl::Status SegmentFile::Rewrite(std::span<const PlaceRange> kept,
                                   uint32_t open_end) {
   const std::string copy_path = path_ + ".tmp";
@@ -386,8 +338,7 @@ absl::Status SegmentFile::Rewrite(std::span<const PlaceRange> kept,
       const size_t first = OffsetOf(range.first);
       const size_t end = std::min(OffsetOf(range.first + range.count),
                                   size_bytes_.load(std::memory_order_acquire));
-      COPSE_RETURN_IF_ERROR(CopyData(*options_.calls, file_.get(), path_,
-                                     copy.get(), copy_path, first, end));
+      COPSE_RETURN_IF_ERROR(CopyData(copy.get(), copy_path, first, end));
     }
     // So that little is left to sync while writers wait.
     return options_.calls->FDataSync(copy.get()) == 0
@@ -409,9 +360,8 @@ absl::Status SegmentFile::Replace(FileDescriptor copy,
                                   uint32_t open_end) {
   MutexLock lock(write_mutex_);
   const size_t size_bytes = size_bytes_.load(std::memory_order_acquire);
-  COPSE_RETURN_IF_ERROR(CopyData(*options_.calls, file_.get(), path_,
-                                 copy.get(), copy_path, OffsetOf(open_end),
-                                 size_bytes));
+  COPSE_RETURN_IF_ERROR(
+      CopyData(copy.get(), copy_path, OffsetOf(open_end), size_bytes));
   if (options_.calls->FTruncate(copy.get(), static_cast<off_t>(size_bytes)) !=
       0) {
     return FileError("grow", copy_path, errno);

@@ -24,8 +24,8 @@
 // written are holes. The whole range of addresses is mapped at once, so that
 // growing moves nothing; a read beyond the end of the file is refused before
 // it touches the map. Disk is given back by putting a copy with more holes in
-// the place of the file and of the map, never in the file itself: backups hold
-// links to it.
+// the place of the file and of the map, never in the file itself: readers hold
+// addresses in it.
 
 #ifndef COPSE_VERSIONING_SEGMENT_FILE_H_
 #define COPSE_VERSIONING_SEGMENT_FILE_H_
@@ -185,6 +185,9 @@ class SegmentFile {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Replace(FileDescriptor copy, const std::string& copy_path,
                        uint32_t open_end) ABSL_LOCKS_EXCLUDED(write_mutex_);
+  // Copies bytes [first, end) to the same place of `copy`.
+  absl::Status CopyData(int copy, const std::string& copy_path, size_t first,
+                        size_t end);
   size_t OffsetOf(uint32_t place) const {
     return kSegmentHeaderSizeBytes + size_t{place} * header_.place_size_bytes;
   }

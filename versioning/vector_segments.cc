@@ -33,6 +33,7 @@
 #include "index/vector_source.h"
 #include "versioning/files.h"
 #include "versioning/segment_file.h"
+#include "versioning/sparse_copy.h"
 #include "versioning/storage_errors.h"
 
 namespace copse {
@@ -51,11 +52,6 @@ constexpr size_t kPieceSizeBytesMax = size_t{1} << 20;
 constexpr int64_t kFreedSizeBytesMin = int64_t{64} << 10;
 constexpr int64_t kFreedDivisor = 8;
 
-SegmentCalls& SystemCalls() {
-  static SegmentCalls calls;  // It has no state.
-  return calls;
-}
-
 constexpr uint32_t RowSizeBytes(uint32_t dimension) {
   const size_t size = dimension * sizeof(float);
   return static_cast<uint32_t>((size + kRowAlignmentBytes - 1) /
@@ -67,13 +63,6 @@ uint64_t CheckOf(std::span<const float> row, Ordinal ordinal) {
   const uint64_t hash =
       XXH3_64bits_withSeed(row.data(), row.size_bytes(), ordinal);
   return hash == 0 ? 1 : hash;
-}
-
-// Reads the number out of a name such as "vectors-000012.seg".
-bool ParseSegmentName(absl::string_view name, uint32_t& number) {
-  return absl::ConsumePrefix(&name, "vectors-") &&
-         absl::ConsumeSuffix(&name, ".seg") && name.size() >= 6 &&
-         absl::SimpleAtoi(name, &number);
 }
 
 // Returns the bytes of the blocks that hold `places` and the header.
@@ -168,6 +157,19 @@ VectorSegments::VectorSegments(const VectorSegmentsOptions& options)
 
 VectorSegments::~VectorSegments() = default;
 
+bool ParseSegmentName(absl::string_view name, uint32_t& number) {
+  return absl::ConsumePrefix(&name, "vectors-") &&
+         absl::ConsumeSuffix(&name, ".seg") && name.size() >= 6 &&
+         absl::SimpleAtoi(name, &number);
+}
+
+std::string SegmentPath(const std::string& folder, SegmentKind kind,
+                        uint32_t number) {
+  return absl::StrFormat("%s/%s-%06d.seg", folder,
+                         kind == SegmentKind::kVectors ? "vectors" : "checks",
+                         number);
+}
+
 absl::StatusOr<std::unique_ptr<VectorSegments>> VectorSegments::Open(
     const VectorSegmentsOptions& options) {
   COPSE_CHECK(options.dimension > 0 && options.step_size_bytes > 0);
@@ -230,9 +232,7 @@ SegmentHeader VectorSegments::HeaderOf(SegmentKind kind,
 }
 
 std::string VectorSegments::PathOf(SegmentKind kind, uint32_t number) const {
-  return absl::StrFormat("%s/%s-%06d.seg", options_.folder,
-                         kind == SegmentKind::kVectors ? "vectors" : "checks",
-                         number);
+  return SegmentPath(options_.folder, kind, number);
 }
 
 SegmentFileOptions VectorSegments::FileOptions() {

@@ -57,6 +57,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 #include "index/util/mutex.h"
 #include "index/vector_source.h"
@@ -71,6 +72,13 @@ struct OrdinalRange {
 
   friend bool operator==(const OrdinalRange&, const OrdinalRange&) = default;
 };
+
+// Reads the number out of a name such as "vectors-000012.seg".
+bool ParseSegmentName(absl::string_view name, uint32_t& number);
+
+// Returns the path of a file of segment `number` in the folder of a domain.
+std::string SegmentPath(const std::string& folder, SegmentKind kind,
+                        uint32_t number);
 
 struct VectorSegmentsOptions {
   // The folder of the domain, which exists.
