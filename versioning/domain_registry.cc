@@ -219,6 +219,7 @@ absl::StatusOr<DomainInfo> DomainRegistry::Create(
 
 absl::Status DomainRegistry::Delete(absl::string_view name) {
   COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain, Get(name));
+  bool is_put_off = false;
   {
     // So that nobody opens the domain anew while its name is still there.
     MutexLock lock(open_mutex_);
@@ -230,6 +231,7 @@ absl::Status DomainRegistry::Delete(absl::string_view name) {
       domain->UnmarkDeleted();
       return status;
     }
+    is_put_off = context_->backup_gate.PutOffRemoval(domain->number());
   }
   {
     MutexLock lock(mutex_);
@@ -240,7 +242,7 @@ absl::Status DomainRegistry::Delete(absl::string_view name) {
     std::erase(recent_, domain);
   }
   context_->pool.EraseDomain(domain->number());
-  return Purge(domain->number());
+  return is_put_off ? absl::OkStatus() : Purge(domain->number());
 }
 
 absl::Status DomainRegistry::WriteDeletion(const Domain& domain) {
@@ -364,6 +366,19 @@ absl::StatusOr<Page<DomainInfo>> DomainRegistry::List(
   }
   COPSE_RETURN_IF_ERROR(cursor.status());
   return page;
+}
+
+absl::StatusOr<std::vector<uint32_t>> DomainRegistry::ListStored() {
+  // A deletion holds it from the mark to where its removal is put off.
+  MutexLock lock(open_mutex_);
+  COPSE_ASSIGN_OR_RETURN(const std::vector<DomainRecord> records,
+                         ListRecords());
+  std::vector<uint32_t> numbers = context_->backup_gate.PutOffDomains();
+  for (const DomainRecord& record : records) {
+    numbers.push_back(record.domain_number);
+  }
+  std::ranges::sort(numbers);
+  return numbers;
 }
 
 absl::StatusOr<std::vector<DomainRecord>> DomainRegistry::ListRecords() const {

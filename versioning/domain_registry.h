@@ -71,6 +71,14 @@ class DomainRegistry {
   // Returns the records of all domains that are not deleted.
   absl::StatusOr<std::vector<DomainRecord>> ListRecords() const;
 
+  // Returns the numbers of the domains of which everything is there: those that
+  // are not deleted, and those whose removal waits for the end of a backup.
+  absl::StatusOr<std::vector<uint32_t>> ListStored()
+      ABSL_LOCKS_EXCLUDED(open_mutex_);
+
+  // Removes everything under the number of a domain that is marked as deleted.
+  absl::Status Purge(uint32_t domain_number);
+
  private:
   // Domains that stay open although nobody holds them.
   static constexpr size_t kIdleDomainCountMax = 64;
@@ -82,9 +90,6 @@ class DomainRegistry {
 
   // Takes the name away and marks the record.
   absl::Status WriteDeletion(const Domain& domain);
-
-  // Removes everything under the number of a domain that is marked as deleted.
-  absl::Status Purge(uint32_t domain_number);
 
   const std::shared_ptr<StoreContext> context_;
   NumberAllocator domain_numbers_;

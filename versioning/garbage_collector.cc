@@ -321,8 +321,12 @@ absl::Status Collector::RewriteSegments() {
   int64_t freed_size_bytes = 0;
   for (const VectorSegments::Garbage& segment : segments) {
     if (!options_.is_dry_run) {
-      COPSE_RETURN_IF_ERROR(domain_.RewriteSegment(segment.segment_number, kept,
-                                                   mark_.ends.ordinal_end));
+      COPSE_RETURN_IF_ERROR(domain_.context().backup_gate.Rewrite(
+          [this] { return Tell(); },
+          [&] {
+            return domain_.RewriteSegment(segment.segment_number, kept,
+                                          mark_.ends.ordinal_end);
+          }));
     }
     ++report_.rewritten_segment_count;
     freed_size_bytes += segment.freed_size_bytes;

@@ -68,6 +68,8 @@ absl::string_view KindName(RecordKind kind) {
       return "lease";
     case RecordKind::kCollection:
       return "collection";
+    case RecordKind::kBackup:
+      return "backup";
   }
   return "unknown";
 }

@@ -63,6 +63,7 @@ enum class RecordKind : uint8_t {
   kQuerySample = 13,
   kLease = 14,
   kCollection = 15,
+  kBackup = 16,
 };
 
 // No record is longer; a text is the largest.

@@ -24,6 +24,7 @@
 
 #include "index/util/check.h"
 #include "index/util/status_macros.h"
+#include "versioning/backup_record.h"
 #include "versioning/branch_record.h"
 #include "versioning/collection_record.h"
 #include "versioning/domain_record.h"
@@ -86,6 +87,7 @@ void CheckRecords(absl::string_view input) {
   CheckRecord<QuerySampleRecord>(input);
   CheckRecord<LeaseRecord>(input);
   CheckRecord<CollectionRecord>(input);
+  CheckRecord<BackupRecord>(input);
   CheckRoundTrip(input, ParseDomainName, EncodeDomainName);
   CheckRoundTrip(input, ParseText, EncodeText);
 }

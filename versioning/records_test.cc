@@ -22,6 +22,7 @@
 
 #include "index/calibration.h"
 #include "tests/support/status_matchers.h"
+#include "versioning/backup_record.h"
 #include "versioning/branch_record.h"
 #include "versioning/collection_record.h"
 #include "versioning/commit.h"
@@ -125,6 +126,15 @@ constexpr absl::string_view kCollection =
     "0f0100f153650000000000000000016400000000000000140000000000000003"
     "00000000000000040000000000000000203768c88fdf3a";
 
+constexpr absl::string_view kBackup =
+    "10010700000000f1536500000000000000000200000002000000000000001e00"
+    "00000000000020a1070000000000a00f000000000000a0860100000000000200"
+    "000001000000000000008001000000060000a8aa020002000000050000000000"
+    "0000640000005a000000001c0200000000008877665544332211990000000000"
+    "0000070000006400000014000000140000000078000000000000bbaa00000000"
+    "0000ddcc00000000000003000000010000001000000040000000c0ff3f000000"
+    "0000af3f29eb386356c2";
+
 constexpr int64_t kSeconds = 1700000000;
 
 std::string Bytes(absl::string_view hex) { return absl::HexStringToBytes(hex); }
@@ -188,6 +198,7 @@ std::vector<Layout> Layouts() {
       {"embedding totals", kEmbeddingTotals, Rewrite<EmbeddingTotals>},
       {"lease", kLease, Rewrite<LeaseRecord>},
       {"collection", kCollection, Rewrite<CollectionRecord>},
+      {"backup", kBackup, Rewrite<BackupRecord>},
   };
 }
 
@@ -451,6 +462,55 @@ TEST(LeaseRecordTest, HasItsFields) {
                   .text_count = 20,
                   .page_count = 3,
                   .live_set_count = 4}));
+}
+
+TEST(BackupRecordTest, HasItsFields) {
+  const BackupRecord expected = {
+      .id = 7,
+      .create_time = absl::FromUnixSeconds(kSeconds),
+      .data_format_version = 2,
+      .domain_count = 2,
+      .commit_count = 30,
+      .size_bytes = 500'000,
+      .new_size_bytes = 4000,
+      .meta_size_bytes = 100'000,
+      .segments = {{.domain_number = 1,
+                    .segment_number = 0,
+                    .dimension = 384,
+                    .place_size_bytes = 1536,
+                    .place_count = 174'760,
+                    .pieces = {{.backup_id = 5,
+                                .first = 0,
+                                .count = 100,
+                                .row_count = 90,
+                                .vectors_size_bytes = 138'240,
+                                .vectors_checksum = 0x1122334455667788,
+                                .checks_checksum = 0x99},
+                               {.backup_id = 7,
+                                .first = 100,
+                                .count = 20,
+                                .row_count = 20,
+                                .vectors_size_bytes = 30'720,
+                                .vectors_checksum = 0xaabb,
+                                .checks_checksum = 0xccdd}}},
+                   {.domain_number = 3,
+                    .segment_number = 1,
+                    .dimension = 16,
+                    .place_size_bytes = 64,
+                    .place_count = 4'194'240}}};
+  EXPECT_THAT(BackupRecord::Parse(Bytes(kBackup)), IsOkAndHolds(expected));
+  EXPECT_EQ(expected.FindSegment(3, 1), &expected.segments[1]);
+  EXPECT_EQ(expected.FindSegment(3, 0), nullptr);
+}
+
+TEST(BackupRecordTest, RefusesPiecesOfNoSegment) {
+  // Its first place, so that the last one is beyond the segment.
+  constexpr size_t kFirstOffset = 94;
+  EXPECT_THAT(BackupRecord::Parse(Patched(kBackup, kFirstOffset + 2, 3)),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("first place")));
+  constexpr size_t kCountOffset = kFirstOffset + 4;
+  EXPECT_THAT(BackupRecord::Parse(Patched(kBackup, kCountOffset, 0)),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("row count")));
 }
 
 TEST(LiveSetRecordTest, HasItsFields) {

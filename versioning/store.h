@@ -19,18 +19,21 @@
 //                        LEASE_NOT_FOUND
 //   kAlreadyExists       DOMAIN_EXISTS, COMMIT_EXISTS, BRANCH_EXISTS,
 //                        LEASE_EXISTS
-//   kAborted             COMMIT_IN_FLIGHT, BRANCH_MOVED, COLLECTION_IN_FLIGHT
+//   kAborted             COMMIT_IN_FLIGHT, BRANCH_MOVED, COLLECTION_IN_FLIGHT,
+//                        BACKUP_IN_FLIGHT
 //   kFailedPrecondition  PARENT_COMMIT_NOT_FOUND, COMMIT_IN_USE,
 //                        MERGE_BASE_NOT_FOUND, MERGE_BASE_DELETED,
 //                        MERGE_CONFLICTS, DATA_FOLDER_LOCKED,
-//                        DATA_FOLDER_FOREIGN, DATA_FORMAT_OLDER
+//                        DATA_FOLDER_FOREIGN, DATA_FOLDER_RESTORING,
+//                        DATA_FORMAT_OLDER, BACKUP_FOLDER_FOREIGN,
+//                        BACKUP_FOLDER_LOCKED
 //   kInvalidArgument     NAME_INVALID, STORE_OPTION_INVALID,
 //                        DOMAIN_OPTION_INVALID, COMMIT_OPTION_INVALID,
 //                        DOCUMENT_ID_INVALID,
 //                        DOCUMENT_INVALID, DIMENSION_MISMATCH,
 //                        VECTOR_NOT_FINITE, VECTOR_ZERO, VECTOR_NOT_BINARY,
 //                        NEIGHBOR_COUNT_INVALID, PAGE_SIZE_INVALID,
-//                        PAGE_TOKEN_INVALID
+//                        PAGE_TOKEN_INVALID, BACKUP_FOLDER_INVALID
 //   kResourceExhausted   DISK_FULL, NUMBERS_EXHAUSTED,
 //                        MERGE_HISTORY_TOO_LONG
 //   kDataLoss            DATA_DAMAGED
@@ -57,6 +60,7 @@
 #include "absl/time/time.h"
 
 #include "index/forest.h"
+#include "versioning/backup.h"
 #include "versioning/commit.h"
 #include "versioning/commit_builder.h"
 #include "versioning/commit_reader.h"
@@ -266,6 +270,7 @@ class Store {
   //
   //   kInvalidArgument, STORE_OPTION_INVALID   naming the option;
   //   kFailedPrecondition, DATA_FOLDER_LOCKED  another process has it open;
+  //   kFailedPrecondition, DATA_FOLDER_RESTORING  a restore was cut short;
   //   kFailedPrecondition, DATA_FORMAT_OLDER   a copse from before the first
   //                                            release wrote it;
   //   kUnimplemented, DATA_FORMAT_NEWER        a newer copse wrote it;
@@ -290,7 +295,8 @@ class Store {
   virtual absl::StatusOr<DomainInfo> UpdateRetention(
       absl::string_view domain, const RetentionPolicy& retention) = 0;
   // Makes the domain unreachable at once and removes what it holds before it
-  // returns or, after a crash, at the next start. Pushes in flight and readers
+  // returns or, after a crash, at the next start; while a backup runs, at its
+  // end. Pushes in flight and readers
   // that are open fail with DOMAIN_NOT_FOUND.
   virtual absl::Status DeleteDomain(absl::string_view domain) = 0;
 
@@ -391,6 +397,20 @@ class Store {
   // the next call goes on.
   virtual absl::StatusOr<GarbageReport> CollectGarbage(
       absl::string_view domain, const GarbageOptions& options) = 0;
+
+  // ---- Backup ----
+  // Makes a backup of the whole store (backup.h). Reads, pushes and folds go
+  // on; collections wait before they give back the disk of vectors, and what is
+  // left of domains that are deleted meanwhile is removed at the end. Fails
+  // with kAborted, BACKUP_IN_FLIGHT, while another backup runs,
+  // kInvalidArgument, BACKUP_FOLDER_INVALID, kFailedPrecondition,
+  // BACKUP_FOLDER_FOREIGN and BACKUP_FOLDER_LOCKED, kResourceExhausted,
+  // DISK_FULL, naming the folder, also where its disk comes below
+  // `free_space_min_bytes`, kDataLoss if something cannot be read, and what
+  // `options.on_progress` returns. There is no new backup then, and the others
+  // are as they were.
+  virtual absl::StatusOr<BackupInfo> CreateBackup(
+      const BackupOptions& options) = 0;
 
   // ---- Reading ----
   // Opens a commit, or returns the reader that the pool has. Fails with

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 
+#include "versioning/backup_gate.h"
 #include "versioning/data_folder.h"
 #include "versioning/fold_worker.h"
 #include "versioning/index_pool.h"
@@ -56,6 +57,7 @@ struct StoreContext {
   PageCache page_cache;
   IndexPool<CommitReaderImpl> pool;
   std::atomic<int64_t> in_flight_count = 0;
+  BackupGate backup_gate;
   FoldWorker folds;  // Stopped with the store.
 };
 

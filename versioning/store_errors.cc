@@ -144,6 +144,13 @@ absl::Status CollectionInFlightError(absl::string_view domain) {
                     "COLLECTION_IN_FLIGHT", {{"domain", Cut(domain)}});
 }
 
+absl::Status BackupInFlightError() {
+  return WithReason(
+      absl::AbortedError(
+          "a backup is being made: wait until it has ended, and try again"),
+      "BACKUP_IN_FLIGHT");
+}
+
 absl::Status ParentCommitNotFoundError(absl::string_view domain,
                                        absl::string_view commit,
                                        absl::string_view parent_commit) {

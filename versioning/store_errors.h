@@ -44,6 +44,7 @@ absl::Status LeaseNotFoundError(absl::string_view domain,
 absl::Status LeaseExistsError(absl::string_view domain, absl::string_view lease,
                               absl::string_view commit);
 absl::Status CollectionInFlightError(absl::string_view domain);
+absl::Status BackupInFlightError();
 absl::Status ParentCommitNotFoundError(absl::string_view domain,
                                        absl::string_view commit,
                                        absl::string_view parent_commit);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The store on a data folder. Its functions are in the files of what they are
-// about: store.cc, domains.cc, commits.cc, merges.cc and branches.cc.
+// about: store.cc, domains.cc, commits.cc, merges.cc, branches.cc and so on.
 
 #ifndef COPSE_VERSIONING_STORE_IMPL_H_
 #define COPSE_VERSIONING_STORE_IMPL_H_
@@ -97,6 +97,9 @@ class StoreImpl final : public Store {
 
   absl::StatusOr<std::shared_ptr<const CommitReader>> OpenCommit(
       absl::string_view domain, absl::string_view commit) override;
+
+  absl::StatusOr<BackupInfo> CreateBackup(
+      const BackupOptions& options) override;
 
   EmbeddingCache& embedding_cache() override {
     return *context_->embedding_cache;

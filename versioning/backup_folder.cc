@@ -1,0 +1,248 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "versioning/backup_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
+#include "versioning/backup_record.h"
+#include "versioning/files.h"
+#include "versioning/folder_lock.h"
+#include "versioning/meta_backups.h"
+#include "versioning/record_codec.h"
+#include "versioning/segment_backup.h"
+#include "versioning/segment_file.h"
+#include "versioning/storage_errors.h"
+
+namespace copse {
+namespace {
+
+constexpr std::array<absl::string_view, 5> kKnownNames = {
+    "LOCK", "backups", "lost+found", "meta", "vectors"};
+
+// Returns whether `name` is a number as we write it: not "07", not " 7".
+bool ParseNumber(absl::string_view name, uint32_t& number) {
+  return absl::SimpleAtoi(name, &number) && absl::StrCat(number) == name;
+}
+
+absl::Status CheckNames(const std::string& path) {
+  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                         ListFolder(path));
+  for (const std::string& name : names) {
+    if (std::ranges::find(kKnownNames, name) == kKnownNames.end()) {
+      return WithReason(
+          absl::FailedPreconditionError(absl::StrFormat(
+              "backup folder '%s' holds '%s', which is no part of a backup: "
+              "choose an empty folder, or one with backups of copse",
+              path, name)),
+          "BACKUP_FOLDER_FOREIGN", {{"folder", path}, {"file", name}});
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<BackupRecord> ReadRecord(const std::string& path, uint32_t id) {
+  const std::string name = absl::StrFormat("backup file '%s'", path);
+  COPSE_ASSIGN_OR_RETURN(const std::string bytes,
+                         ReadSmallFile(path, kRecordSizeBytesMax));
+  absl::StatusOr<BackupRecord> record = BackupRecord::Parse(bytes);
+  if (absl::IsUnimplemented(record.status())) {
+    return WithReason(AnnotateStatus(record.status(), name),
+                      "DATA_FORMAT_NEWER", {{"path", path}});
+  }
+  if (!record.ok()) {
+    return AnnotateStored(record.status(), name);
+  }
+  if (record->id != id) {
+    return DataDamagedError(
+        name,
+        absl::StrFormat("it is of backup %d, expected %d", record->id, id));
+  }
+  return record;
+}
+
+}  // namespace
+
+BackupInfo ToInfo(const BackupRecord& record) {
+  return {.id = record.id,
+          .create_time = record.create_time,
+          .domain_count = record.domain_count,
+          .commit_count = record.commit_count,
+          .size_bytes = record.size_bytes,
+          .new_size_bytes = record.new_size_bytes};
+}
+
+std::string BackupMetaPath(const std::string& path) {
+  return absl::StrCat(path, "/meta");
+}
+
+absl::StatusOr<std::vector<StoredBackup>> ReadBackups(const std::string& path) {
+  const std::string folder = absl::StrCat(path, "/backups");
+  const absl::StatusOr<std::vector<std::string>> names = ListFolder(folder);
+  if (absl::IsNotFound(names.status())) {
+    return std::vector<StoredBackup>();
+  }
+  COPSE_RETURN_IF_ERROR(names.status());
+  std::vector<StoredBackup> backups;
+  for (const std::string& name : *names) {
+    uint32_t id = 0;
+    if (ParseNumber(name, id)) {
+      backups.push_back(
+          {.id = id,
+           .record = ReadRecord(absl::StrCat(folder, "/", name), id)});
+    }
+  }
+  std::ranges::sort(backups, {}, &StoredBackup::id);
+  return backups;
+}
+
+absl::StatusOr<std::unique_ptr<BackupFolder>> BackupFolder::Open(
+    const std::string& path) {
+  COPSE_RETURN_IF_ERROR(CreateFolder(path));
+  // Before the lock, whose file would be the first one there.
+  COPSE_RETURN_IF_ERROR(CheckNames(path));
+  COPSE_ASSIGN_OR_RETURN(FileDescriptor lock,
+                         LockFolder(path, {.what = "backup folder",
+                                           .reason = "BACKUP_FOLDER_LOCKED"}));
+  std::unique_ptr<BackupFolder> folder(new BackupFolder(path, std::move(lock)));
+  COPSE_RETURN_IF_ERROR(CreateFolder(absl::StrCat(path, "/backups")));
+  COPSE_RETURN_IF_ERROR(CreateFolder(absl::StrCat(path, "/vectors")));
+  COPSE_ASSIGN_OR_RETURN(folder->backups_, ReadBackups(path));
+  COPSE_RETURN_IF_ERROR(CreateFolder(BackupMetaPath(path)));
+  COPSE_ASSIGN_OR_RETURN(folder->meta_,
+                         MetaBackups::Open(BackupMetaPath(path)));
+  COPSE_RETURN_IF_ERROR(folder->RemoveLeftovers());
+  return folder;
+}
+
+std::string BackupFolder::RecordPath(uint32_t id) const {
+  return absl::StrCat(path_, "/backups/", id);
+}
+
+std::string BackupFolder::DomainPath(uint32_t domain_number) const {
+  return absl::StrCat(path_, "/vectors/", domain_number);
+}
+
+bool BackupFolder::Has(uint32_t id) const {
+  return std::ranges::find(backups_, id, &StoredBackup::id) != backups_.end();
+}
+
+const BackupRecord* BackupFolder::newest() const {
+  for (auto backup = backups_.rbegin(); backup != backups_.rend(); ++backup) {
+    if (backup->record.ok()) {
+      return &*backup->record;
+    }
+  }
+  return nullptr;
+}
+
+absl::Status BackupFolder::CreateDomainFolder(uint32_t domain_number) const {
+  return CreateFolder(DomainPath(domain_number));
+}
+
+absl::Status BackupFolder::SyncDomainFolder(uint32_t domain_number) const {
+  return SyncFolder(DomainPath(domain_number));
+}
+
+absl::Status BackupFolder::Put(const BackupRecord& record) {
+  const std::string bytes = record.Encode();
+  if (bytes.size() > kRecordSizeBytesMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrFormat("the record of the backup has %d bytes, expected at "
+                        "most %d: the store has too many segments",
+                        bytes.size(), kRecordSizeBytesMax));
+  }
+  COPSE_RETURN_IF_ERROR(WriteFileAtomically(RecordPath(record.id),
+                                            std::as_bytes(std::span(bytes))));
+  backups_.push_back({.id = record.id, .record = record});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> BackupFolder::DeleteAllBut(int64_t kept_count) {
+  int64_t deleted_count = 0;
+  while (static_cast<int64_t>(backups_.size()) > kept_count) {
+    COPSE_RETURN_IF_ERROR(RemoveTree(RecordPath(backups_.front().id)));
+    COPSE_RETURN_IF_ERROR(SyncFolder(absl::StrCat(path_, "/backups")));
+    backups_.erase(backups_.begin());
+    ++deleted_count;
+  }
+  if (deleted_count > 0) {
+    COPSE_RETURN_IF_ERROR(RemoveLeftovers());
+  }
+  return deleted_count;
+}
+
+absl::Status BackupFolder::RemoveLeftovers() {
+  for (const uint32_t id : meta_->List()) {
+    if (!Has(id)) {
+      COPSE_RETURN_IF_ERROR(meta_->Delete(id));
+    }
+  }
+  COPSE_RETURN_IF_ERROR(meta_->RemoveLeftovers());
+  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                         ListFolder(absl::StrCat(path_, "/backups")));
+  for (const std::string& name : names) {
+    uint32_t id = 0;
+    if (!ParseNumber(name, id)) {
+      COPSE_RETURN_IF_ERROR(RemoveTree(absl::StrCat(path_, "/backups/", name)));
+    }
+  }
+  return RemoveUnnamedVectors();
+}
+
+absl::Status BackupFolder::RemoveUnnamedVectors() {
+  absl::flat_hash_set<std::string> named;
+  for (const StoredBackup& backup : backups_) {
+    if (!backup.record.ok()) {
+      return absl::OkStatus();  // Nobody knows what it needs.
+    }
+    for (const BackupSegment& segment : backup.record->segments) {
+      for (const BackupPiece& piece : segment.pieces) {
+        for (const SegmentKind kind :
+             {SegmentKind::kVectors, SegmentKind::kChecks}) {
+          named.insert(PiecePath(path_, segment, piece.backup_id, kind));
+        }
+      }
+    }
+  }
+  const std::string vectors = absl::StrCat(path_, "/vectors");
+  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> domains,
+                         ListFolder(vectors));
+  for (const std::string& domain : domains) {
+    const std::string folder = absl::StrCat(vectors, "/", domain);
+    COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                           ListFolder(folder));
+    size_t removed_count = 0;
+    for (const std::string& name : names) {
+      const std::string file = absl::StrCat(folder, "/", name);
+      if (!named.contains(file)) {
+        COPSE_RETURN_IF_ERROR(RemoveTree(file));
+        ++removed_count;
+      }
+    }
+    if (removed_count == names.size()) {
+      COPSE_RETURN_IF_ERROR(RemoveTree(folder));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace copse
