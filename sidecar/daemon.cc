@@ -22,6 +22,7 @@
 #include "index/util/error_reason.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
+#include "sidecar/backup_metrics.h"
 #include "sidecar/config/config.h"
 #include "sidecar/embedding/embedder_registry.h"
 #include "sidecar/garbage_metrics.h"
@@ -33,6 +34,7 @@
 #include "sidecar/util/network_address.h"
 #include "sidecar/util/process_collector.h"
 #include "sidecar/util/store_collector.h"
+#include "versioning/backup.h"
 #include "versioning/store.h"
 
 namespace copse {
@@ -60,6 +62,9 @@ std::string AdviceFor(const Config& config, absl::string_view reason) {
   if (reason == "DATA_FORMAT_NEWER") {
     return "install the version of copse that wrote it or a newer one, or set "
            "'data' to another folder";
+  }
+  if (reason == "DATA_FOLDER_RESTORING") {
+    return "or set 'data' to another folder";
   }
   if (reason == "DATA_DAMAGED") {
     return absl::StrCat(
@@ -118,6 +123,11 @@ Daemon::~Daemon() { ShutDown(); }
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
     const Config& config, const std::string& version, Logger& logger) {
   auto daemon = std::unique_ptr<Daemon>(new Daemon(config, version, logger));
+  if (!config.backup_folder.empty()) {
+    COPSE_RETURN_IF_ERROR(
+        AnnotateStatus(CheckBackupFolder(config.backup_folder, config.data),
+                       "setting 'backup_folder'"));
+  }
   COPSE_RETURN_IF_ERROR(daemon->OpenStore());
   COPSE_RETURN_IF_ERROR(daemon->MakeEmbedders());
   COPSE_RETURN_IF_ERROR(daemon->StartGrpc());
@@ -198,6 +208,7 @@ absl::Status Daemon::MakeEmbedders() {
   };
   engine_options.embedding_profiles = embedders_->names();
   engine_options.default_embedding_profile = embedders_->default_profile();
+  engine_options.backup_folder = config_.backup_folder;
   engine_options.version = version_;
   engine_ = std::make_unique<Engine>(*store_, std::move(engine_options));
   return absl::OkStatus();
@@ -208,6 +219,7 @@ absl::Status Daemon::StartMetrics() {
   metrics_.Add(std::make_shared<StoreCollector>(*store_));
   metrics_.Add(std::make_shared<RecallCollector>(engine_->recall_meter()));
   metrics_.Add(std::make_shared<GarbageMetrics>(engine_->garbage_keeper()));
+  metrics_.Add(std::make_shared<BackupMetrics>(engine_->backup_keeper()));
   if (!config_.metrics_address.has_value()) {
     return absl::OkStatus();
   }

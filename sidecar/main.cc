@@ -28,6 +28,7 @@
 #include "sidecar/config/command_line.h"
 #include "sidecar/config/config.h"
 #include "sidecar/daemon.h"
+#include "sidecar/restore_command.h"
 #include "sidecar/service_manager.h"
 #include "sidecar/signal_watcher.h"
 #include "sidecar/util/file_util.h"
@@ -145,13 +146,26 @@ int Serve(const CommandLine& command_line, const Config& config) {
   return kExitDone;
 }
 
-int Verify(const CommandLine& command_line, const Config& config) {
+absl::StatusOr<VerifySummary> RunOffline(const CommandLine& command_line,
+                                         const Config& config) {
+  switch (command_line.command) {
+    case DaemonCommand::kRestore:
+      return RestoreDataFolder(config, command_line, std::cout);
+    case DaemonCommand::kBackups:
+      return ListBackupFolder(config, command_line, std::cout);
+    default:
+      return VerifyDataFolder(config, command_line.json, std::cout);
+  }
+}
+
+// What needs no daemon, and none that has the folder open.
+int WorkOffline(const CommandLine& command_line, const Config& config) {
   const absl::StatusOr<VerifySummary> summary =
-      VerifyDataFolder(config, command_line.json, std::cout);
+      RunOffline(command_line, config);
   std::cout.flush();
   if (!summary.ok()) {
     PrintError(summary.status());
-    return kExitFailed;
+    return absl::IsDataLoss(summary.status()) ? kExitDamaged : kExitFailed;
   }
   return summary->damaged ? kExitDamaged : kExitDone;
 }
@@ -166,7 +180,12 @@ int RunWithConfig(const CommandLine& command_line) {
     std::cout << PrintConfig(*config);
     return kExitDone;
   }
-  if (const absl::Status status = CheckServable(*config); !status.ok()) {
+  // A list of backups is of no data folder.
+  if (const absl::Status status =
+          command_line.command == DaemonCommand::kBackups
+              ? absl::OkStatus()
+              : CheckServable(*config);
+      !status.ok()) {
     PrintError(status);
     return kExitUsage;
   }
@@ -174,9 +193,9 @@ int RunWithConfig(const CommandLine& command_line) {
     PrintError(status);
     return kExitFailed;
   }
-  return command_line.command == DaemonCommand::kVerify
-             ? Verify(command_line, *config)
-             : Serve(command_line, *config);
+  return command_line.command == DaemonCommand::kServe
+             ? Serve(command_line, *config)
+             : WorkOffline(command_line, *config);
 }
 
 int Run(const std::vector<std::string>& arguments) {

@@ -106,6 +106,7 @@ void AddSearchCommands(CommandLine& line);
 void AddDocumentCommands(CommandLine& line);
 void AddAdminCommands(CommandLine& line);
 void AddGarbageCommands(CommandLine& line);
+void AddBackupCommands(CommandLine& line);
 void AddGitCommand(CommandLine& line);
 // After all others.
 void AddHelpCommand(CommandLine& line);

@@ -427,6 +427,32 @@ TEST_F(CopseCliTest, CollectsGarbage) {
                         "as 30d, 12h, 90m or 3600s"));
 }
 
+TEST_F(CopseCliTest, MakesAndListsBackups) {
+  EXPECT_THAT(Run({"backup", "list"}).error, HasSubstr("no backups"));
+  const Result made = Run({"backup", "create", "--keep", "7"});
+  EXPECT_EQ(made.exit_code, 0) << made.error;
+  EXPECT_THAT(made.output,
+              StartsWith("backup 1: 12,345 commits in 1 domain, 3.0 MiB, of "
+                         "which 1.0 MiB are new, in "));
+  EXPECT_EQ(server_.store().backup_request.kept_count(), 7);
+  EXPECT_EQ(json::parse(Run({"backup", "create", "--json"}).output)["id"], 2);
+  {
+    const std::lock_guard<std::mutex> lock(server_.store().mutex);
+    v1::Backup& damaged = server_.store().backups.emplace_back();
+    damaged.set_id(3);
+    damaged.set_error("checksum is 12, expected 34");
+  }
+  const Result list = Run({"backup", "list"});
+  EXPECT_EQ(list.exit_code, 0);
+  EXPECT_THAT(list.output, HasSubstr("2023-11-14"));
+  EXPECT_THAT(list.output, HasSubstr("damaged"));
+  EXPECT_THAT(list.error, HasSubstr("backup 3: checksum is 12, expected 34"));
+  EXPECT_EQ(
+      json::parse(Run({"backup", "list", "--json"}).output)["backups"].size(),
+      3u);
+  EXPECT_EQ(Run({"backup", "create", "--keep", "0"}).exit_code, 2);
+}
+
 TEST_F(CopseCliTest, KeepsLeasesAndRetentionRules) {
   PushTwoCommits();
   EXPECT_THAT(Run({"lease", "create", "d", "job", "c1", "--for", "2h"}).output,

@@ -866,6 +866,38 @@ class Admin : public v1::AdminService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status CreateBackup(
+      ServerContext*, const v1::CreateBackupRequest* request,
+      grpc::ServerWriter<v1::CreateBackupResponse>* writer) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    store_.backup_request = *request;
+    v1::CreateBackupResponse response;
+    response.mutable_progress()->set_phase(
+        v1::CreateBackupResponse::Progress::PHASE_COPYING_VECTORS);
+    response.mutable_progress()->set_total_size_bytes(3 << 20);
+    writer->Write(response);
+    response.clear_progress();
+    v1::Backup& backup = *response.mutable_backup();
+    backup.set_id(static_cast<uint32_t>(store_.backups.size() + 1));
+    backup.mutable_create_time()->set_seconds(1'700'000'000);
+    backup.set_domain_count(1);
+    backup.set_commit_count(12'345);
+    backup.set_size_bytes(3 << 20);
+    backup.set_new_size_bytes(1 << 20);
+    store_.backups.push_back(backup);
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListBackups(ServerContext*, const v1::ListBackupsRequest*,
+                           v1::ListBackupsResponse* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    for (const v1::Backup& backup : store_.backups) {
+      *response->add_backups() = backup;
+    }
+    return grpc::Status::OK;
+  }
+
   grpc::Status CreateLease(ServerContext*,
                            const v1::CreateLeaseRequest* request,
                            v1::Lease* response) override {

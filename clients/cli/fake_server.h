@@ -44,7 +44,9 @@ struct FakeStore {
   std::map<std::string, int64_t> call_counts;    // By method.
   v1::CollectGarbageRequest garbage_request;     // The last one.
   std::map<std::string, v1::Lease> leases;
-  int64_t finding_count = 0;  // That VerifyDomain reports.
+  std::vector<v1::Backup> backups;
+  v1::CreateBackupRequest backup_request;  // The last one.
+  int64_t finding_count = 0;               // That VerifyDomain reports.
 };
 
 // Thread safety: the store is locked by its mutex.

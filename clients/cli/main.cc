@@ -228,6 +228,7 @@ int Main(int argc, char** argv) {
   AddDomainCommands(line);
   AddAdminCommands(line);
   AddGarbageCommands(line);
+  AddBackupCommands(line);
   AddHelpCommand(line);
   AddGlobalExamples(line);
   try {

@@ -330,6 +330,20 @@ absl::Status Client::CollectGarbage(
       *stubs_->admin, &v1::AdminService::Stub::CollectGarbage, request, visit);
 }
 
+absl::Status Client::CreateBackup(
+    const v1::CreateBackupRequest& request,
+    const Visitor<v1::CreateBackupResponse>& visit) {
+  return Stream<v1::CreateBackupResponse>(
+      *stubs_->admin, &v1::AdminService::Stub::CreateBackup, request, visit);
+}
+
+absl::StatusOr<v1::ListBackupsResponse> Client::ListBackups(
+    const v1::ListBackupsRequest& request) {
+  return Call<v1::ListBackupsResponse>(*stubs_->admin,
+                                       &v1::AdminService::Stub::ListBackups,
+                                       request, options_.timeout);
+}
+
 absl::StatusOr<v1::Lease> Client::CreateLease(
     const v1::CreateLeaseRequest& request) {
   return Call<v1::Lease>(*stubs_->admin, &v1::AdminService::Stub::CreateLease,

@@ -130,6 +130,12 @@ class Client {
   absl::Status CollectGarbage(const v1::CollectGarbageRequest& request,
                               const Visitor<v1::CollectGarbageResponse>& visit);
 
+  // Calls `visit` with what the server is at, and last with the backup.
+  absl::Status CreateBackup(const v1::CreateBackupRequest& request,
+                            const Visitor<v1::CreateBackupResponse>& visit);
+  absl::StatusOr<v1::ListBackupsResponse> ListBackups(
+      const v1::ListBackupsRequest& request);
+
   absl::StatusOr<v1::Lease> CreateLease(const v1::CreateLeaseRequest& request);
   absl::StatusOr<v1::ListLeasesResponse> ListLeases(
       const v1::ListLeasesRequest& request);

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
@@ -34,6 +35,11 @@ Usage:
       Serves the data folder until SIGTERM or SIGINT.
   copsed verify --data PATH [--json]
       Checks every checksum and count of a data folder that no daemon has open.
+  copsed restore --backup-folder PATH [--backup ID] --data PATH [--json]
+      Makes a data folder, which is empty or does not exist, out of a backup,
+      the newest one unless ID says which, and verifies it.
+  copsed backups --backup-folder PATH [--verify] [--json]
+      Lists backups; with --verify reads them and checks every checksum.
   copsed --print-config [--config FILE] [SETTINGS]
       Shows the configuration that would take effect, and where it is from.
 
@@ -52,7 +58,7 @@ Examples:
   --print-sample-config
       Prints a configuration file that explains every setting.
   --json
-      The report of `verify` as JSON.
+      The report of `verify`, `restore` or `backups` as JSON.
   --version
   --help
 
@@ -65,7 +71,7 @@ Exit codes:
   0  done, or ended by a signal after all work was finished
   1  could not start or go on; the last line of the log says what to do
   2  wrong usage or configuration
-  3  `verify` found damage
+  3  `verify`, `restore` or `backups` found damage
   4  ended before all work was finished: the time-out of the shutdown passed,
      or a second signal came
 )";
@@ -75,6 +81,7 @@ const std::map<std::string, bool>& OwnFlags() {
   static const auto& flags = *new std::map<std::string, bool>{
       {"--config", true},        {"--ready-file", true},
       {"--address-file", true},  {"--json", false},
+      {"--backup", true},        {"--verify", false},
       {"--print-config", false}, {"--print-sample-config", false},
       {"--help", false},         {"--version", false}};
   return flags;
@@ -97,6 +104,12 @@ class CommandLineParser {
       errors_.Add("--json",
                   "is for 'copsed verify'; log_format: json is the "
                   "log as JSON");
+    }
+    if (result_.backup_id != 0 && result_.command == DaemonCommand::kServe) {
+      errors_.Add("--backup", "is for 'copsed restore'");
+    }
+    if (result_.verify && result_.command == DaemonCommand::kServe) {
+      errors_.Add("--verify", "is for 'copsed backups'");
     }
     COPSE_RETURN_IF_ERROR(errors_.ToStatus());
     return std::move(result_);
@@ -131,13 +144,19 @@ class CommandLineParser {
   }
 
   void ParseWord(const std::string& word) {
-    if (word == "verify" && result_.command == DaemonCommand::kServe) {
-      result_.command = DaemonCommand::kVerify;
+    static const auto& commands = *new std::map<std::string, DaemonCommand>{
+        {"verify", DaemonCommand::kVerify},
+        {"restore", DaemonCommand::kRestore},
+        {"backups", DaemonCommand::kBackups}};
+    const auto found = commands.find(word);
+    if (found != commands.end() && result_.command == DaemonCommand::kServe) {
+      result_.command = found->second;
       return;
     }
-    errors_.Add(word, absl::StrCat("unknown command, expected a flag or "
-                                   "'verify'",
-                                   DidYouMean(word, {"verify"})));
+    errors_.Add(
+        word, absl::StrCat("unknown command, expected a flag or 'verify', "
+                           "'restore' or 'backups'",
+                           DidYouMean(word, {"verify", "restore", "backups"})));
   }
 
   void ParseOwnFlag(const std::string& flag, std::optional<std::string> value) {
@@ -155,6 +174,10 @@ class CommandLineParser {
       result_.ready_file = *value;
     } else if (flag == "--json") {
       result_.json = true;
+    } else if (flag == "--verify") {
+      result_.verify = true;
+    } else if (flag == "--backup") {
+      ParseBackup(*value);
     } else if (flag == "--print-config") {
       result_.command = DaemonCommand::kPrintConfig;
     } else if (flag == "--print-sample-config") {
@@ -163,6 +186,16 @@ class CommandLineParser {
       result_.command = DaemonCommand::kHelp;
     } else {
       result_.command = DaemonCommand::kVersion;
+    }
+  }
+
+  void ParseBackup(const std::string& value) {
+    if (!absl::SimpleAtoi(value, &result_.backup_id) ||
+        result_.backup_id == 0) {
+      errors_.Add("--backup",
+                  absl::StrCat("is '", value,
+                               "', expected the number of a backup, which "
+                               "'copsed backups' lists"));
     }
   }
 

@@ -5,11 +5,14 @@
 //
 //   copsed --data PATH [--config FILE] [--ready-file FILE] [settings]
 //   copsed verify --data PATH [--json] [settings]
+//   copsed restore --backup-folder PATH [--backup ID] --data PATH [--json]
+//   copsed backups --backup-folder PATH [--verify] [--json]
 //   copsed --print-config | --print-sample-config | --help | --version
 
 #ifndef COPSE_SIDECAR_CONFIG_COMMAND_LINE_H_
 #define COPSE_SIDECAR_CONFIG_COMMAND_LINE_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,6 +25,8 @@ namespace copse {
 enum class DaemonCommand {
   kServe,
   kVerify,
+  kRestore,
+  kBackups,
   kPrintConfig,
   kPrintSampleConfig,
   kHelp,
@@ -37,8 +42,14 @@ struct CommandLine {
   // --ready-file: written once the daemon serves; empty for none.
   std::string ready_file;
 
-  // --json: whether `verify` reports JSON.
+  // --json: whether `verify`, `restore` and `backups` report JSON.
   bool json = false;
+
+  // --backup: which one `restore` takes; 0 for the newest.
+  uint32_t backup_id = 0;
+
+  // --verify: whether `backups` reads all of them.
+  bool verify = false;
 
   // The flags that are settings.
   std::vector<RawSetting> settings;

@@ -76,6 +76,16 @@ TEST(CommandLineTest, ReadsItsOwnFlags) {
       command_line, ParseCommandLine({"verify", "--data", "/d", "--json"}));
   EXPECT_EQ(command_line.command, DaemonCommand::kVerify);
   EXPECT_TRUE(command_line.json);
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      command_line, ParseCommandLine({"restore", "--backup-folder", "/b",
+                                      "--backup", "12", "--data", "/d"}));
+  EXPECT_EQ(command_line.command, DaemonCommand::kRestore);
+  EXPECT_EQ(command_line.backup_id, 12u);
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      command_line,
+      ParseCommandLine({"backups", "--backup-folder", "/b", "--verify"}));
+  EXPECT_EQ(command_line.command, DaemonCommand::kBackups);
+  EXPECT_TRUE(command_line.verify);
   for (const std::string flag : {"-h", "--help"}) {
     COPSE_ASSERT_OK_AND_ASSIGN(command_line, ParseCommandLine({flag}));
     EXPECT_EQ(command_line.command, DaemonCommand::kHelp);
@@ -97,8 +107,14 @@ TEST(CommandLineTest, NamesEachArgumentThatIsWrong) {
                    "--data: has no value, expected --data PATH");
   ExpectUsageError({"--help=yes"}, "--help: is 'yes', expected no value");
   ExpectUsageError({"verfy"},
-                   "verfy: unknown command, expected a flag or 'verify', did "
-                   "you mean 'verify'?");
+                   "verfy: unknown command, expected a flag or 'verify', "
+                   "'restore' or 'backups', did you mean 'verify'?");
+  ExpectUsageError({"restore", "--backup", "last"},
+                   "--backup: is 'last', expected the number of a backup, "
+                   "which 'copsed backups' lists");
+  ExpectUsageError({"--backup", "1", "--verify"},
+                   "--backup: is for 'copsed restore'\n"
+                   "--verify: is for 'copsed backups'");
   ExpectUsageError({"--json"},
                    "--json: is for 'copsed verify'; log_format: json is the "
                    "log as JSON");

@@ -55,6 +55,7 @@ namespace copse {
 // says what each is for and what it may be.
 struct Config {
   std::string data;
+  std::string backup_folder;  // Empty for none.
   NetworkAddress grpc_address = {"127.0.0.1", 7373};
   bool grpc_allow_unauthenticated = false;
   std::optional<NetworkAddress> metrics_address =

@@ -142,6 +142,14 @@ SettingGroup<Config> FolderAndAddresses() {
                      "daemon at a time can have it open. Required.",
              .may_be_empty = true,
              .sample = "/var/lib/copse"}),
+       Bind(&Config::backup_folder,
+            {.key = "backup_folder",
+             .kind = SettingKind::kPath,
+             .help = "Where 'copse backup create' makes backups, and 'copsed "
+                     "restore' finds them: not in the data folder, and better "
+                     "on another disk. Empty for no backups.",
+             .may_be_empty = true,
+             .sample = "/var/backups/copse"}),
        Bind(&Config::grpc_address,
             {.key = "grpc_address",
              .kind = SettingKind::kAddress,

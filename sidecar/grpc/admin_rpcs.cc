@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -19,10 +20,12 @@
 #include "sidecar/grpc/call.h"
 #include "sidecar/grpc/convert.h"
 #include "sidecar/grpc/rpc_services.h"
+#include "sidecar/service/backup_keeper.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/service/garbage_keeper.h"
 #include "sidecar/service/request_errors.h"
+#include "versioning/backup.h"
 #include "versioning/size_report.h"
 #include "versioning/store.h"
 
@@ -39,7 +42,11 @@ using RawAdminService = AdminService::WithRawCallbackMethod_GetStatistics<
                     AdminService::WithRawCallbackMethod_CreateLease<
                         AdminService::WithRawCallbackMethod_ListLeases<
                             AdminService::WithRawCallbackMethod_DeleteLease<
-                                AdminService::Service>>>>>>>>;
+                                AdminService::
+                                    WithRawCallbackMethod_CreateBackup<
+                                        AdminService::
+                                            WithRawCallbackMethod_ListBackups<
+                                                AdminService::Service>>>>>>>>>>;
 
 // In one response.
 constexpr int kFindingCountMax = 1000;
@@ -131,6 +138,23 @@ absl::Status CollectGarbage(GarbageKeeper& keeper,
              Fill(report, *response.mutable_result());
              return writer.Write(response);
            }});
+}
+
+absl::Status CreateBackup(BackupKeeper& keeper,
+                          const v1::CreateBackupRequest& message,
+                          const CallContext& call, ResponseWriter& writer) {
+  COPSE_ASSIGN_OR_RETURN(const int64_t kept_count, ToKeptCount(message));
+  COPSE_ASSIGN_OR_RETURN(
+      const BackupInfo backup,
+      keeper.Create(kept_count, call,
+                    [&writer](const BackupProgress& progress) {
+                      v1::CreateBackupResponse response;
+                      Fill(progress, *response.mutable_progress());
+                      return writer.Write(response);
+                    }));
+  v1::CreateBackupResponse response;
+  Fill(backup, *response.mutable_backup());
+  return writer.Write(response);
 }
 
 class AdminRpcs final : public RawAdminService {
@@ -270,6 +294,38 @@ class AdminRpcs final : public RawAdminService {
           return AllowMissing(
               engine_.store().DeleteLease(message.domain(), message.lease()),
               message.allow_missing(), "LEASE_NOT_FOUND");
+        });
+  }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* CreateBackup(
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* request) override {
+    return StartStreamCall<v1::CreateBackupRequest>(
+        {environment_, *environment_.stream_executor,
+         "copse.v1.AdminService/CreateBackup", context},
+        request,
+        [this](const v1::CreateBackupRequest& message, const CallContext& call,
+               ResponseWriter& writer) {
+          return copse::CreateBackup(engine_.backup_keeper(), message, call,
+                                     writer);
+        });
+  }
+
+  grpc::ServerUnaryReactor* ListBackups(grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::ListBackupsRequest, v1::ListBackupsResponse>(
+        {environment_, *environment_.executor,
+         "copse.v1.AdminService/ListBackups", context},
+        request, response,
+        [this](const v1::ListBackupsRequest&, const CallContext&,
+               v1::ListBackupsResponse& answer) -> absl::Status {
+          COPSE_ASSIGN_OR_RETURN(const std::vector<BackupInfo> backups,
+                                 engine_.backup_keeper().List());
+          for (const BackupInfo& backup : backups) {
+            Fill(backup, *answer.add_backups());
+          }
+          return absl::OkStatus();
         });
   }
 

@@ -140,6 +140,38 @@ TEST_F(AdminRpcsTest, CollectsGarbage) {
   EXPECT_THAT(collect(responses), RpcFailsWith(kNotFound, "DOMAIN_NOT_FOUND"));
 }
 
+TEST_F(AdminRpcsTest, MakesAndListsBackups) {
+  v1::CreateBackupRequest request;
+  const auto create = [&](std::vector<v1::CreateBackupResponse>& responses) {
+    grpc::ClientContext context;
+    responses.clear();
+    return ReadAll(admin_->CreateBackup(&context, request), responses);
+  };
+  std::vector<v1::CreateBackupResponse> responses;
+  ASSERT_THAT(create(responses), RpcIsOk());
+  ASSERT_GE(responses.size(), 3);
+  EXPECT_EQ(responses[0].progress().phase(),
+            v1::CreateBackupResponse::Progress::PHASE_COPYING_META);
+  EXPECT_GT(responses[0].progress().total_size_bytes(), 0);
+  const v1::Backup& backup = responses.back().backup();
+  EXPECT_EQ(backup.id(), 1);
+  EXPECT_GT(backup.create_time().seconds(), 1'700'000'000);
+  EXPECT_EQ(backup.domain_count(), 1);
+  EXPECT_EQ(backup.commit_count(), 2);
+  EXPECT_GT(backup.new_size_bytes(), 0);
+  request.set_kept_count(1);
+  ASSERT_THAT(create(responses), RpcIsOk());
+  v1::ListBackupsResponse list;
+  ASSERT_THAT(Call(*admin_, &v1::AdminService::Stub::ListBackups,
+                   v1::ListBackupsRequest(), list),
+              RpcIsOk());
+  ASSERT_THAT(list.backups(), SizeIs(1));
+  EXPECT_EQ(list.backups(0).id(), 2);
+  EXPECT_EQ(list.backups(0).error(), "");
+  request.set_kept_count(-1);
+  EXPECT_THAT(create(responses), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+}
+
 TEST_F(AdminRpcsTest, KeepsLeases) {
   v1::CreateLeaseRequest create;
   create.set_domain("admin/trees");

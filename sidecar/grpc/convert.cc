@@ -166,6 +166,18 @@ v1::PushCommitResponse::Progress::Phase FromPhase(PushPhase phase) {
   return v1::PushCommitResponse::Progress::PHASE_UNSPECIFIED;
 }
 
+v1::CreateBackupResponse::Progress::Phase FromPhase(BackupPhase phase) {
+  switch (phase) {
+    case BackupPhase::kWaiting:
+      return v1::CreateBackupResponse::Progress::PHASE_WAITING;
+    case BackupPhase::kCopyingMeta:
+      return v1::CreateBackupResponse::Progress::PHASE_COPYING_META;
+    case BackupPhase::kCopyingVectors:
+      return v1::CreateBackupResponse::Progress::PHASE_COPYING_VECTORS;
+  }
+  return v1::CreateBackupResponse::Progress::PHASE_UNSPECIFIED;
+}
+
 v1::CollectGarbageResponse::Progress::Phase FromPhase(GarbagePhase phase) {
   switch (phase) {
     case GarbagePhase::kExpiring:
@@ -745,6 +757,34 @@ void Fill(const VerifyFinding& finding,
   for (const std::string& commit : finding.commits) {
     message.add_commits(commit);
   }
+}
+
+absl::StatusOr<int64_t> ToKeptCount(const v1::CreateBackupRequest& message) {
+  if (message.kept_count() < 0) {
+    return FieldInvalidError("kept_count", absl::StrCat(message.kept_count()),
+                             "0 or more");
+  }
+  return int64_t{message.kept_count()};
+}
+
+void Fill(const BackupProgress& progress,
+          v1::CreateBackupResponse::Progress& message) {
+  message.set_phase(FromPhase(progress.phase));
+  message.set_done_size_bytes(progress.done_size_bytes);
+  message.set_total_size_bytes(progress.total_size_bytes);
+}
+
+void Fill(const BackupInfo& backup, v1::Backup& message) {
+  message.set_id(backup.id);
+  if (!backup.status.ok()) {
+    message.set_error(std::string(backup.status.message()));
+    return;
+  }
+  Fill(backup.create_time, *message.mutable_create_time());
+  message.set_domain_count(backup.domain_count);
+  message.set_commit_count(backup.commit_count);
+  message.set_size_bytes(backup.size_bytes);
+  message.set_new_size_bytes(backup.new_size_bytes);
 }
 
 }  // namespace copse

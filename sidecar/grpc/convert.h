@@ -49,6 +49,11 @@ void Fill(const GarbageProgress& progress,
 void Fill(const GarbageReport& report,
           v1::CollectGarbageResponse::Result& message);
 
+absl::StatusOr<int64_t> ToKeptCount(const v1::CreateBackupRequest& message);
+void Fill(const BackupProgress& progress,
+          v1::CreateBackupResponse::Progress& message);
+void Fill(const BackupInfo& backup, v1::Backup& message);
+
 // The expire time of a new lease; the store says whether it is one.
 absl::StatusOr<absl::Time> ToExpireTime(const v1::CreateLeaseRequest& message);
 void Fill(const LeaseInfo& info, v1::Lease& message);

@@ -49,7 +49,8 @@ Engine::Engine(Store& store, EngineOptions options)
       searcher_(store_, embedders_),
       documents_(store_, embedders_),
       recall_meter_(store_),
-      garbage_keeper_(store_) {}
+      garbage_keeper_(store_),
+      backup_keeper_(store_, options_.backup_folder) {}
 
 absl::StatusOr<std::unique_ptr<PushSession>> Engine::BeginPush(
     const PushOptions& options, const CallContext& context,

@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "sidecar/service/backup_keeper.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/document_reader.h"
 #include "sidecar/service/domain_embedders.h"
@@ -38,6 +39,9 @@ struct EngineOptions {
   // returns for "".
   std::vector<std::string> embedding_profiles = {};
   std::string default_embedding_profile = {};
+
+  // Where backups are made; empty for nowhere.
+  std::string backup_folder = {};
 
   // Of the server, such as "0.1.0".
   std::string version = {};
@@ -75,6 +79,7 @@ class Engine {
   DocumentReader& documents() { return documents_; }
   RecallMeter& recall_meter() { return recall_meter_; }
   GarbageKeeper& garbage_keeper() { return garbage_keeper_; }
+  BackupKeeper& backup_keeper() { return backup_keeper_; }
 
   // See PushSession::Begin().
   absl::StatusOr<std::unique_ptr<PushSession>> BeginPush(
@@ -93,6 +98,7 @@ class Engine {
   DocumentReader documents_;
   RecallMeter recall_meter_;
   GarbageKeeper garbage_keeper_;
+  BackupKeeper backup_keeper_;
 };
 
 }  // namespace copse

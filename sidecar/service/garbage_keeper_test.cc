@@ -65,8 +65,7 @@ TEST_F(GarbageKeeperTest, CollectsOneDomainAndCounts) {
               ElementsAre(GarbagePhase::kExpiring, GarbagePhase::kMarking,
                           GarbagePhase::kSweeping, GarbagePhase::kRewriting,
                           GarbagePhase::kCompacting));
-  EXPECT_THAT(Collect({.domain = "no"}),
-              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(Collect({.domain = "no"}), StatusIs(absl::StatusCode::kNotFound));
   const GarbageTotals totals = engine_->garbage_keeper().totals();
   EXPECT_EQ(totals.collection_count, 2);
   EXPECT_EQ(totals.failure_count, 1);

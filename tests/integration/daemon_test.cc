@@ -36,6 +36,7 @@
 #include "nlohmann/json.hpp"
 #include "xxhash.h"
 
+#include "copse/v1/admin_service.grpc.pb.h"
 #include "copse/v1/commit_service.grpc.pb.h"
 #include "copse/v1/domain_service.grpc.pb.h"
 #include "tests/support/daemon_process.h"
@@ -543,7 +544,8 @@ void DamageVectors(const std::string& data) {
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(data)) {
     const std::string name = entry.path().filename().string();
-    if (!absl::StartsWith(name, "vectors-")) {
+    if (!absl::StartsWith(name, "vectors-") &&
+        !absl::EndsWith(name, ".vectors")) {
       continue;
     }
     std::fstream file(entry.path(),
@@ -587,6 +589,72 @@ TEST_F(DaemonTest, VerifiesAFolderOffline) {
   outcome = DaemonProcess::Run({"verify", "--data", data_});
   EXPECT_EQ(outcome.end, "exit code 3");
   EXPECT_THAT(outcome.output, HasSubstr("1  trees\n"));
+}
+
+TEST_F(DaemonTest, RestoresABackup) {
+  const std::string backups = folder_.path() + "/backups";
+  auto daemon = Start({"--backup-folder", backups});
+  ASSERT_NE(daemon, nullptr);
+  EXPECT_TRUE(PushOne(ChannelTo(*daemon), "c1").ok());
+  {
+    const auto admin = v1::AdminService::NewStub(ChannelTo(*daemon));
+    grpc::ClientContext context;
+    const auto reader = admin->CreateBackup(&context, {});
+    v1::CreateBackupResponse response;
+    while (reader->Read(&response)) {
+    }
+    EXPECT_TRUE(reader->Finish().ok());
+    EXPECT_EQ(response.backup().id(), 1);
+  }
+  EXPECT_EQ(daemon->Stop(SIGTERM), "exit code 0");
+  DamageVectors(data_);
+
+  const std::vector<std::string> restore = {"restore", "--backup-folder",
+                                            backups, "--data"};
+  const auto run = [](std::vector<std::string> arguments,
+                      const std::vector<std::string>& more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return DaemonProcess::Run(arguments);
+  };
+  DaemonProcess::Outcome outcome = run(restore, {data_});
+  EXPECT_EQ(outcome.end, "exit code 1");
+  EXPECT_THAT(outcome.log, HasSubstr("is restored into an empty folder"));
+  const std::string restored = folder_.path() + "/restored";
+  outcome = run(restore, {restored, "--backup", "1", "--json"});
+  EXPECT_EQ(outcome.end, "exit code 0") << outcome.log;
+  nlohmann::json report = nlohmann::json::parse(outcome.output);
+  EXPECT_EQ(report["backup"]["id"], 1);
+  EXPECT_EQ(report["backup"]["commit_count"], 1);
+  EXPECT_EQ(report["verify"]["damaged"], false);
+  EXPECT_EQ(report["verify"]["domains"][0]["rows_checked"], 1);
+  outcome = run(restore, {folder_.path() + "/again"});
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("restored backup 1 of 20"),
+                                    HasSubstr("0  trees\n")));
+
+  const std::vector<std::string> list = {"backups", "--backup-folder", backups};
+  outcome = run(list, {});
+  EXPECT_EQ(outcome.end, "exit code 0") << outcome.log;
+  EXPECT_THAT(outcome.output, HasSubstr("\n     1  20"));
+  DamageVectors(backups + "/vectors");
+  outcome = run(list, {"--verify", "--json"});
+  EXPECT_EQ(outcome.end, "exit code 3");
+  report = nlohmann::json::parse(outcome.output);
+  EXPECT_THAT(std::string(report["backups"][0]["error"]),
+              HasSubstr(".vectors': checksum is"));
+  outcome = run(restore, {folder_.path() + "/damaged"});
+  EXPECT_EQ(outcome.end, "exit code 3");
+  EXPECT_THAT(outcome.log, HasSubstr(".vectors': checksum is"));
+  EXPECT_THAT(FailToStart({"--data", folder_.path() + "/damaged"}).log,
+              HasSubstr("a restore into the data folder did not come to its "
+                        "end"));
+}
+
+TEST_F(DaemonTest, RefusesABackupFolderInTheDataFolder) {
+  const DaemonProcess::Outcome outcome =
+      FailToStart({"--backup-folder", data_ + "/backups"});
+  EXPECT_EQ(outcome.end, "exit code 1");
+  EXPECT_THAT(outcome.log, AllOf(HasSubstr("setting 'backup_folder'"),
+                                 HasSubstr("one lies in the other")));
 }
 
 TEST_F(DaemonTest, VerifyingMakesNoFolder) {

@@ -42,6 +42,7 @@ class EngineTest : public ::testing::Test {
     engine_options.find_embedder = FindOnly(embedder_);
     engine_options.embedding_profiles = {"fake"};
     engine_options.default_embedding_profile = "fake";
+    engine_options.backup_folder = folder_ + "_backups";
     engine_options.version = "0.0.1-test";
     engine_ = std::make_unique<Engine>(*store_, std::move(engine_options));
   }
@@ -51,6 +52,7 @@ class EngineTest : public ::testing::Test {
     store_ = nullptr;
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
+    std::filesystem::remove_all(folder_ + "_backups", ignored);
   }
 
   static PushOptions Options(absl::string_view commit,
