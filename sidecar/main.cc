@@ -165,7 +165,9 @@ int WorkOffline(const CommandLine& command_line, const Config& config) {
   std::cout.flush();
   if (!summary.ok()) {
     PrintError(summary.status());
-    return absl::IsDataLoss(summary.status()) ? kExitDamaged : kExitFailed;
+    return absl::IsDataLoss(summary.status())          ? kExitDamaged
+           : absl::IsInvalidArgument(summary.status()) ? kExitUsage
+                                                       : kExitFailed;
   }
   return summary->damaged ? kExitDamaged : kExitDone;
 }

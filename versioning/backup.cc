@@ -147,13 +147,17 @@ absl::Status BackupWriter::CopyMeta() {
 
 absl::Status BackupWriter::PlanDomain(uint32_t domain_number) {
   const std::string path = context_.folder->DomainPath(domain_number);
-  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                         ListFolder(path));
+  const absl::StatusOr<std::vector<std::string>> names = ListFolder(path);
+  if (absl::IsNotFound(names.status())) {
+    return DataDamagedError(absl::StrFormat("folder '%s'", path),
+                            "it is missing");
+  }
+  COPSE_RETURN_IF_ERROR(names.status());
   COPSE_ASSIGN_OR_RETURN(const uint64_t published_end,
                          context_.database->GetCounter(
                              CounterKind::kPublishedOrdinalEnd, domain_number));
   std::set<uint32_t> numbers;
-  for (const std::string& name : names) {
+  for (const std::string& name : *names) {
     uint32_t number = 0;
     if (ParseSegmentName(name, number)) {
       numbers.insert(number);

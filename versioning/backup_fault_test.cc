@@ -209,7 +209,7 @@ TEST(BackupFaultTest, IsWholeOrNotThereAfterACrashAtAnyCall) {
   const std::string backup = folder.path() + "/backup";
   MakeFirstBackup(folder);
   int64_t end_at = 0;
-  for (bool is_done = false; !is_done; end_at += end_at < 20 ? 1 : 3) {
+  for (bool is_done = false; !is_done; end_at += end_at < 20 ? 1 : 4) {
     ASSERT_LT(end_at, 1000);
     const std::string report = RunChildProcess([&](int channel) {
       // What the child before has left; two while one is not deleted yet.
@@ -249,7 +249,7 @@ TEST(BackupFaultTest, AFullDiskIsAnErrorAndHarmsNoOtherBackup) {
   RunChildProcess([&](int) {
     const std::unique_ptr<Store> store = OpenStore(folder.path() + "/data");
     int64_t count = 0;
-    for (;; count += 2) {
+    for (;; count += 3) {
       writes_left.store(count);
       const absl::Status status =
           store->CreateBackup({.folder = backup}).status();
@@ -281,7 +281,7 @@ TEST(BackupFaultTest, NobodyOpensWhatARestoreLeavesThatACrashCutShort) {
   MakeFirstBackup(folder);
   std::string target;
   int64_t end_at = 0;
-  for (bool is_done = false; !is_done; end_at += end_at < 12 ? 1 : 5) {
+  for (bool is_done = false; !is_done; end_at += end_at < 12 ? 1 : 7) {
     ASSERT_LT(end_at, 1000);
     const std::string before = target;
     target = absl::StrCat(folder.path(), "/to", end_at);

@@ -349,6 +349,14 @@ TEST_F(BackupTest, CopiesAgainWhatIsDamagedInTheBackupFolder) {
   EXPECT_EQ(AskAll(*Restore(2)), expected);
 }
 
+TEST_F(BackupTest, FailsOnAFolderThatIsMissing) {
+  std::filesystem::remove_all(test_.path() + "/domains/1");
+  EXPECT_THAT(test_->CreateBackup({.folder = backup_path()}),
+              AllOf(StatusIs(absl::StatusCode::kDataLoss,
+                             HasSubstr("/domains/1': it is missing")),
+                    HasReason("DATA_DAMAGED")));
+}
+
 TEST_F(BackupTest, FailsOnASegmentThatIsMissing) {
   Push("c1", "", Documents(0, 120, 0));
   const std::string checks = test_.path() + "/domains/1/checks-000000.seg";
