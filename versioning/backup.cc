@@ -325,6 +325,7 @@ absl::StatusOr<std::vector<BackupInfo>> ListBackups(const std::string& folder) {
   COPSE_ASSIGN_OR_RETURN(const std::vector<StoredBackup> backups,
                          ReadBackups(folder));
   std::vector<BackupInfo> infos;
+  infos.reserve(backups.size());
   for (const StoredBackup& backup : backups) {
     infos.push_back(
         backup.record.ok()

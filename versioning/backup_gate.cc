@@ -86,7 +86,7 @@ absl::Status BackupGate::Rewrite(const Check& check,
     }
     COPSE_RETURN_IF_ERROR(Ask(check));
   }
-  const absl::Status status = rewrite();
+  absl::Status status = rewrite();
   MutexLock lock(mutex_);
   --rewrite_count_;
   changed_.NotifyAll();

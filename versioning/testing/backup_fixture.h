@@ -23,6 +23,7 @@
 #include "gtest/gtest.h"
 
 #include "index/metric.h"
+#include "index/util/check.h"
 #include "index/util/error_reason.h"
 #include "tests/support/status_matchers.h"
 #include "versioning/backup.h"
@@ -113,7 +114,7 @@ class BackupFixture : public ::testing::Test {
     std::map<std::string, CommitAnswers> all;
     const absl::StatusOr<Page<CommitInfo>> page =
         store.ListCommits("d", {.page_size = 1000});
-    EXPECT_THAT(page, IsOk());
+    COPSE_CHECK(page.ok(), page.status().ToString());
     for (const CommitInfo& info : page->items) {
       const absl::StatusOr<CommitAnswers> answers = Ask(store, info.commit);
       EXPECT_THAT(answers, IsOk()) << info.commit;
@@ -141,8 +142,7 @@ class BackupFixture : public ::testing::Test {
                                .data_folder = options.folder}),
                 IsOk());
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options);
-    EXPECT_THAT(store, IsOk());
-    restored_path_ = options.folder;
+    COPSE_CHECK(store.ok(), store.status().ToString());
     ExpectNoFindings(**store);
     return *std::move(store);
   }
@@ -159,7 +159,6 @@ class BackupFixture : public ::testing::Test {
 
   TestStore test_;
   TestFolder folder_;
-  std::string restored_path_;
   int count_ = 0;
 };
 
