@@ -101,7 +101,9 @@ struct IndexFlags {
   CommonFlags common;
   // About the square root of 2 from one to the next: dense enough to read off
   // the speed at any recall up to .999.
-  std::string budgets = "1%,1.4%,2%,2.8%,4%,5.6%,8%,11%,16%,23%,32%,45%,64%";
+  std::string budgets =
+      "0.1%,0.2%,0.3%,0.5%,0.7%,1%,1.4%,2%,2.8%,4%,5.6%,8%,11%,16%,23%,32%,45%,"
+      "64%";
 };
 
 void AddIndexFlags(CLI::App& command, IndexFlags& flags) {
