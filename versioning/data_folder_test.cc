@@ -3,6 +3,8 @@
 
 #include "versioning/data_folder.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +26,7 @@
 #include "tests/support/status_matchers.h"
 #include "versioning/files.h"
 #include "versioning/test_folder.h"
+#include "versioning/testing/child_process.h"
 
 namespace copse {
 namespace {
@@ -113,6 +116,21 @@ TEST_F(DataFolderTest, CanBeOpenedAgainWhenItsProcessIsKilled) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_EQ(WEXITSTATUS(status), 7);
   EXPECT_THAT(DataFolder::Open(path()), IsOk());
+}
+
+TEST_F(DataFolderTest, TellsWhyOnlyAPartOfTheLockCouldBeWritten) {
+  const std::string report = RunChildProcess([this](int channel) {
+    // A limit on the sizes of files cuts a write as a full disk does.
+    const rlimit limit = {.rlim_cur = 1, .rlim_max = 1};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+    ::signal(SIGXFSZ, SIG_IGN);
+    const absl::Status status = DataFolder::Open(path()).status();
+    const std::string text = status.ToString();
+    ASSERT_GT(::write(channel, text.data(), text.size()), 0);
+  });
+  EXPECT_THAT(report,
+              StartsWith(absl::StrCat("RESOURCE_EXHAUSTED: cannot write '",
+                                      path(), "/LOCK': File too large")));
 }
 
 TEST_F(DataFolderTest, LeavesAForeignFolderAlone) {

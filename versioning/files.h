@@ -44,6 +44,11 @@ class FileDescriptor {
 // Opens `path` with the flags of open(2), O_CLOEXEC always among them.
 absl::StatusOr<FileDescriptor> OpenFile(const std::string& path, int flags);
 
+// Writes `bytes` where `file`, which is `path`, stands. A write that took only a
+// part is followed by another, which tells why.
+absl::Status WriteAll(int file, std::span<const std::byte> bytes,
+                      const std::string& path);
+
 // Reads `path` whole. Fails with kDataLoss if it is longer than
 // `size_bytes_max`.
 absl::StatusOr<std::string> ReadSmallFile(const std::string& path,

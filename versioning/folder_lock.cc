@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "absl/status/status.h"
@@ -63,11 +64,11 @@ absl::StatusOr<FileDescriptor> LockFolder(const std::string& path,
     return FileError("lock", lock_path, errno);
   }
   const std::string text = absl::StrCat(::getpid(), "\n");
-  if (::ftruncate(file.get(), 0) != 0 ||
-      ::pwrite(file.get(), text.data(), text.size(), 0) !=
-          static_cast<ssize_t>(text.size())) {
+  if (::ftruncate(file.get(), 0) != 0) {
     return FileError("write", lock_path, errno);
   }
+  COPSE_RETURN_IF_ERROR(
+      WriteAll(file.get(), std::as_bytes(std::span(text)), lock_path));
   return file;
 }
 
