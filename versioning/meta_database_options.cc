@@ -15,6 +15,7 @@
 #include "rocksdb/table.h"
 #include "rocksdb/write_buffer_manager.h"
 
+#include "versioning/info_log.h"
 #include "versioning/meta_database.h"
 
 namespace copse {
@@ -34,10 +35,8 @@ rocksdb::DBOptions MakeDatabaseOptions(const MetaDatabaseOptions& options) {
   database.create_if_missing = true;
   database.create_missing_column_families = true;
 
-  // By default this goes with NDEBUG of whoever includes the header.
-  database.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  database.max_log_file_size = 4 * kMebibyte;
-  database.keep_log_file_num = 4;
+  database.info_log = std::make_shared<InfoLog>(options.folder, database.env,
+                                                int64_t{4 * kMebibyte});
   database.stats_dump_period_sec = 0;
   database.stats_persist_period_sec = 0;
 
