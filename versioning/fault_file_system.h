@@ -33,9 +33,11 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
 
   const char* Name() const override { return "FaultFileSystem"; }
 
-  // Makes every later append, or sync, of a file fail, or (kNone) succeed.
+  // Makes every later append, or sync, or creation of a file fail, or (kNone)
+  // succeed.
   void FailAppends(Fault fault) { append_fault_.store(fault); }
   void FailSyncs(Fault fault) { sync_fault_.store(fault); }
+  void FailCreations(Fault fault) { creation_fault_.store(fault); }
 
   // Makes the disk say that it has so many free bytes. Negative: the truth.
   void SetFreeSize(int64_t size_bytes) { free_size_bytes_.store(size_bytes); }
@@ -47,6 +49,10 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
       const std::string& path, const rocksdb::FileOptions& options,
       std::unique_ptr<rocksdb::FSWritableFile>* result,
       rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus fault = StatusOf(creation_fault_.load());
+    if (!fault.ok()) {
+      return fault;
+    }
     std::unique_ptr<rocksdb::FSWritableFile> file;
     rocksdb::IOStatus status =
         target()->NewWritableFile(path, options, &file, debug);
@@ -119,6 +125,7 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
 
   std::atomic<Fault> append_fault_ = Fault::kNone;
   std::atomic<Fault> sync_fault_ = Fault::kNone;
+  std::atomic<Fault> creation_fault_ = Fault::kNone;
   std::atomic<int64_t> sync_count_ = 0;
   std::atomic<int64_t> free_size_bytes_ = -1;
 };

@@ -89,6 +89,18 @@ absl::Status WritesStoppedError(const absl::Status& status) {
                     "WRITES_STOPPED");
 }
 
+// Whether RocksDB has given up for good, as for a log that it could not create:
+// even if space comes back, it takes no writes.
+bool IsFatal(const rocksdb::Status& status) {
+  return status.severity() >= rocksdb::Status::Severity::kFatalError;
+}
+
+// As FromRocksStatus(), but a full disk only where that passes.
+absl::Status FromWriteStatus(const rocksdb::Status& status) {
+  const absl::Status result = FromRocksStatus(status);
+  return IsFatal(status) ? absl::UnavailableError(result.message()) : result;
+}
+
 // Fails if there is no room for what a start makes of its log: RocksDB as
 // Debian builds it, with its asserts, ends the process when that cannot be
 // written.
@@ -300,7 +312,7 @@ class MetaDatabase::Listener final : public rocksdb::EventListener {
     // Other soft errors are retried by RocksDB itself while writes go on.
     if (error->IsNoSpace() ||
         error->severity() >= rocksdb::Status::Severity::kHardError) {
-      Report(FromRocksStatus(*error));
+      Report(FromWriteStatus(*error));
     }
   }
 
@@ -481,7 +493,7 @@ absl::Status MetaDatabase::Write(MetaBatch& batch, Durability durability) {
   const uint64_t sequence =
       state_->db->GetLatestSequenceNumber() + batch.batch_.Count();
   const absl::Status status = Fenced([&]() -> absl::Status {
-    return FromRocksStatus(state_->db->Write(options, &batch.batch_));
+    return FromWriteStatus(state_->db->Write(options, &batch.batch_));
   });
   if (!status.ok()) {
     RecordWriteStatus(status);
@@ -496,8 +508,13 @@ absl::Status MetaDatabase::Write(MetaBatch& batch, Durability durability) {
 }
 
 absl::Status MetaDatabase::TryResume() {
-  const absl::Status status = Fenced(
-      [&]() -> absl::Status { return FromRocksStatus(state_->db->Resume()); });
+  const absl::Status status = Fenced([&]() -> absl::Status {
+    const rocksdb::Status resumed = state_->db->Resume();
+    if (IsFatal(resumed)) {
+      RecordWriteStatus(FromWriteStatus(resumed));
+    }
+    return FromRocksStatus(resumed);
+  });
   if (!status.ok()) {
     return write_status();  // Still full, or RocksDB is at it itself.
   }

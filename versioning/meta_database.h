@@ -205,8 +205,9 @@ class MetaDatabase {
       MetaTable table, std::span<const std::string> keys) const;
 
   // Applies `batch`. Fails with DISK_FULL, and goes on by itself when there is
-  // space again, or with another error that stays until the database is opened
-  // again (see write_status()).
+  // space again, or with WRITES_STOPPED, which stays until the database is
+  // opened again (see write_status()): after an error of the disk, and where
+  // space was lacking for a new log, which RocksDB does not get over.
   absl::Status Write(MetaBatch& batch, Durability durability)
       ABSL_LOCKS_EXCLUDED(mutex_);
 

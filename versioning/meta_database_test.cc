@@ -505,6 +505,27 @@ TEST_F(MetaDatabaseFaultTest, GoesOnAfterAFlushOnAFullDisk) {
               IsOkAndHolds(Optional(std::string("1"))));
 }
 
+TEST_F(MetaDatabaseFaultTest, TakesNoWritesAfterALogThatCouldNotBeCreated) {
+  ASSERT_THAT(Put(*database_, "before", "1", Durability::kSynced), IsOk());
+  faults_->FailCreations(Fault::kNoSpace);
+  EXPECT_THAT(database_->Flush(),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  faults_->FailCreations(Fault::kNone);
+  // RocksDB does not go on when there is space again, and so this is not said.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const absl::Status status = Put(*database_, "after", "2");
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                                 HasSubstr("No space left on device")));
+    EXPECT_EQ(ReasonOf(status)->reason, "WRITES_STOPPED");
+  }
+  EXPECT_THAT(database_->Get(MetaTable::kRows, "before"),
+              IsOkAndHolds(Optional(std::string("1"))));
+  Open();
+  EXPECT_THAT(database_->Get(MetaTable::kRows, "before"),
+              IsOkAndHolds(Optional(std::string("1"))));
+  EXPECT_THAT(Put(*database_, "again", "3", Durability::kSynced), IsOk());
+}
+
 TEST_F(MetaDatabaseFaultTest, TakesNoWritesAfterAFailedSync) {
   ASSERT_THAT(Put(*database_, "before", "1", Durability::kSynced), IsOk());
   faults_->FailSyncs(Fault::kIoError);
