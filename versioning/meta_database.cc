@@ -383,6 +383,7 @@ absl::StatusOr<std::unique_ptr<MetaDatabase>> MetaDatabase::Open(
   std::unique_ptr<MetaDatabase> database(new MetaDatabase(std::move(state)));
   database->state_->listener->Attach(database.get());
   COPSE_RETURN_IF_ERROR(database->CheckSyncedWrites());
+  COPSE_RETURN_IF_ERROR(database->HoldInMemory());
   return database;
 }
 
@@ -426,7 +427,7 @@ void MetaDatabase::RecordSyncedWrite(uint64_t sequence) {
 
 MetaDatabase::~MetaDatabase() {
   if (write_status().ok()) {
-    Flush().IgnoreError();  // The log has everything.
+    FlushTables().IgnoreError();  // The log has everything.
   }
   state_->listener->Attach(nullptr);
   for (rocksdb::ColumnFamilyHandle* family : state_->all_handles) {
@@ -518,8 +519,18 @@ absl::Status MetaDatabase::TryResume() {
   if (!status.ok()) {
     return write_status();  // Still full, or RocksDB is at it itself.
   }
+  COPSE_RETURN_IF_ERROR(HoldInMemory());
   RecordWriteStatus(absl::OkStatus());
   return absl::OkStatus();
+}
+
+absl::Status MetaDatabase::HoldInMemory() {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  return Fenced([&]() -> absl::Status {
+    return FromRocksStatus(
+        state_->db->Delete(options, state_->all_handles.front(), ""));
+  });
 }
 
 void MetaDatabase::RecordWriteStatus(const absl::Status& status) {
@@ -585,6 +596,11 @@ absl::StatusOr<uint64_t> MetaDatabase::GetCounter(
 }
 
 absl::Status MetaDatabase::Flush() {
+  COPSE_RETURN_IF_ERROR(FlushTables());
+  return HoldInMemory();
+}
+
+absl::Status MetaDatabase::FlushTables() {
   return Fenced([&]() -> absl::Status {
     return FromRocksStatus(
         state_->db->Flush(rocksdb::FlushOptions(), state_->all_handles));

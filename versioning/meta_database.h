@@ -261,6 +261,14 @@ class MetaDatabase {
   void RecordSyncedWrite(uint64_t sequence) ABSL_LOCKS_EXCLUDED(mutex_);
   rocksdb::ColumnFamilyHandle* handle(MetaTable table) const;
   absl::Status TryResume() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Puts a deletion of nothing into memory, past the log, so that there is
+  // something to be flushed. RocksDB gets over a log that could not be written
+  // by flushes; without any it keeps that log, whose next write fails for good
+  // or, with its asserts, ends the process.
+  absl::Status HoldInMemory();
+  absl::Status FlushTables();
+
   void RecordWriteStatus(const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -505,6 +505,22 @@ TEST_F(MetaDatabaseFaultTest, GoesOnAfterAFlushOnAFullDisk) {
               IsOkAndHolds(Optional(std::string("1"))));
 }
 
+TEST_F(MetaDatabaseFaultTest, GoesOnWhereTheFullDiskTookTheFirstWrite) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const std::string key = absl::StrCat("after", attempt);
+    faults_->FailAppends(Fault::kNoSpace);
+    EXPECT_THAT(Put(*database_, "full", "1", Durability::kSynced),
+                StatusIs(absl::StatusCode::kResourceExhausted));
+    faults_->FailAppends(Fault::kNone);
+    EXPECT_THAT(Put(*database_, key, "2", Durability::kSynced), IsOk());
+    // Nothing waits in memory for a table.
+    EXPECT_THAT(database_->Flush(), IsOk());
+  }
+  Open();
+  EXPECT_THAT(List(*database_, {}),
+              ElementsAre(Pair{"after0", "2"}, Pair{"after1", "2"}));
+}
+
 TEST_F(MetaDatabaseFaultTest, TakesNoWritesAfterALogThatCouldNotBeCreated) {
   ASSERT_THAT(Put(*database_, "before", "1", Durability::kSynced), IsOk());
   faults_->FailCreations(Fault::kNoSpace);
