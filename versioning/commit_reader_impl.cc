@@ -100,7 +100,11 @@ CommitReaderImpl::CommitReaderImpl(std::shared_ptr<Domain> domain,
       pin_(domain_->pins().Hold(
           {{.live_set_number = manifest.live_set_number,
             .forest_number =
-                choice.forest == nullptr ? 0 : choice.forest->number()}})),
+                choice.forest == nullptr ? 0 : choice.forest->number()},
+           // Even if another is searched: a push looks at it, also when the
+           // commit was deleted meanwhile.
+           {.live_set_number = 0,
+            .forest_number = manifest.preferred_forest}})),
       options_(domain_->options()),
       info_(manifest.ToInfo(domain_->name(), commit)),
       manifest_(WithoutTexts(std::move(manifest))),

@@ -263,6 +263,26 @@ TEST_F(StoreGarbageTest, APushInFlightKeepsItsParentAndItsRows) {
   Check();
 }
 
+// The parent is searched through another forest than its push preferred.
+TEST_F(StoreGarbageTest, APushWhoseParentWasDeletedIsToldSo) {
+  test_.options().fold_mode = StoreOptions::FoldMode::kInBackground;
+  test_.Reopen();
+  Push("first", "", Documents(0, 100, 0));
+  test_->WaitForFolds();
+  Push("parent", "first", Documents(100, 80, 500));
+  test_->WaitForFolds();
+  Delete("first");
+  test_.Reopen();
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto builder,
+                             test_->BeginCommit(Options("child", "parent")));
+  ASSERT_THAT(TestStore::Apply(*builder, {{"new", 1}}), IsOk());
+  Delete("parent");
+  EXPECT_EQ(Collect().forests.removed_count, 0);
+  EXPECT_THAT(builder->Commit({}),
+              FailsWith(absl::StatusCode::kFailedPrecondition,
+                        "PARENT_COMMIT_NOT_FOUND"));
+}
+
 TEST_F(StoreGarbageTest, RowsOfAPushThatWasGivenUpGo) {
   Push("c1", "", Documents(0, 100, 0));
   {
