@@ -1,0 +1,193 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/torture/model.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+#include "versioning/document.h"
+#include "versioning/fingerprint.h"
+#include "versioning/store_test_util.h"
+
+namespace copse {
+namespace {
+
+std::optional<uint32_t> ContentOf(const Snapshot& snapshot,
+                                  const std::string& id) {
+  const auto found = snapshot.find(id);
+  return found == snapshot.end() ? std::nullopt
+                                 : std::optional<uint32_t>(found->second);
+}
+
+}  // namespace
+
+std::string DocumentId(uint32_t number) {
+  static const std::string kPrefixes[] = {"", std::string("\0", 1),
+                                          std::string("a\0\x01", 3), "z\n"};
+  return absl::StrCat(kPrefixes[number % 4], "id", number);
+}
+
+std::string TypeOf(uint32_t content) { return absl::StrCat("T", content % 3); }
+
+ModelCommit MakeModelCommit(std::shared_ptr<const Snapshot> snapshot,
+                            std::vector<std::string> parents,
+                            absl::Time create_time) {
+  FingerprintSum sum;
+  for (const auto& [id, content] : *snapshot) {
+    sum.Add(id, 0,
+            HashContent(MakeDocument(
+                {.id = id, .content = content, .type = TypeOf(content)})));
+  }
+  const auto count = static_cast<int64_t>(snapshot->size());
+  return {.snapshot = std::move(snapshot),
+          .parents = std::move(parents),
+          .create_time = create_time,
+          .fingerprint = PublishFingerprint(sum, count, {})};
+}
+
+const ModelCommit* ModelDomain::Find(const std::string& commit) const {
+  for (const auto* map : {&commits, &deleted}) {
+    if (const auto found = map->find(commit); found != map->end()) {
+      return &found->second;
+    }
+  }
+  return nullptr;
+}
+
+std::map<std::string, const ModelCommit*> ModelDomain::History(
+    std::vector<std::string> pending) const {
+  std::map<std::string, const ModelCommit*> history;
+  while (!pending.empty()) {
+    const std::string name = std::move(pending.back());
+    pending.pop_back();
+    const ModelCommit* commit = Find(name);
+    if (commit != nullptr && history.emplace(name, commit).second) {
+      pending.insert(pending.end(), commit->parents.begin(),
+                     commit->parents.end());
+    }
+  }
+  return history;
+}
+
+bool ModelDomain::IsUsed(const std::string& commit, absl::Time now) const {
+  return std::ranges::any_of(
+             branches,
+             [&](const auto& entry) { return entry.second.head == commit; }) ||
+         std::ranges::any_of(leases, [&](const auto& entry) {
+           return entry.second.commit == commit &&
+                  entry.second.expire_time > now;
+         });
+}
+
+bool ModelDomain::Descends(const std::string& commit,
+                           const std::string& ancestor) const {
+  return History({commit}).contains(ancestor);
+}
+
+std::vector<std::string> ModelDomain::Expired(const RetentionPolicy& policy,
+                                              absl::Time now) const {
+  if (!policy.has_rules()) {
+    return {};
+  }
+  std::vector<std::pair<absl::Time, std::string>> newest_first;
+  for (const auto& [name, commit] : commits) {
+    newest_first.emplace_back(commit.create_time, name);
+  }
+  std::ranges::sort(newest_first, std::greater());
+  std::vector<std::string> heads;
+  for (const std::string& branch : policy.keep_branches) {
+    if (const auto found = branches.find(branch); found != branches.end()) {
+      heads.push_back(found->second.head);
+    }
+  }
+  const auto kept_history = History(heads);
+  std::vector<std::string> expired;
+  for (size_t i = 0; i < newest_first.size(); ++i) {
+    const auto& [create_time, name] = newest_first[i];
+    const bool is_kept = i == 0 || i < policy.keep_last_count ||
+                         now - create_time < policy.keep_younger_than ||
+                         IsUsed(name, now) || kept_history.contains(name);
+    if (!is_kept) {
+      expired.push_back(name);
+    }
+  }
+  return expired;
+}
+
+ModelMerge ModelDomain::Merge(const std::string& ours,
+                              const std::string& theirs,
+                              ConflictPolicy policy) const {
+  // The common ancestors that no other common ancestor descends from.
+  const auto of_ours = History({ours});
+  const auto of_theirs = History({theirs});
+  std::vector<std::string> behind;
+  std::vector<std::string> common;
+  for (const auto& [name, commit] : of_ours) {
+    if (of_theirs.contains(name)) {
+      common.push_back(name);
+      behind.insert(behind.end(), commit->parents.begin(),
+                    commit->parents.end());
+    }
+  }
+  const auto not_best = History(behind);
+  std::vector<std::tuple<bool, absl::Duration, std::string>> bases;
+  for (const std::string& name : common) {
+    if (!not_best.contains(name)) {
+      const ModelCommit& commit = *Find(name);
+      bases.emplace_back(commit.snapshot == nullptr,
+                         absl::UnixEpoch() - commit.create_time, name);
+    }
+  }
+  if (bases.empty()) {
+    return {.reason = "MERGE_BASE_NOT_FOUND", .snapshot = nullptr};
+  }
+  const auto& [is_deleted, age, base_name] = *std::ranges::min_element(bases);
+  if (is_deleted) {
+    return {.reason = "MERGE_BASE_DELETED", .snapshot = nullptr};
+  }
+  const Snapshot& base = *commits.at(base_name).snapshot;
+  const Snapshot& left = *commits.at(ours).snapshot;
+  const Snapshot& right = *commits.at(theirs).snapshot;
+  Snapshot ids = base;
+  ids.insert(left.begin(), left.end());
+  ids.insert(right.begin(), right.end());
+  auto merged = std::make_shared<Snapshot>();
+  for (const auto& [id, content] : ids) {
+    const auto in_base = ContentOf(base, id);
+    const auto in_left = ContentOf(left, id);
+    const auto in_right = ContentOf(right, id);
+    const bool is_conflict =
+        in_left != in_base && in_right != in_base && in_left != in_right;
+    if (is_conflict && policy == ConflictPolicy::kFail) {
+      return {.reason = "MERGE_CONFLICTS", .snapshot = nullptr};
+    }
+    const bool takes_theirs =
+        is_conflict ? policy == ConflictPolicy::kTheirs : in_left == in_base;
+    if (const auto& taken = takes_theirs ? in_right : in_left;
+        taken.has_value()) {
+      merged->emplace(id, *taken);
+    }
+  }
+  return {.reason = "", .snapshot = std::move(merged)};
+}
+
+void ModelDomain::Delete(const std::string& commit) {
+  auto node = commits.extract(commit);
+  node.mapped().snapshot = nullptr;
+  deleted.insert(std::move(node));
+}
+
+}  // namespace copse

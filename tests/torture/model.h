@@ -1,0 +1,119 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a store should hold: maps of names to contents.
+//
+//   Model model;
+//   model.domains["small"] = ModelDomain(kDomainShapes[0]);
+//   model.domains["small"].commits["c1"] = MakeModelCommit(snapshot, {}, now);
+//
+// Documents have few contents and IDs, so that histories meet again, deleted
+// rows come back and distances tie.
+
+#ifndef COPSE_TESTS_TORTURE_MODEL_H_
+#define COPSE_TESTS_TORTURE_MODEL_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+#include "index/metric.h"
+#include "versioning/commit.h"
+#include "versioning/store.h"
+
+namespace copse {
+
+inline constexpr uint32_t kContentCount = 60;
+inline constexpr uint32_t kDocumentCount = 90;
+
+using Snapshot = std::map<std::string, uint32_t>;  // Document to content.
+
+// The domains there may be.
+struct DomainShape {
+  const char* name;
+  Metric metric;
+  uint32_t dimension;
+};
+inline constexpr DomainShape kDomainShapes[] = {
+    {"small", Metric::kCosine, 6},
+    // A few hundred dead rows make a segment worth rewriting.
+    {"wide", Metric::kEuclidean, 120},
+};
+
+// Returns the ID of a document, with bytes that keys treat specially.
+std::string DocumentId(uint32_t number);
+
+// Returns the type that documents with `content` have.
+std::string TypeOf(uint32_t content);
+
+struct ModelCommit {
+  std::shared_ptr<const Snapshot> snapshot;
+  std::vector<std::string> parents;
+  absl::Time create_time;
+  Fingerprint fingerprint = {};
+};
+
+ModelCommit MakeModelCommit(std::shared_ptr<const Snapshot> snapshot,
+                            std::vector<std::string> parents,
+                            absl::Time create_time);
+
+struct ModelBranch {
+  std::string head;
+  uint64_t version = 0;
+};
+
+struct ModelLease {
+  std::string commit;
+  absl::Time expire_time;
+};
+
+// What a merge should become.
+struct ModelMerge {
+  std::string reason;  // Why there is none; empty if there is one.
+  std::shared_ptr<const Snapshot> snapshot;
+};
+
+struct ModelDomain {
+  DomainShape shape = kDomainShapes[0];
+  std::map<std::string, ModelCommit> commits;
+  std::map<std::string, ModelCommit> deleted;  // Without snapshot.
+  std::map<std::string, ModelBranch> branches;
+  std::map<std::string, ModelLease> leases;
+  RetentionPolicy retention;
+
+  // Whether a branch, or a lease at `now`, is at the commit.
+  bool IsUsed(const std::string& commit, absl::Time now) const;
+
+  // Whether `ancestor` is `commit` or an ancestor of it.
+  bool Descends(const std::string& commit, const std::string& ancestor) const;
+
+  // The commits that a collection deletes.
+  std::vector<std::string> Expired(const RetentionPolicy& policy,
+                                   absl::Time now) const;
+
+  ModelMerge Merge(const std::string& ours, const std::string& theirs,
+                   ConflictPolicy policy) const;
+
+  // Forgets all but the parents of a commit.
+  void Delete(const std::string& commit);
+
+ private:
+  const ModelCommit* Find(const std::string& commit) const;
+  // The commits and all their ancestors that are known, deleted or not.
+  std::map<std::string, const ModelCommit*> History(
+      std::vector<std::string> commits) const;
+};
+
+struct Model {
+  std::map<std::string, ModelDomain> domains;
+  absl::Time now = absl::FromUnixSeconds(1'800'000'000);
+  int64_t next_commit = 0;
+};
+
+}  // namespace copse
+
+#endif  // COPSE_TESTS_TORTURE_MODEL_H_

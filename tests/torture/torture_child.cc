@@ -1,0 +1,450 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/torture/torture_child.h"
+
+#include <execinfo.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "index/split_mix.h"
+#include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
+#include "tests/torture/faulty_disk.h"
+#include "tests/torture/model.h"
+#include "tests/torture/observation.h"
+#include "tests/torture/operation.h"
+#include "tests/torture/store_checks.h"
+#include "tests/torture/system_calls.h"
+#include "versioning/store.h"
+
+namespace copse {
+namespace {
+
+// Commits of each domain that are read whole when a store was opened, and after
+// a fault.
+constexpr size_t kReadCommitCount = 3;
+
+constexpr size_t kReaderCountMax = 4;
+
+// After so many operations that failed on a full disk there is space again.
+constexpr int64_t kFaultCountMax = 4;
+
+struct KeptReader {
+  std::string domain;
+  std::shared_ptr<const CommitReader> reader;
+  std::shared_ptr<const Snapshot> snapshot;
+};
+
+class Child {
+ public:
+  Child(const ChildOptions& options, Model model, FaultRecord* record,
+        int channel)
+      : options_(options),
+        model_(std::move(model)),
+        record_(*record),
+        channel_(channel),
+        disk_(options.plan, record),
+        operation_random_(options.seed),
+        random_(options.plan.seed),
+        clock_(absl::ToUnixMicros(model_.now)) {
+    for (const DomainShape& shape : kDomainShapes) {
+      checks_.emplace(shape.name, CommitCheck(shape));
+    }
+  }
+
+  [[noreturn]] void Run(const std::vector<PendingPart>& pending);
+
+ private:
+  // What became of a part.
+  struct PartResult {
+    absl::Status status;
+    Outcome outcome;
+  };
+
+  void Tell(absl::string_view line) const;
+  void TellOutcome(int64_t number, size_t part, const Outcome& outcome) const;
+  [[noreturn]] void FailWrong(const absl::Status& status);
+  void Check(const absl::Status& status) {
+    if (!status.ok()) {
+      FailWrong(status);
+    }
+  }
+  [[noreturn]] void End(Ending ending);
+
+  StoreOptions MakeStoreOptions();
+  void OpenStore();
+  void ReopenStore();
+  absl::Status ReadSomeCommits();
+  absl::Status CheckReaders() const;
+
+  bool IsFaultOf(const absl::Status& status) const;
+  bool IsRepairedDisk() const {
+    return options_.plan.kind == FaultKind::kNoSpace && disk_.is_repaired();
+  }
+  // Whether the store takes no writes until it is opened again.
+  bool IsStopped() const {
+    return !store_->write_status().ok() &&
+           !absl::IsResourceExhausted(store_->write_status());
+  }
+
+  void RunNext(int64_t number);
+  PartResult RunPart(const Operation& part);
+  absl::Status RunLook(const Operation& part);
+  void OpenReader(const Operation& operation);
+  void Settle(int64_t number, const std::vector<Operation>& parts,
+              std::vector<PartResult> results);
+  void LiveWithFault();
+
+  const ChildOptions options_;
+  Model model_;
+  FaultRecord& record_;
+  const int channel_;
+  FaultyDisk disk_;
+  internal::SplitMix operation_random_;  // For DrawOperation() alone.
+  internal::SplitMix random_;
+  std::atomic<int64_t> clock_;  // Microseconds.
+  std::map<std::string, CommitCheck> checks_;
+  std::unique_ptr<Store> store_;
+  std::vector<KeptReader> readers_;
+  int64_t fault_count_ = 0;
+  // A full disk had space again, and then a write succeeded: from now on none
+  // fails.
+  std::atomic<bool> has_recovered_ = false;
+  std::string operation_text_ = "opening";
+};
+
+// ---- The channel -----------------------------------------------------------
+
+void Child::Tell(absl::string_view text) const {
+  const std::string line = absl::StrCat(text, "\n");
+  if (system_calls::Write(channel_, line.data(), line.size()) !=
+      static_cast<ssize_t>(line.size())) {
+    system_calls::ExitNow(kWrongExitCode);  // Nobody listens any more.
+  }
+}
+
+void Child::TellOutcome(int64_t number, size_t part,
+                        const Outcome& outcome) const {
+  Tell(absl::StrCat(
+      "done ", number, " ", part, " ", outcome.has_happened ? 1 : 0, " ",
+      absl::ToUnixMicros(outcome.create_time),
+      outcome.removed.empty() ? "" : " ", absl::StrJoin(outcome.removed, " ")));
+}
+
+void Child::FailWrong(const absl::Status& status) {
+  Tell(absl::StrReplaceAll(
+      absl::StrCat("wrong ", status.ToString(), " in: ", operation_text_),
+      {{"\n", " "}}));
+  system_calls::ExitNow(kWrongExitCode);
+}
+
+void Child::End(Ending ending) {
+  // A store that refuses writes is not closed: RocksDB may abort.
+  if (ending == Ending::kClose && store_->write_status().ok()) {
+    operation_text_ = "closing";
+    readers_.clear();
+    store_.reset();
+    Tell("closed");
+    system_calls::ExitNow(0);
+  }
+  disk_.Die();
+}
+
+// ---- The store -------------------------------------------------------------
+
+StoreOptions Child::MakeStoreOptions() {
+  StoreOptions options;
+  options.folder = options_.plan.folder;
+  options.pool_size_bytes = 200'000;
+  options.free_space_min_bytes = 0;
+  options.thread_count = 1;
+  options.forest.fan_out = 8;
+  options.forest.leaf_row_count = 8;
+  options.forest_row_count_min = 15;
+  options.fold_mode = options_.folds_in_background
+                          ? StoreOptions::FoldMode::kInBackground
+                          : StoreOptions::FoldMode::kInCommit;
+  options.on_fold = [this](const FoldReport& report) {
+    if (!report.status.ok() && !IsFaultOf(report.status)) {
+      FailWrong(AnnotateStatus(report.status, "a fold in the background"));
+    }
+  };
+  options.clock = [this] { return absl::FromUnixMicros(clock_.load()); };
+  return options;
+}
+
+void Child::OpenStore() {
+  absl::StatusOr<std::unique_ptr<Store>> store =
+      Store::Open(MakeStoreOptions());
+  if (!store.ok() && IsFaultOf(store.status())) {
+    Tell("refused");
+    disk_.Die();
+  }
+  Check(store.status());
+  store_ = *std::move(store);
+}
+
+void Child::ReopenStore() {
+  if (!store_->write_status().ok()) {
+    return;  // As in End().
+  }
+  readers_.clear();  // One keeps the folder open.
+  store_.reset();
+  OpenStore();
+}
+
+absl::Status Child::ReadSomeCommits() {
+  for (const auto& [name, domain] : model_.domains) {
+    for (size_t i = 0; i < std::min(kReadCommitCount, domain.commits.size());
+         ++i) {
+      auto commit = domain.commits.begin();
+      std::advance(commit, random_.Below(domain.commits.size()));
+      COPSE_ASSIGN_OR_RETURN(const auto reader,
+                             store_->OpenCommit(name, commit->first));
+      COPSE_RETURN_IF_ERROR(
+          AnnotateStatus(checks_.at(name).CheckAll(
+                             *reader, *commit->second.snapshot, random_.Next()),
+                         absl::StrCat("commit ", commit->first, " of ", name)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Child::CheckReaders() const {
+  for (const KeptReader& kept : readers_) {
+    const absl::Status status =
+        checks_.at(kept.domain)
+            .CheckAll(*kept.reader, *kept.snapshot, kept.snapshot->size());
+    COPSE_RETURN_IF_ERROR(AnnotateStatus(
+        status, absl::StrCat("kept reader of ", kept.reader->info().commit)));
+  }
+  return absl::OkStatus();
+}
+
+// ---- Faults ----------------------------------------------------------------
+
+bool Child::IsFaultOf(const absl::Status& status) const {
+  if (record_.hit_count.load() == 0 || has_recovered_.load()) {
+    return false;
+  }
+  const std::optional<ErrorReason> reason = ReasonOf(status);
+  const std::string name = reason.has_value() ? reason->reason : "";
+  switch (status.code()) {
+    case absl::StatusCode::kResourceExhausted:
+      return options_.plan.kind == FaultKind::kNoSpace && name == "DISK_FULL";
+    case absl::StatusCode::kDataLoss:
+      return options_.plan.kind == FaultKind::kIoError &&
+             name == "DATA_DAMAGED";
+    case absl::StatusCode::kUnavailable:
+      return options_.plan.kind == FaultKind::kIoError ||
+             options_.plan.kind == FaultKind::kNoSpace;
+    default:
+      return false;
+  }
+}
+
+// The store goes on answering. A disk that was full has space again, and the
+// store takes writes, by and by.
+void Child::LiveWithFault() {
+  Check(AnnotateStatus(ReadSomeCommits(), "after a fault"));
+  Check(AnnotateStatus(CheckReaders(), "after a fault"));
+  if (IsStopped()) {
+    Tell("stopped");
+    disk_.Die();
+  }
+  if (++fault_count_ >= kFaultCountMax || random_.Below(3) == 0) {
+    disk_.Repair();
+  }
+}
+
+// ---- Operations ------------------------------------------------------------
+
+absl::Status Child::RunLook(const Operation& look) {
+  const ModelDomain& domain = model_.domains.at(look.domain);
+  if (look.kind == OperationKind::kVerify) {
+    return CheckVerify(*store_, look.domain);
+  }
+  const Snapshot& snapshot = *domain.commits.at(look.commit).snapshot;
+  if (look.kind == OperationKind::kDiff) {
+    return CheckDiff(*store_,
+                     {.domain = look.domain,
+                      .base_commit = look.commit,
+                      .target_commit = look.parent},
+                     snapshot, *domain.commits.at(look.parent).snapshot);
+  }
+  COPSE_ASSIGN_OR_RETURN(const auto reader,
+                         store_->OpenCommit(look.domain, look.commit));
+  return checks_.at(look.domain).CheckAll(*reader, snapshot, look.seed);
+}
+
+void Child::OpenReader(const Operation& operation) {
+  if (readers_.size() >= kReaderCountMax) {
+    readers_.erase(readers_.begin() +
+                   static_cast<int64_t>(operation.seed % readers_.size()));
+  }
+  auto reader = store_->OpenCommit(operation.domain, operation.commit);
+  Check(reader.status());
+  readers_.push_back({operation.domain, *std::move(reader),
+                      model_.domains.at(operation.domain)
+                          .commits.at(operation.commit)
+                          .snapshot});
+}
+
+Child::PartResult Child::RunPart(const Operation& part) {
+  PartResult result;
+  switch (part.kind) {
+    case OperationKind::kRead:
+    case OperationKind::kDiff:
+    case OperationKind::kVerify:
+      Check(RunLook(part));
+      break;
+    case OperationKind::kOpenReader:
+      OpenReader(part);
+      break;
+    case OperationKind::kCheckReaders:
+      Check(CheckReaders());
+      break;
+    case OperationKind::kReopen:
+      ReopenStore();
+      break;
+    case OperationKind::kDeleteDomain:
+      std::erase_if(readers_, [&part](const KeptReader& kept) {
+        return kept.domain == part.domain;
+      });
+      [[fallthrough]];
+    default:
+      result.status = RunOperation(*store_, part, result.outcome);
+  }
+  return result;
+}
+
+void Child::RunNext(int64_t number) {
+  const Operation operation = DrawOperation(model_, operation_random_);
+  operation_text_ =
+      absl::StrCat("operation ", number, ", ", Describe(operation));
+  clock_.store(absl::ToUnixMicros(model_.now));
+  Tell(absl::StrCat("begin ", number));
+  const std::vector<Operation> parts = PartsOf(operation);
+  std::vector<PartResult> results(parts.size());
+  if (parts.size() == 1) {
+    results[0] = RunPart(parts[0]);
+  } else {
+    std::vector<std::jthread> threads;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      threads.emplace_back([&, i] { results[i] = RunPart(parts[i]); });
+    }
+  }
+  Settle(number, parts, std::move(results));
+}
+
+// Tells what became of the parts, and does it to the model. What a fault cut
+// short is looked up.
+void Child::Settle(int64_t number, const std::vector<Operation>& parts,
+                   std::vector<PartResult> results) {
+  std::vector<size_t> unknown;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const PartResult& result = results[i];
+    if (IsExpected(parts[i], result.status)) {
+      TellOutcome(number, i, result.outcome);
+    } else if (IsFaultOf(result.status) &&
+               !(IsRepairedDisk() && parts.size() == 1 && !IsStopped())) {
+      Tell(absl::StrCat("fault ", number, " ", i));
+      unknown.push_back(i);
+    } else {
+      FailWrong(AnnotateStatus(result.status, "an unexpected outcome"));
+    }
+  }
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (std::ranges::find(unknown, i) == unknown.end()) {
+      Apply(parts[i], results[i].outcome, model_);
+    }
+  }
+  if (!unknown.empty()) {
+    const absl::StatusOr<Observation> found = Observe(*store_);
+    Check(found.status());
+    for (const size_t i : unknown) {
+      const Outcome outcome = Resolve(parts[i], model_, *found);
+      TellOutcome(number, i, outcome);
+      Apply(parts[i], outcome, model_);
+    }
+    Check(AnnotateStatus(Compare(model_, *found), "after a fault"));
+  }
+  Tell(absl::StrCat("end ", number));
+  if (!unknown.empty()) {
+    LiveWithFault();
+  } else if (IsRepairedDisk() && results.front().outcome.has_happened) {
+    has_recovered_.store(true);
+  }
+}
+
+void Child::Run(const std::vector<PendingPart>& pending) {
+  OpenStore();
+  const absl::StatusOr<Observation> found = Observe(*store_);
+  Check(found.status());
+  for (const PendingPart& part : pending) {
+    const Outcome outcome = Resolve(part.operation, model_, *found);
+    TellOutcome(part.operation_number, part.part_number, outcome);
+    Apply(part.operation, outcome, model_);
+  }
+  Check(Compare(model_, *found));
+  Check(ReadSomeCommits());
+  for (const auto& [name, domain] : model_.domains) {
+    Check(CheckVerify(*store_, name));
+  }
+  Tell("opened");
+  for (int64_t i = 0; i < options_.operation_count; ++i) {
+    RunNext(options_.first_operation_number + i);
+  }
+  End(options_.ending);
+}
+
+// An assert of RocksDB does not say who called it.
+void PrintStack(int signal_number) {
+  void* frames[64];
+  const int count = ::backtrace(frames, static_cast<int>(std::size(frames)));
+  ::backtrace_symbols_fd(frames, count, STDERR_FILENO);
+  ::signal(signal_number, SIG_DFL);
+  ::raise(signal_number);
+}
+
+}  // namespace
+
+std::vector<Operation> PartsOf(const Operation& operation) {
+  return operation.kind == OperationKind::kTogether
+             ? operation.parts
+             : std::vector<Operation>{operation};
+}
+
+void RunTortureChild(const ChildOptions& options, Model model,
+                     std::vector<PendingPart> pending, FaultRecord* record,
+                     int channel) {
+  ::alarm(kChildSecondsMax);
+  ::signal(SIGABRT, PrintStack);
+  // Never destroyed: the threads of a store that is stopped live on.
+  auto* const child = new Child(options, std::move(model), record, channel);
+  child->Run(pending);
+}
+
+}  // namespace copse

@@ -1,0 +1,72 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+//
+// One life of a process that uses a store: it opens the store, compares it with
+// the model, runs operations, and ends by a fault, by a kill or in order. What
+// it does it tells to a channel, in lines:
+//
+//   opened              all that was acknowledged is there
+//   begin N             operation N, drawn from the model, begins
+//   fault N PART        a fault ended this part of it; what it did was looked
+//                       up, and is told next
+//   done N PART HAPPENED MICROSECONDS COMMIT...
+//                       what became of a part (Outcome)
+//   end N               of all its parts
+//   refused             a fault kept the store from being opened
+//   stopped             a fault made the store refuse writes
+//   closed              the life ended in order
+//   wrong TEXT          a difference was found, on one line
+//
+// So whoever reads the lines has the same model, and knows what was in the
+// middle when they end.
+
+#ifndef COPSE_TESTS_TORTURE_TORTURE_CHILD_H_
+#define COPSE_TESTS_TORTURE_TORTURE_CHILD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/torture/faulty_disk.h"
+#include "tests/torture/model.h"
+#include "tests/torture/operation.h"
+
+namespace copse {
+
+// A part of an operation of which it is not known whether it happened.
+struct PendingPart {
+  int64_t operation_number = 0;
+  size_t part_number = 0;
+  Operation operation;
+};
+
+enum class Ending : uint8_t { kClose, kKill };
+
+struct ChildOptions {
+  FaultPlan plan = {};
+  uint64_t seed = 0;  // Of its operations.
+  int64_t first_operation_number = 0;
+  int64_t operation_count = 0;
+  bool folds_in_background = false;
+  Ending ending = Ending::kClose;  // Unless the plan ends it before.
+};
+
+// The exit code after "wrong".
+inline constexpr int kWrongExitCode = 42;
+
+// A child that hangs is ended by a signal after so many seconds.
+inline constexpr unsigned kChildSecondsMax = 120;
+
+// Returns the operations of which the parts of `operation` are: itself, or
+// those that run together.
+std::vector<Operation> PartsOf(const Operation& operation);
+
+// Runs the life in the calling process, and ends that.
+[[noreturn]] void RunTortureChild(const ChildOptions& options, Model model,
+                                  std::vector<PendingPart> pending,
+                                  FaultRecord* record, int channel);
+
+}  // namespace copse
+
+#endif  // COPSE_TESTS_TORTURE_TORTURE_CHILD_H_
