@@ -39,6 +39,9 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   void FailSyncs(Fault fault) { sync_fault_.store(fault); }
   void FailCreations(Fault fault) { creation_fault_.store(fault); }
 
+  // The same for appends to the list of tables.
+  void FailManifests(Fault fault) { manifest_fault_.store(fault); }
+
   // Makes the disk say that it has so many free bytes. Negative: the truth.
   void SetFreeSize(int64_t size_bytes) { free_size_bytes_.store(size_bytes); }
 
@@ -57,7 +60,9 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
     rocksdb::IOStatus status =
         target()->NewWritableFile(path, options, &file, debug);
     if (status.ok()) {
-      *result = std::make_unique<FaultFile>(std::move(file), *this);
+      const bool is_manifest = path.find("/MANIFEST-") != std::string::npos;
+      *result =
+          std::make_unique<FaultFile>(std::move(file), *this, is_manifest);
     }
     return status;
   }
@@ -90,14 +95,19 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   class FaultFile final : public rocksdb::FSWritableFileOwnerWrapper {
    public:
     FaultFile(std::unique_ptr<rocksdb::FSWritableFile> file,
-              FaultFileSystem& owner)
-        : rocksdb::FSWritableFileOwnerWrapper(std::move(file)), owner_(owner) {}
+              FaultFileSystem& owner, bool is_manifest)
+        : rocksdb::FSWritableFileOwnerWrapper(std::move(file)),
+          owner_(owner),
+          is_manifest_(is_manifest) {}
 
     using rocksdb::FSWritableFileOwnerWrapper::Append;
     rocksdb::IOStatus Append(const rocksdb::Slice& data,
                              const rocksdb::IOOptions& options,
                              rocksdb::IODebugContext* debug) override {
       rocksdb::IOStatus fault = StatusOf(owner_.append_fault_.load());
+      if (fault.ok() && is_manifest_) {
+        fault = StatusOf(owner_.manifest_fault_.load());
+      }
       return fault.ok() ? rocksdb::FSWritableFileOwnerWrapper::Append(
                               data, options, debug)
                         : fault;
@@ -121,11 +131,13 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
 
    private:
     FaultFileSystem& owner_;
+    const bool is_manifest_;
   };
 
   std::atomic<Fault> append_fault_ = Fault::kNone;
   std::atomic<Fault> sync_fault_ = Fault::kNone;
   std::atomic<Fault> creation_fault_ = Fault::kNone;
+  std::atomic<Fault> manifest_fault_ = Fault::kNone;
   std::atomic<int64_t> sync_count_ = 0;
   std::atomic<int64_t> free_size_bytes_ = -1;
 };

@@ -521,6 +521,19 @@ TEST_F(MetaDatabaseFaultTest, GoesOnWhereTheFullDiskTookTheFirstWrite) {
               ElementsAre(Pair{"after0", "2"}, Pair{"after1", "2"}));
 }
 
+TEST_F(MetaDatabaseFaultTest, GoesOnAfterAListOfTablesThatDidNotFit) {
+  ASSERT_THAT(Put(*database_, "before", "1", Durability::kSynced), IsOk());
+  faults_->FailManifests(Fault::kNoSpace);
+  EXPECT_THAT(database_->Flush(),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  faults_->FailManifests(Fault::kNone);
+  EXPECT_THAT(Put(*database_, "after", "2", Durability::kSynced), IsOk());
+  EXPECT_THAT(database_->Flush(), IsOk());
+  Open();
+  EXPECT_THAT(List(*database_, {}),
+              ElementsAre(Pair{"after", "2"}, Pair{"before", "1"}));
+}
+
 TEST_F(MetaDatabaseFaultTest, TakesNoWritesAfterALogThatCouldNotBeCreated) {
   ASSERT_THAT(Put(*database_, "before", "1", Durability::kSynced), IsOk());
   faults_->FailCreations(Fault::kNoSpace);

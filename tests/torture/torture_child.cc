@@ -51,6 +51,10 @@ constexpr size_t kReaderCountMax = 4;
 // After so many operations that failed on a full disk there is space again.
 constexpr int64_t kFaultCountMax = 4;
 
+// So many may still fail then: a flush or a compaction of RocksDB that began
+// before may tell of it later.
+constexpr int64_t kLateFaultCountMax = 2;
+
 struct KeptReader {
   std::string domain;
   std::shared_ptr<const CommitReader> reader;
@@ -129,6 +133,7 @@ class Child {
   std::unique_ptr<Store> store_;
   std::vector<KeptReader> readers_;
   int64_t fault_count_ = 0;
+  int64_t late_fault_count_ = 0;
   // A full disk had space again, and then a write succeeded: from now on none
   // fails.
   std::atomic<bool> has_recovered_ = false;
@@ -369,7 +374,8 @@ void Child::Settle(int64_t number, const std::vector<Operation>& parts,
     if (IsExpected(parts[i], result.status)) {
       TellOutcome(number, i, result.outcome);
     } else if (IsFaultOf(result.status) &&
-               !(IsRepairedDisk() && parts.size() == 1 && !IsStopped())) {
+               (!IsRepairedDisk() || IsStopped() ||
+                ++late_fault_count_ <= kLateFaultCountMax)) {
       Tell(absl::StrCat("fault ", number, " ", i));
       unknown.push_back(i);
     } else {
