@@ -46,8 +46,9 @@ void InfoLog::Logv(const char* format, va_list arguments) {
   if (size < 0) {
     return;
   }
+  // The time ends with a space.
   const std::string line = absl::StrCat(
-      env_->TimeToString(env_->NowMicros() / kMicrosecondsPerSecond), " ",
+      env_->TimeToString(env_->NowMicros() / kMicrosecondsPerSecond),
       message.data(), "\n");
   MutexLock lock(mutex_);
   if (file_.get() < 0 || size_bytes_ >= size_bytes_max_) {
