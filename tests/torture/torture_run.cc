@@ -38,10 +38,11 @@ namespace copse {
 namespace {
 
 constexpr int64_t kRoundsPerHistory = 60;
-constexpr uint64_t kOperationsPerRoundMax = 120;
+constexpr uint64_t kOperationsPerRoundMax = 180;
 
-// A store is opened with some 60 calls, and an operation makes about 8.
-constexpr double kCallNumberMax = 1200;
+// A store is opened with some 60 calls, and an operation makes about 8: two in
+// five faults hit a start, and one in four lives ends before its fault.
+constexpr double kCallNumberMax = 20'000;
 
 FaultRecord* MapRecord() {
   void* const memory =
@@ -139,7 +140,7 @@ ChildOptions TortureRun::DrawRound(const History& history,
               : draw < 18 ? FaultKind::kNoSpace
               : draw < 19 ? FaultKind::kShortWrite
                           : FaultKind::kNone;
-  // As often among the first ten calls as among the next hundred.
+  // As often among the first ten calls as among the next ninety.
   plan.call_number = static_cast<int64_t>(
       std::exp(random.Fraction() * std::log(kCallNumberMax)));
   plan.is_lasting = plan.kind == FaultKind::kNoSpace || random.Below(2) == 0;
