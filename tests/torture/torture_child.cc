@@ -78,7 +78,8 @@ class Child {
     }
   }
 
-  [[noreturn]] void Run(const std::vector<PendingPart>& pending);
+  [[noreturn]] void Run(const Inheritance& inheritance);
+  void Inherit(const Inheritance& inheritance, const Observation& found);
 
  private:
   // What became of a part.
@@ -405,15 +406,29 @@ void Child::Settle(int64_t number, const std::vector<Operation>& parts,
   }
 }
 
-void Child::Run(const std::vector<PendingPart>& pending) {
-  OpenStore();
-  const absl::StatusOr<Observation> found = Observe(*store_);
-  Check(found.status());
-  for (const PendingPart& part : pending) {
-    const Outcome outcome = Resolve(part.operation, model_, *found);
+// Finds out what became of what was in the middle.
+void Child::Inherit(const Inheritance& inheritance, const Observation& found) {
+  for (size_t i = 0; i < inheritance.deleted.size(); ++i) {
+    const DeletedCommit& deleted = inheritance.deleted[i];
+    const auto domain = found.find(deleted.domain);
+    if (domain != found.end() &&
+        domain->second.commits.contains(deleted.name)) {
+      Tell(absl::StrCat("back ", i));
+      Revive(deleted, model_);
+    }
+  }
+  for (const PendingPart& part : inheritance.pending) {
+    const Outcome outcome = Resolve(part.operation, model_, found);
     TellOutcome(part.operation_number, part.part_number, outcome);
     Apply(part.operation, outcome, model_);
   }
+}
+
+void Child::Run(const Inheritance& inheritance) {
+  OpenStore();
+  const absl::StatusOr<Observation> found = Observe(*store_);
+  Check(found.status());
+  Inherit(inheritance, *found);
   Check(Compare(model_, *found));
   Check(ReadSomeCommits());
   for (const auto& [name, domain] : model_.domains) {
@@ -437,20 +452,26 @@ void PrintStack(int signal_number) {
 
 }  // namespace
 
+void Revive(const DeletedCommit& deleted, Model& model) {
+  ModelDomain& domain = model.domains.at(deleted.domain);
+  domain.deleted.erase(deleted.name);
+  domain.commits[deleted.name] = deleted.commit;
+}
+
 std::vector<Operation> PartsOf(const Operation& operation) {
   return operation.kind == OperationKind::kTogether
              ? operation.parts
              : std::vector<Operation>{operation};
 }
 
-void RunTortureChild(const ChildOptions& options, Model model,
-                     std::vector<PendingPart> pending, FaultRecord* record,
+void RunTortureChild(const ChildOptions& options,
+                     const Inheritance& inheritance, FaultRecord* record,
                      int channel) {
   ::alarm(kChildSecondsMax);
   ::signal(SIGABRT, PrintStack);
   // Never destroyed: the threads of a store that is stopped live on.
-  auto* const child = new Child(options, std::move(model), record, channel);
-  child->Run(pending);
+  auto* const child = new Child(options, inheritance.model, record, channel);
+  child->Run(inheritance);
 }
 
 }  // namespace copse

@@ -7,6 +7,7 @@
 //
 //   opened              all that was acknowledged is there
 //   begin N             operation N, drawn from the model, begins
+//   back NUMBER         this DeletedCommit is there again
 //   fault N PART        a fault ended this part of it; what it did was looked
 //                       up, and is told next
 //   done N PART HAPPENED MICROSECONDS COMMIT...
@@ -41,6 +42,22 @@ struct PendingPart {
   Operation operation;
 };
 
+// A commit that a collection had deleted when a fault ended it. That was not
+// synced, so a power cut may bring the commit back, unless a later write
+// succeeded.
+struct DeletedCommit {
+  std::string domain;
+  std::string name;
+  ModelCommit commit;
+};
+
+// What a life is told of those before.
+struct Inheritance {
+  Model model;
+  std::vector<PendingPart> pending;
+  std::vector<DeletedCommit> deleted;
+};
+
 enum class Ending : uint8_t { kClose, kKill };
 
 struct ChildOptions {
@@ -62,9 +79,12 @@ inline constexpr unsigned kChildSecondsMax = 120;
 // those that run together.
 std::vector<Operation> PartsOf(const Operation& operation);
 
+// Makes the commit complete again.
+void Revive(const DeletedCommit& deleted, Model& model);
+
 // Runs the life in the calling process, and ends that.
-[[noreturn]] void RunTortureChild(const ChildOptions& options, Model model,
-                                  std::vector<PendingPart> pending,
+[[noreturn]] void RunTortureChild(const ChildOptions& options,
+                                  const Inheritance& inheritance,
                                   FaultRecord* record, int channel);
 
 }  // namespace copse

@@ -186,7 +186,10 @@ absl::Status TortureRun::RunRound(History& history) {
     const std::string log = history.folder + "/stderr";
     COPSE_CHECK(::freopen(log.c_str(), "a", stderr) != nullptr);
     ::setvbuf(stderr, nullptr, _IONBF, 0);
-    RunTortureChild(child, std::move(history.model), std::move(pending),
+    RunTortureChild(child,
+                    {.model = history.model,
+                     .pending = pending,
+                     .deleted = history.deleted},
                     record_, channel[1]);
   }
   ::close(channel[1]);
@@ -234,6 +237,12 @@ TortureRun::Life TortureRun::Listen(int channel, uint64_t seed,
       } else if (words[0] == "wrong") {
         life.wrong = line;
       }
+      if (words[0] == "back") {
+        Revive(history.deleted[static_cast<size_t>(ToNumber(words[1]))],
+               history.model);
+      } else if (words[0] == "opened") {
+        history.deleted.clear();
+      }
       life.is_opened |= words[0] == "opened";
       life.is_refused |= words[0] == "refused";
       life.is_stopped |= words[0] == "stopped";
@@ -256,18 +265,26 @@ void TortureRun::HearDone(const std::vector<std::string>& words, bool is_opened,
   Outcome outcome = {.has_happened = words[3] == "1",
                      .create_time = absl::FromUnixMicros(ToNumber(words[4])),
                      .removed = {words.begin() + 5, words.end()}};
-  Apply(part->operation, outcome, history.model);
   const bool is_last = number == history.operation_number - 1;
   const bool is_fault = is_last && history.fault_parts.contains(part_number);
   const bool was_cut_short = is_fault || !is_opened;
+  if (is_fault) {
+    for (const std::string& name : outcome.removed) {
+      const std::string& domain = part->operation.domain;
+      history.deleted.push_back(
+          {domain, name, history.model.domains.at(domain).commits.at(name)});
+    }
+  }
+  Apply(part->operation, outcome, history.model);
   report_.cut_short_count += was_cut_short ? 1 : 0;
   report_.found_whole_count += was_cut_short && outcome.has_happened ? 1 : 0;
   report_.refused_count +=
       !was_cut_short && !MaySucceed(part->operation) ? 1 : 0;
   if (is_fault && !outcome.has_happened) {
     history.failed.push_back(*part);
-  } else if (outcome.has_happened && is_opened) {
+  } else if (outcome.has_happened && is_opened && !is_fault) {
     history.failed.clear();
+    history.deleted.clear();
   }
   history.pending.erase(part);
 }

@@ -94,6 +94,8 @@ class TortureRun {
     // Failed by a fault and not found; they may still come back when the store
     // is opened again, unless a later write succeeds.
     std::vector<PendingPart> failed;
+    // Of an operation that a fault ended, likewise.
+    std::vector<DeletedCommit> deleted;
     // The parts of the last operation that a fault ended.
     std::set<size_t> fault_parts;
     int64_t round = 0;
