@@ -42,6 +42,12 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   // The same for appends to the list of tables.
   void FailManifests(Fault fault) { manifest_fault_.store(fault); }
 
+  // Makes every append wait until this is set to false.
+  void HoldAppends(bool is_held) {
+    is_held_.store(is_held);
+    is_held_.notify_all();
+  }
+
   // Makes the disk say that it has so many free bytes. Negative: the truth.
   void SetFreeSize(int64_t size_bytes) { free_size_bytes_.store(size_bytes); }
 
@@ -84,8 +90,12 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
     switch (fault) {
       case Fault::kNone:
         return rocksdb::IOStatus::OK();
-      case Fault::kNoSpace:
-        return rocksdb::IOStatus::NoSpace("injected");
+      case Fault::kNoSpace: {
+        // As RocksDB's own file system has it.
+        rocksdb::IOStatus status = rocksdb::IOStatus::NoSpace("injected");
+        status.SetRetryable(true);
+        return status;
+      }
       case Fault::kIoError:
         return rocksdb::IOStatus::IOError("injected");
     }
@@ -104,6 +114,7 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
     rocksdb::IOStatus Append(const rocksdb::Slice& data,
                              const rocksdb::IOOptions& options,
                              rocksdb::IODebugContext* debug) override {
+      owner_.is_held_.wait(true);
       rocksdb::IOStatus fault = StatusOf(owner_.append_fault_.load());
       if (fault.ok() && is_manifest_) {
         fault = StatusOf(owner_.manifest_fault_.load());
@@ -138,6 +149,7 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   std::atomic<Fault> sync_fault_ = Fault::kNone;
   std::atomic<Fault> creation_fault_ = Fault::kNone;
   std::atomic<Fault> manifest_fault_ = Fault::kNone;
+  std::atomic<bool> is_held_ = false;
   std::atomic<int64_t> sync_count_ = 0;
   std::atomic<int64_t> free_size_bytes_ = -1;
 };

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,6 +27,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
@@ -293,6 +295,7 @@ struct MetaDatabase::State {
   std::array<rocksdb::ColumnFamilyHandle*, kMetaTableCount> handles = {};
   std::vector<rocksdb::ColumnFamilyHandle*> all_handles;  // To be destroyed.
   std::shared_ptr<Listener> listener;
+  absl::Duration resume_timeout;
   FileDescriptor synced_file;
   std::atomic<int64_t> unsynced_write_count = 0;
   std::atomic<int64_t> synced_write_count = 0;
@@ -355,6 +358,7 @@ absl::StatusOr<std::unique_ptr<MetaDatabase>> MetaDatabase::Open(
   auto state = std::make_unique<State>();
   state->folder = options.folder;
   state->listener = std::make_shared<Listener>();
+  state->resume_timeout = options.resume_timeout;
   state->engine = MakeEngineOptions(options);
   state->engine.database.listeners.push_back(state->listener);
   const absl::Status fenced = Fenced([&]() -> absl::Status {
@@ -428,6 +432,10 @@ void MetaDatabase::RecordSyncedWrite(uint64_t sequence) {
 MetaDatabase::~MetaDatabase() {
   if (write_status().ok()) {
     FlushTables().IgnoreError();  // The log has everything.
+  }
+  if (resume_.valid()) {
+    rocksdb::CancelAllBackgroundWork(state_->db.get(), /*wait=*/false);
+    resume_.wait();
   }
   state_->listener->Attach(nullptr);
   for (rocksdb::ColumnFamilyHandle* family : state_->all_handles) {
@@ -509,14 +517,26 @@ absl::Status MetaDatabase::Write(MetaBatch& batch, Durability durability) {
 }
 
 absl::Status MetaDatabase::TryResume() {
-  const absl::Status status = Fenced([&]() -> absl::Status {
-    const rocksdb::Status resumed = state_->db->Resume();
-    if (IsFatal(resumed)) {
-      RecordWriteStatus(FromWriteStatus(resumed));
-    }
-    return FromRocksStatus(resumed);
-  });
-  if (!status.ok()) {
+  MutexLock lock(resume_mutex_);
+  absl::Status before = write_status();
+  if (!absl::IsResourceExhausted(before)) {
+    return before;  // Another thread was here meanwhile.
+  }
+  // RocksDB waits for flushes that it may have forgotten to schedule.
+  resume_ = std::async(std::launch::async,
+                       [db = state_->db.get()] { return db->Resume(); });
+  if (resume_.wait_for(absl::ToChronoNanoseconds(state_->resume_timeout)) !=
+      std::future_status::ready) {
+    RecordWriteStatus(absl::UnavailableError(
+        absl::StrCat("database: not over a full disk after ",
+                     absl::FormatDuration(state_->resume_timeout))));
+    return write_status();
+  }
+  const rocksdb::Status resumed = resume_.get();
+  if (IsFatal(resumed)) {
+    RecordWriteStatus(FromWriteStatus(resumed));
+  }
+  if (!resumed.ok()) {
     return write_status();  // Still full, or RocksDB is at it itself.
   }
   COPSE_RETURN_IF_ERROR(HoldInMemory());

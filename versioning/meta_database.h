@@ -36,6 +36,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,6 +47,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "rocksdb/status.h"
 #include "rocksdb/write_batch.h"
 
 #include "index/util/mutex.h"
@@ -56,7 +59,6 @@ class ColumnFamilyHandle;
 class DB;
 class Env;
 class Iterator;
-class Status;
 }  // namespace rocksdb
 
 namespace copse {
@@ -101,6 +103,10 @@ struct MetaDatabaseOptions {
 
   // What was written and is not in tables yet, over all tables.
   int64_t write_buffer_size_bytes = int64_t{64} << 20;
+
+  // How long to wait for RocksDB to get over a full disk that has space again,
+  // before writes are given up until the database is opened again.
+  absl::Duration resume_timeout = absl::Seconds(20);
 
   // Where the files are kept, for tests that make disks fail. Not owned; null
   // means the operating system's.
@@ -260,7 +266,7 @@ class MetaDatabase {
   absl::Status CheckSyncedWrites();
   void RecordSyncedWrite(uint64_t sequence) ABSL_LOCKS_EXCLUDED(mutex_);
   rocksdb::ColumnFamilyHandle* handle(MetaTable table) const;
-  absl::Status TryResume() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status TryResume() ABSL_LOCKS_EXCLUDED(resume_mutex_, mutex_);
 
   // Puts a deletion of nothing into memory, past the log, so that there is
   // something to be flushed. RocksDB gets over a log that could not be written
@@ -273,6 +279,12 @@ class MetaDatabase {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   std::unique_ptr<State> state_;
+
+  // Held by the one who tries, while others wait for the result. The future is
+  // valid only where RocksDB did not come back.
+  Mutex resume_mutex_;
+  std::future<rocksdb::Status> resume_;
+
   mutable Mutex mutex_;
   absl::Status write_status_ ABSL_GUARDED_BY(mutex_);
   uint64_t synced_sequence_ ABSL_GUARDED_BY(mutex_) = 0;
