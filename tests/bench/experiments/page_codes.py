@@ -89,7 +89,6 @@ class Pages:
         self._codes = quantized(units, bits).astype(np.int8)
         aligned = (self._codes * units).sum(axis=1)
         self._factor = self._length / np.maximum(aligned, 1e-12)
-        self._constant = (centroids[owner] * rows[self._row]).sum(axis=1)
         self._constant = self._length ** 2 / 2 + (
             (residual @ rotation.T) * centroids[owner]).sum(axis=1)
 

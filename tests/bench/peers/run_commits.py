@@ -180,6 +180,9 @@ def to_table(results: list[dict[str, Any]]) -> str:
                          result["median_seconds"] / base["median_seconds"],
                          result["bytes"], result["bytes"] / base["bytes"],
                          result["recall_at_10"]))
+    lines += ["", "recall@10 after the last commit: of copse where it scans %g "
+              "%% of the rows," % (100 * _COPSE_BUDGET),
+              "of the others at one setting each (commit_peers.py)."]
     return "\n".join(lines) + "\n"
 
 
