@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs the program copse_bench as its users do.
+// Runs copse_bench, scale_bench and history_bench as their users do.
 
 #include <sys/wait.h>
 
@@ -38,10 +38,10 @@ struct Outcome {
 };
 
 // Standard error is part of the output unless `redirection` says else.
-Outcome RunBench(absl::string_view arguments,
-                 absl::string_view redirection = "2>&1") {
+Outcome RunProgram(absl::string_view program, absl::string_view arguments,
+                   absl::string_view redirection) {
   const std::string command =
-      absl::StrCat("'", COPSE_BENCH_PROGRAM, "' ", arguments, " ", redirection);
+      absl::StrCat("'", program, "' ", arguments, " ", redirection);
   Outcome outcome;
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) {
@@ -55,6 +55,11 @@ Outcome RunBench(absl::string_view arguments,
   const int status = pclose(pipe);
   outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return outcome;
+}
+
+Outcome RunBench(absl::string_view arguments,
+                 absl::string_view redirection = "2>&1") {
+  return RunProgram(COPSE_BENCH_PROGRAM, arguments, redirection);
 }
 
 class CopseBenchTest : public testing::Test {
@@ -301,6 +306,36 @@ TEST_F(CopseBenchTest, SaysWhatACommitCosts) {
       "commits --base ", base, " --query ", query, " --shares 0.5"));
   EXPECT_EQ(refused.exit_code, 2);
   EXPECT_THAT(refused.output, HasSubstr("shares contain 0.5"));
+}
+
+TEST_F(CopseBenchTest, SaysWhatALargeDomainAndItsOldCommitsCost) {
+  const std::string base = WriteVectors("base.fvecs", 1500, 16, 1);
+  const std::string query = WriteVectors("query.fvecs", 100, 16, 2);
+  const Outcome scale = RunProgram(
+      COPSE_SCALE_BENCH_PROGRAM,
+      absl::StrCat("--keep --rows 3000 --small-commits 15 --large-commits "
+                   "4 --base ",
+                   base, " --query ", query, " --folder ", Path("store")),
+      "2>/dev/null");
+  ASSERT_EQ(scale.exit_code, 0);
+  const auto report = nlohmann::json::parse(scale.output);
+  EXPECT_EQ(report["deleted_commits"], 18);
+  EXPECT_GT(report["collection_removed_rows"], 0);
+  EXPECT_GE(report["search"]["recall_at_10"], 0.9);
+  EXPECT_LT(report["folder_after_collection_bytes"],
+            report["folder_before_collection_bytes"]);
+
+  const Outcome history = RunProgram(
+      COPSE_HISTORY_BENCH_PROGRAM,
+      absl::StrCat("--domain scale --commits 2 --seconds 0.1 --data ",
+                   Path("store")),
+      "2>/dev/null");
+  ASSERT_EQ(history.exit_code, 0);
+  const auto old = nlohmann::json::parse(history.output);
+  EXPECT_EQ(old["commits"], 2);
+  EXPECT_GT(old["cold_open_ms"]["p99"], 0);
+  EXPECT_GE(old["recall_at_10"], 0.9);
+  EXPECT_GT(old["pool"]["searches"], 0);
 }
 
 TEST_F(CopseBenchTest, EndsWithTwoAndNamesWhatIsWrong) {

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
@@ -22,6 +23,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -175,6 +177,10 @@ class Replay {
         {"seconds", seconds_},
         {"commits_per_second",
          static_cast<double>(commit_count_) / std::max(seconds_, 1e-9)},
+        {"p50_ms", Percentile(0.5)},
+        {"p99_ms", Percentile(0.99)},
+        {"upserts", upsert_count_},
+        {"upserted_text_bytes", upserted_text_size_bytes_},
         {"seed", options_.seed},
         {"commits_checked", samples_.size()},
         {"commits_different", difference_count}};
@@ -245,9 +251,11 @@ class Replay {
     v1::Commit commit;
     const auto began = std::chrono::steady_clock::now();
     const grpc::Status status = server_.Push(header, operations, commit);
-    seconds_ +=
+    const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - began)
             .count();
+    seconds_ += seconds;
+    milliseconds_.push_back(1e3 * seconds);
     if (!status.ok()) {
       std::cerr << "commit " << header.commit() << ": "
                 << status.error_message() << "\n";
@@ -268,9 +276,22 @@ class Replay {
       if (op.at("op") == "Deleted") {
         documents_.erase(id);
       } else {
-        documents_[id] = op.at("string").get<std::string>();
+        auto text = op.at("string").get<std::string>();
+        ++upsert_count_;
+        upserted_text_size_bytes_ += static_cast<int64_t>(text.size());
+        documents_[id] = std::move(text);
       }
     }
+  }
+
+  // Returns the milliseconds that `share` of the pushes did not exceed.
+  double Percentile(double share) {
+    const auto place = static_cast<size_t>(
+        share * static_cast<double>(milliseconds_.size() - 1));
+    std::nth_element(milliseconds_.begin(),
+                     milliseconds_.begin() + static_cast<ptrdiff_t>(place),
+                     milliseconds_.end());
+    return milliseconds_[place];
   }
 
   // Returns whether the commit holds what it should, and what a domain holds
@@ -317,7 +338,10 @@ class Replay {
   std::vector<Sample> samples_;
   int64_t commit_count_ = 0;
   int64_t operation_count_ = 0;
+  int64_t upsert_count_ = 0;
+  int64_t upserted_text_size_bytes_ = 0;
   double seconds_ = 0;
+  std::vector<double> milliseconds_;  // Of each push.
 };
 
 int Main(int argc, char** argv) {
