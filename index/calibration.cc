@@ -246,6 +246,21 @@ SearchEffort Calibration::EffortFor(double recall_target, Metric metric,
           .rerank_count = Bounded(rerank_count, row_count)};
 }
 
+Calibration Calibration::RaisedToQuestions(Metric metric) const {
+  Settings settings = settings_;
+  for (size_t index = 0; index < settings.size(); ++index) {
+    for (CalibratedSetting& setting : settings[index]) {
+      const SearchEffort least = BuiltInEffort(
+          setting.recall, metric, kNeighborCounts[index], row_count_);
+      setting.scan_budget = std::max(
+          setting.scan_budget, static_cast<uint32_t>(least.scan_budget / 2));
+      setting.rerank_count = std::max(
+          setting.rerank_count, static_cast<uint32_t>(least.rerank_count));
+    }
+  }
+  return Calibration(row_count_, query_count_, std::move(settings));
+}
+
 SearchEffort BuiltInEffort(double recall_target, Metric metric,
                            size_t neighbor_count, size_t row_count) {
   if (recall_target >= 1) {

@@ -107,6 +107,12 @@ class Calibration {
   SearchEffort EffortFor(double recall_target, Metric metric,
                          size_t neighbor_count, size_t row_count) const;
 
+  // Returns it with no setting below what questions to sentence embeddings
+  // need: half the budget of BuiltInEffort(), and its rerank count. For
+  // calibrations by rows, which find their own near-duplicates and may promise
+  // far more than questions get.
+  Calibration RaisedToQuestions(Metric metric) const;
+
   friend bool operator==(const Calibration&, const Calibration&) = default;
 
  private:

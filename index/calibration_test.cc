@@ -202,6 +202,26 @@ TEST(CalibrationTest, FallsBackToTheBuiltInCurves) {
             BuiltInEffort(0.9, kMetric, 10, 10000));
 }
 
+TEST(CalibrationTest, IsRaisedToWhatQuestionsNeed) {
+  constexpr uint32_t kRowCount = 1000000;
+  const Calibration::Settings settings = {
+      {{}, {{0.5F, 64, 10}, {0.9F, 138, 18}, {0.99F, 900000, 7000}}, {}}};
+  const Calibration raised =
+      Calibration(kRowCount, 128, settings).RaisedToQuestions(Metric::kCosine);
+  ASSERT_EQ(raised.settings(1).size(), 3);
+  const SearchEffort built_in =
+      BuiltInEffort(0.9F, Metric::kCosine, 10, kRowCount);
+  EXPECT_EQ(
+      raised.settings(1)[1],
+      (CalibratedSetting{0.9F, static_cast<uint32_t>(built_in.scan_budget / 2),
+                         static_cast<uint32_t>(built_in.rerank_count)}));
+  EXPECT_EQ(raised.settings(1)[2], settings[1][2]) << "is enough already";
+  EXPECT_EQ(raised.RaisedToQuestions(Metric::kCosine), raised);
+  COPSE_ASSERT_OK_AND_ASSIGN(const Calibration parsed,
+                             Calibration::Parse(raised.Encode()));
+  EXPECT_EQ(parsed, raised);
+}
+
 TEST(CalibrationTest, BuiltInCurvesHalveTheMissesWithTwiceTheBudget) {
   EXPECT_EQ(BuiltInEffort(0.95, kMetric, 10, 100000),
             DefaultEffort(kMetric, 10, 100000));

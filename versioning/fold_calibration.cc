@@ -103,7 +103,12 @@ absl::StatusOr<Calibration> CalibrateForest(const Domain& domain,
       domain.metric(), domain.vectors(), rows, options, queries));
   COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<const Forest> forest,
                          Forest::Open(record.root_page, domain.pages()));
-  return Calibrate(*forest, domain.vectors(), queries, options);
+  COPSE_ASSIGN_OR_RETURN(
+      Calibration calibration,
+      Calibrate(*forest, domain.vectors(), queries, options));
+  return queries.front().row.has_value()
+             ? calibration.RaisedToQuestions(domain.metric())
+             : std::move(calibration);
 }
 
 }  // namespace

@@ -9,7 +9,8 @@
 //
 // The calibration of the forest that was edited goes on serving until a fifth
 // of the rows or of the sampled queries has changed. A new one takes the
-// domain's sample of queries, or rows while there are fewer than 100 of these.
+// domain's sample of queries, or rows while there are fewer than 100 of these;
+// what rows promise is raised to what questions need.
 // Comparing them with all rows is most of its cost, so the number of queries
 // goes down as rows go up.
 

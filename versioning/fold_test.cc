@@ -150,6 +150,8 @@ TEST_F(FoldTest, ANewForestIsCalibratedWithRows) {
     EXPECT_THAT(calibration, NotNull());
     EXPECT_EQ(calibration->row_count(), 400);
     EXPECT_EQ(calibration->query_count(), 128);
+    EXPECT_EQ(*calibration, calibration->RaisedToQuestions(Metric::kCosine))
+        << "rows promise no more than questions get";
     return calibration->Encode();
   };
   const std::vector<std::byte> written = encode();
