@@ -102,8 +102,10 @@ absl::StatusOr<MetaBackup> MetaBackups::Create(
     const std::function<absl::Status(int64_t size_bytes)>& on_copied) {
   absl::Status told;  // Written by one thread at a time, under RocksDB's lock.
   rocksdb::CreateBackupOptions options;
-  // With the log, since what is flushed table by table is of no one moment.
-  options.flush_before_backup = true;
+  // The log goes along: what is flushed table by table is of no one moment. And
+  // a flush that MetaDatabase does not know of would leave it with nothing to
+  // get over a full disk by.
+  options.flush_before_backup = false;
   options.progress_callback = [&] {
     if (told.ok()) {
       told = on_copied(kNoticeSizeBytes);

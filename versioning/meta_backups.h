@@ -42,9 +42,10 @@ class MetaBackups {
       const std::string& folder);
   ~MetaBackups();
 
-  // Copies `database`, as it is at some moment of the call. Reads and writes go
-  // on. `on_copied` is told now and then of bytes that were copied since, on
-  // another thread; a status that is not OK stops the copy and is returned.
+  // Copies `database`, as it is at some moment of the call, with its log, which
+  // MetaDatabase::Flush() makes short. Reads and writes go on. `on_copied` is
+  // told now and then of bytes that were copied since, on another thread; a
+  // status that is not OK stops the copy and is returned.
   absl::StatusOr<MetaBackup> Create(
       MetaDatabase& database,
       const std::function<absl::Status(int64_t size_bytes)>& on_copied);

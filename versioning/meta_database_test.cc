@@ -32,6 +32,7 @@
 #include "versioning/fault_file_system.h"
 #include "versioning/files.h"
 #include "versioning/keys.h"
+#include "versioning/meta_backups.h"
 #include "versioning/test_folder.h"
 
 // RocksDB 7.8 forgets a write buffer when it cannot begin a new log, as on a
@@ -528,6 +529,23 @@ TEST_F(MetaDatabaseFaultTest, LivesThoughTheFullDiskTookTheFirstWrite) {
   EXPECT_THAT(database_->Get(MetaTable::kRows, "after"),
               IsOkAndHolds(status.ok() ? std::optional<std::string>("2")
                                        : std::nullopt));
+}
+
+TEST_F(MetaDatabaseFaultTest, GoesOnThoughTheFullDiskTookTheWriteAfterABackup) {
+  ASSERT_THAT(Put(*database_, "before", "1", Durability::kSynced), IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto backups,
+                             MetaBackups::Open(folder_.path() + "/backups"));
+  ASSERT_THAT(
+      backups->Create(*database_, [](int64_t) { return absl::OkStatus(); }),
+      IsOk());
+  faults_->FailAppends(Fault::kNoSpace);
+  EXPECT_THAT(Put(*database_, "full", "2", Durability::kSynced),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  faults_->FailAppends(Fault::kNone);
+  EXPECT_THAT(Put(*database_, "after", "3", Durability::kSynced), IsOk());
+  Open();
+  EXPECT_THAT(database_->Get(MetaTable::kRows, "after"),
+              IsOkAndHolds(Optional(std::string("3"))));
 }
 
 TEST_F(MetaDatabaseFaultTest, GoesOnAfterAListOfTablesThatDidNotFit) {
