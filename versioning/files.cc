@@ -31,6 +31,7 @@ namespace {
 
 constexpr mode_t kFolderMode = 0700;
 constexpr mode_t kFileMode = 0600;
+constexpr size_t kReadSizeBytesMin = 4096;
 
 struct CloseFolder {
   void operator()(DIR* folder) const { ::closedir(folder); }
@@ -83,10 +84,15 @@ absl::Status WriteAll(int file, std::span<const std::byte> bytes,
 absl::StatusOr<std::string> ReadSmallFile(const std::string& path,
                                           size_t size_bytes_max) {
   COPSE_ASSIGN_OR_RETURN(const FileDescriptor file, OpenFile(path, O_RDONLY));
-  // One byte more than allowed, to see whether there is more.
-  std::string bytes(size_bytes_max + 1, '\0');
+  std::string bytes;
   size_t size = 0;
-  while (size < bytes.size()) {
+  // Up to one byte more than allowed, to see whether there is more.
+  while (size <= size_bytes_max) {
+    if (size == bytes.size()) {
+      // In steps, as the bound is often far above the size.
+      bytes.resize(
+          std::min(std::max(2 * size, kReadSizeBytesMin), size_bytes_max + 1));
+    }
     const ssize_t count =
         ::read(file.get(), bytes.data() + size, bytes.size() - size);
     if (count < 0 && errno == EINTR) {
