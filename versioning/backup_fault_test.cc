@@ -5,8 +5,6 @@
 // disk of the backup folder is full, at the first, second, third ... call of
 // the operating system that changes a file, those of RocksDB among them.
 
-#include <fcntl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -22,7 +20,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
 
 #include "index/metric.h"
@@ -34,6 +31,7 @@
 #include "versioning/store_test_util.h"
 #include "versioning/test_folder.h"
 #include "versioning/testing/child_process.h"
+#include "versioning/testing/file_calls.h"
 
 namespace copse {
 namespace {
@@ -44,84 +42,37 @@ std::atomic<int64_t> calls_left = -1;
 // How many writes to files of a backup succeed; negative: all.
 std::atomic<int64_t> writes_left = -1;
 
-void CountCall() {
+// A call that changes something whose path contains `failing_path` fails after
+// so many that succeed, and later ones do if it lasts; negative: none.
+std::atomic<int64_t> calls_to_failure = -1;
+std::atomic<bool> failure_lasts = false;
+const char* failing_path = "/backup/";
+
+bool TakeOne(std::atomic<int64_t>& count) {
+  int64_t left = count.load();
+  while (left > 0 && !count.compare_exchange_weak(left, left - 1)) {
+  }
+  return left > 0;
+}
+
+int OnFileCall(const FileCall& call) {
   if (calls_left.load() >= 0 && calls_left.fetch_sub(1) == 0) {
     ::_exit(0);
   }
-}
-
-bool DiskIsFull(int file) {
-  if (writes_left.load() < 0) {
-    return false;
+  if (call.kind == FileCall::Kind::kWrite && writes_left.load() >= 0 &&
+      absl::StrContains(PathOf(call), "/backup/") && !TakeOne(writes_left)) {
+    return ENOSPC;
   }
-  char link[64];
-  char path[512];
-  std::snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
-  const ssize_t size = ::readlink(link, path, sizeof(path));
-  if (size <= 0 ||
-      !absl::StrContains(absl::string_view(path, static_cast<size_t>(size)),
-                         "/backup/")) {
-    return false;
+  if (calls_to_failure.load() >= 0 &&
+      absl::StrContains(PathOf(call), failing_path)) {
+    const int64_t left = calls_to_failure.fetch_sub(1);
+    if (left == 0 && failure_lasts.load()) {
+      calls_to_failure.store(0);
+    }
+    return left == 0 ? EIO : 0;
   }
-  int64_t left = writes_left.load();
-  while (left > 0 && !writes_left.compare_exchange_weak(left, left - 1)) {
-  }
-  errno = ENOSPC;
-  return left == 0;
+  return 0;
 }
-
-}  // namespace
-}  // namespace copse
-
-// In the place of those of libc, for RocksDB, too.
-extern "C" {
-
-ssize_t write(int file, const void* data, size_t size) {
-  copse::CountCall();
-  return copse::DiskIsFull(file) ? -1 : ::syscall(SYS_write, file, data, size);
-}
-
-ssize_t pwrite(int file, const void* data, size_t size, off_t offset) {
-  copse::CountCall();
-  return copse::DiskIsFull(file)
-             ? -1
-             : ::syscall(SYS_pwrite64, file, data, size, offset);
-}
-
-ssize_t pwrite64(int file, const void* data, size_t size, off64_t offset) {
-  return pwrite(file, data, size, offset);
-}
-
-int fdatasync(int file) {
-  copse::CountCall();
-  return static_cast<int>(::syscall(SYS_fdatasync, file));
-}
-
-int fsync(int file) {
-  copse::CountCall();
-  return static_cast<int>(::syscall(SYS_fsync, file));
-}
-
-int ftruncate(int file, off_t size) noexcept {
-  copse::CountCall();
-  return static_cast<int>(::syscall(SYS_ftruncate, file, size));
-}
-
-int rename(const char* from, const char* to) noexcept {
-  copse::CountCall();
-  return static_cast<int>(
-      ::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
-}
-
-int unlink(const char* path) noexcept {
-  copse::CountCall();
-  return static_cast<int>(::syscall(SYS_unlinkat, AT_FDCWD, path, 0));
-}
-
-}  // extern "C"
-
-namespace copse {
-namespace {
 
 constexpr uint32_t kDimension = 16;
 
@@ -204,7 +155,13 @@ void CheckCutShort(const std::string& path, int64_t end_at) {
   COPSE_CHECK(ReasonOf(store.status())->reason == "DATA_FOLDER_RESTORING");
 }
 
-TEST(BackupFaultTest, IsWholeOrNotThereAfterACrashAtAnyCall) {
+// Replaces the calls in every test.
+class BackupFaultTest : public ::testing::Test {
+ protected:
+  BackupFaultTest() { SetFileCallHook(OnFileCall); }
+};
+
+TEST_F(BackupFaultTest, IsWholeOrNotThereAfterACrashAtAnyCall) {
   const TestFolder folder;
   const std::string backup = folder.path() + "/backup";
   MakeFirstBackup(folder);
@@ -242,7 +199,7 @@ TEST(BackupFaultTest, IsWholeOrNotThereAfterACrashAtAnyCall) {
   });
 }
 
-TEST(BackupFaultTest, AFullDiskIsAnErrorAndHarmsNoOtherBackup) {
+TEST_F(BackupFaultTest, AFullDiskIsAnErrorAndHarmsNoOtherBackup) {
   const TestFolder folder;
   const std::string backup = folder.path() + "/backup";
   MakeFirstBackup(folder);
@@ -275,7 +232,68 @@ TEST(BackupFaultTest, AFullDiskIsAnErrorAndHarmsNoOtherBackup) {
   });
 }
 
-TEST(BackupFaultTest, NobodyOpensWhatARestoreLeavesThatACrashCutShort) {
+// Makes one backup after the other, of which the first, second, third ... call
+// that changes something in `path` fails, until none is hit. Each is whole or
+// not there.
+void FailAtAnyCall(const std::string& folder, const char* path, bool lasts) {
+  const std::string backup = folder + "/backup";
+  const std::unique_ptr<Store> store = OpenStore(folder + "/data");
+  failing_path = path;
+  failure_lasts.store(lasts);
+  int64_t failed_at = 0;
+  for (bool is_hit = true; is_hit; failed_at += failed_at < 8 ? 1 : 5) {
+    COPSE_CHECK(failed_at < 1000);
+    calls_to_failure.store(failed_at);
+    const absl::Status status =
+        store->CreateBackup({.folder = backup, .kept_count = 1}).status();
+    is_hit = calls_to_failure.exchange(-1) <= (lasts ? 0 : -1);
+    COPSE_CHECK(status.ok() || (is_hit && absl::IsDataLoss(status)),
+                status.ToString());
+    const int64_t count = CheckBackups(backup);
+    COPSE_CHECK(count == 1 || (!status.ok() && count == 2),
+                absl::StrCat(count, " after call ", failed_at));
+  }
+  COPSE_CHECK(failed_at > 6 && CheckBackups(backup) == 1);
+  COPSE_CHECK(store->write_status().ok());
+}
+
+TEST_F(BackupFaultTest, IsWholeOrNotThereAfterACallThatFails) {
+  for (const bool lasts : {false, true}) {
+    for (const char* path : {"/backup/backups", "/backup/"}) {
+      const TestFolder folder;
+      MakeFirstBackup(folder);
+      RunChildProcess([&](int) { FailAtAnyCall(folder.path(), path, lasts); });
+      EXPECT_FALSE(HasFailure()) << path << (lasts ? " from then on" : "");
+    }
+  }
+}
+
+// A power cut brings the record back.
+TEST_F(BackupFaultTest, KeepsAllOfABackupWhoseDeletionWasNotSynced) {
+  const TestFolder folder;
+  const std::string backup = folder.path() + "/backup";
+  MakeFirstBackup(folder);
+  RunChildProcess([&](int) {
+    const std::unique_ptr<Store> store = OpenStore(folder.path() + "/data");
+    COPSE_CHECK(store->CreateBackup({.folder = backup}).ok());
+    const std::string record = backup + "/backups/1";
+    const absl::StatusOr<std::string> bytes = ReadSmallFile(record, 100'000);
+    COPSE_CHECK(bytes.ok());
+    // After the deletion itself.
+    failing_path = "/backup/backups";
+    failure_lasts.store(true);
+    calls_to_failure.store(1);
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      const absl::Status status = DeleteBackups(backup, 1).status();
+      COPSE_CHECK(absl::IsDataLoss(status), status.ToString());
+    }
+    calls_to_failure.store(-1);
+    WriteFile(record, *bytes);
+    COPSE_CHECK(CheckBackups(backup) == 2);
+  });
+}
+
+TEST_F(BackupFaultTest, NobodyOpensWhatARestoreLeavesThatACrashCutShort) {
   const TestFolder folder;
   const std::string backup = folder.path() + "/backup";
   MakeFirstBackup(folder);

@@ -191,20 +191,25 @@ absl::StatusOr<int64_t> BackupFolder::DeleteAllBut(int64_t kept_count) {
 }
 
 absl::Status BackupFolder::RemoveLeftovers() {
+  // First of all the records, durably: one that could not be synced, when it
+  // was made or when it was deleted, must not be there after a power cut
+  // without what it needs.
+  const std::string records = absl::StrCat(path_, "/backups");
+  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                         ListFolder(records));
+  for (const std::string& name : names) {
+    uint32_t id = 0;
+    if (!ParseNumber(name, id) || !Has(id)) {
+      COPSE_RETURN_IF_ERROR(RemoveTree(absl::StrCat(records, "/", name)));
+    }
+  }
+  COPSE_RETURN_IF_ERROR(SyncFolder(records));
   for (const uint32_t id : meta_->List()) {
     if (!Has(id)) {
       COPSE_RETURN_IF_ERROR(meta_->Delete(id));
     }
   }
   COPSE_RETURN_IF_ERROR(meta_->RemoveLeftovers());
-  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                         ListFolder(absl::StrCat(path_, "/backups")));
-  for (const std::string& name : names) {
-    uint32_t id = 0;
-    if (!ParseNumber(name, id)) {
-      COPSE_RETURN_IF_ERROR(RemoveTree(absl::StrCat(path_, "/backups/", name)));
-    }
-  }
   return RemoveUnnamedVectors();
 }
 

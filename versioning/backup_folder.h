@@ -17,8 +17,9 @@
 //
 // * A backup exists when its record does. The record is written last and
 //   removed first.
-// * What no record names is a leftover. Copies of vectors are only removed
-//   while every record can be read.
+// * What no record names is a leftover, which is removed when the names of the
+//   records are synced. Copies of vectors are only removed while every record
+//   can be read.
 
 #ifndef COPSE_VERSIONING_BACKUP_FOLDER_H_
 #define COPSE_VERSIONING_BACKUP_FOLDER_H_

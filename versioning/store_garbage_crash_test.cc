@@ -7,8 +7,6 @@
 // before has left, so that a collection that was cut short anywhere loses
 // nothing, and the next one goes on.
 
-#include <fcntl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -30,6 +28,7 @@
 #include "versioning/store_test_util.h"
 #include "versioning/test_folder.h"
 #include "versioning/testing/child_process.h"
+#include "versioning/testing/file_calls.h"
 
 namespace copse {
 namespace {
@@ -37,66 +36,12 @@ namespace {
 // How many calls are left before the process ends; negative: it does not.
 std::atomic<int64_t> calls_left = -1;
 
-void CountCall() {
+int CountCall(const FileCall& /*call*/) {
   if (calls_left.load() >= 0 && calls_left.fetch_sub(1) == 0) {
     ::_exit(0);
   }
+  return 0;
 }
-
-}  // namespace
-}  // namespace copse
-
-// In the place of those of libc, for RocksDB, too.
-// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C
-// library calls them __fd and the like.
-extern "C" {
-
-ssize_t write(int file, const void* data, size_t size) {
-  copse::CountCall();
-  return ::syscall(SYS_write, file, data, size);
-}
-
-ssize_t pwrite(int file, const void* data, size_t size, off_t offset) {
-  copse::CountCall();
-  return ::syscall(SYS_pwrite64, file, data, size, offset);
-}
-
-ssize_t pwrite64(int file, const void* data, size_t size, off64_t offset) {
-  copse::CountCall();
-  return ::syscall(SYS_pwrite64, file, data, size, offset);
-}
-
-int fdatasync(int file) {
-  copse::CountCall();
-  return static_cast<int>(::syscall(SYS_fdatasync, file));
-}
-
-int fsync(int file) {
-  copse::CountCall();
-  return static_cast<int>(::syscall(SYS_fsync, file));
-}
-
-int ftruncate(int file, off_t size) noexcept {
-  copse::CountCall();
-  return static_cast<int>(::syscall(SYS_ftruncate, file, size));
-}
-
-int rename(const char* from, const char* to) noexcept {
-  copse::CountCall();
-  return static_cast<int>(
-      ::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
-}
-
-int unlink(const char* path) noexcept {
-  copse::CountCall();
-  return static_cast<int>(::syscall(SYS_unlinkat, AT_FDCWD, path, 0));
-}
-
-}  // extern "C"
-// NOLINTEND(readability-inconsistent-declaration-parameter-name)
-
-namespace copse {
-namespace {
 
 // Each place is 1,536 bytes, so that a few rows are worth a rewritten segment.
 constexpr uint32_t kDimension = 384;
@@ -182,6 +127,7 @@ bool Collect(Store& store, int64_t end_at) {
 }
 
 TEST(StoreGarbageCrashTest, GoesOnAfterACrashAtAnyWrite) {
+  SetFileCallHook(CountCall);
   const TestFolder folder;
   const std::string path = folder.path() + "/data";
   RunChildProcess([&path](int) {

@@ -22,8 +22,8 @@
 
 #include "index/util/check.h"
 #include "index/util/mutex.h"
-#include "tests/torture/system_calls.h"
 #include "tests/torture/unsynced_data.h"
+#include "versioning/testing/system_calls.h"
 
 namespace copse {
 namespace {
@@ -333,6 +333,8 @@ class DiskCalls {
 }  // namespace copse
 
 // In the place of those of libc, for RocksDB, too.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C
+// library calls them __fd and the like.
 extern "C" {
 
 ssize_t write(int file, const void* data, size_t size) {
@@ -393,3 +395,4 @@ int rmdir(const char* path) noexcept {
 }
 
 }  // extern "C"
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

@@ -36,8 +36,8 @@
 #include "tests/torture/observation.h"
 #include "tests/torture/operation.h"
 #include "tests/torture/store_checks.h"
-#include "tests/torture/system_calls.h"
 #include "versioning/store.h"
+#include "versioning/testing/system_calls.h"
 
 namespace copse {
 namespace {

@@ -19,7 +19,7 @@
 
 #include "index/split_mix.h"
 #include "index/util/check.h"
-#include "tests/torture/system_calls.h"
+#include "versioning/testing/system_calls.h"
 
 namespace copse {
 namespace {

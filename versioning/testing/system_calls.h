@@ -3,8 +3,8 @@
 //
 // Calls of the operating system that no replacement in the program sees.
 
-#ifndef COPSE_TESTS_TORTURE_SYSTEM_CALLS_H_
-#define COPSE_TESTS_TORTURE_SYSTEM_CALLS_H_
+#ifndef COPSE_VERSIONING_TESTING_SYSTEM_CALLS_H_
+#define COPSE_VERSIONING_TESTING_SYSTEM_CALLS_H_
 
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -80,4 +80,4 @@ inline int RemoveFolder(const char* path) {
 
 }  // namespace copse::system_calls
 
-#endif  // COPSE_TESTS_TORTURE_SYSTEM_CALLS_H_
+#endif  // COPSE_VERSIONING_TESTING_SYSTEM_CALLS_H_
