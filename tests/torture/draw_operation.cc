@@ -23,6 +23,7 @@ namespace {
 
 constexpr size_t kBranchCount = 4;
 constexpr size_t kLeaseCount = 3;
+constexpr uint32_t kUnknownBackup = 1'000'000;
 
 // About so many commits a domain has: more are deleted sooner.
 constexpr size_t kCommitCountWanted = 40;
@@ -43,6 +44,8 @@ constexpr Weight kWeights[] = {
     {OperationKind::kVerify, 6},        {OperationKind::kOpenReader, 20},
     {OperationKind::kCheckReaders, 15}, {OperationKind::kReopen, 8},
     {OperationKind::kTogether, 31},     {OperationKind::kDeleteDomain, 2},
+    {OperationKind::kCreateBackup, 12}, {OperationKind::kDeleteBackups, 4},
+    {OperationKind::kRestore, 8},
 };
 
 // Draws operations of one domain.
@@ -87,6 +90,11 @@ class Drawer {
   void DrawCollect(Operation& operation);
   RetentionPolicy DrawRetention();
   void DrawTogether(Operation& operation);
+  void DrawCreateBackup(Operation& operation);
+  void DrawDeleteBackups(Operation& operation);
+  void DrawRestore(Operation& operation);
+  // Returns all but the newest `kept_count` backups.
+  std::vector<uint32_t> ExpiredBackups(size_t kept_count) const;
   // Of the domain as it is; false if there is none of this kind now.
   bool DrawKind(Operation& operation);
 
@@ -299,6 +307,7 @@ void Drawer::DrawCollect(Operation& operation) {
 // Pushes onto a commit that is deleted, beside collections and reads.
 void Drawer::DrawTogether(Operation& operation) {
   const std::string victim = DrawUnused();
+  std::vector<Operation> parts;
   const Operation blank = {
       .kind = OperationKind::kPush, .domain = name_, .seed = random_.Next()};
   for (uint64_t i = 1 + random_.Below(2); i > 0; --i) {
@@ -310,26 +319,77 @@ void Drawer::DrawTogether(Operation& operation) {
     }
     push.commit = NewCommit();
     DrawEdits(push);
-    operation.parts.push_back(std::move(push));
+    parts.push_back(std::move(push));
   }
   if (!victim.empty()) {
     Operation deletion = blank;
     deletion.kind = OperationKind::kDeleteCommit;
     deletion.commit = victim;
-    operation.parts.push_back(std::move(deletion));
+    parts.push_back(std::move(deletion));
   }
   for (uint64_t i = 1 + random_.Below(2); i > 0; --i) {
     Operation collect = blank;
     collect.kind = OperationKind::kCollect;
     collect.overrides_retention = true;
     collect.expected.emplace_back("COLLECTION_IN_FLIGHT");
-    operation.parts.push_back(std::move(collect));
+    parts.push_back(std::move(collect));
   }
   Operation read = blank;
   read.kind = OperationKind::kRead;
   read.commit = DrawCommit();
   if (read.commit != victim) {
-    operation.parts.push_back(std::move(read));
+    parts.push_back(std::move(read));
+  }
+  if (OneIn(4)) {
+    Operation backup = {.kind = OperationKind::kCreateBackup};
+    DrawCreateBackup(backup);
+    backup.contents.beside =
+        std::make_shared<const std::vector<Operation>>(parts);
+    parts.push_back(std::move(backup));
+  }
+  operation.parts =
+      std::make_shared<const std::vector<Operation>>(std::move(parts));
+}
+
+std::vector<uint32_t> Drawer::ExpiredBackups(size_t kept_count) const {
+  std::vector<uint32_t> backups = model_.PresentBackups();
+  backups.resize(backups.size() - std::min(backups.size(), kept_count));
+  return backups;
+}
+
+void Drawer::DrawCreateBackup(Operation& operation) {
+  operation.contents.domains =
+      std::make_shared<const ModelDomains>(model_.domains);
+  if (!OneIn(3)) {
+    operation.kept_backup_count = static_cast<int64_t>(1 + random_.Below(4));
+    // The new one is among those kept.
+    operation.expired_backups =
+        ExpiredBackups(static_cast<size_t>(operation.kept_backup_count - 1));
+  }
+}
+
+void Drawer::DrawDeleteBackups(Operation& operation) {
+  operation.kept_backup_count = static_cast<int64_t>(1 + random_.Below(3));
+  operation.expired_backups =
+      ExpiredBackups(static_cast<size_t>(operation.kept_backup_count));
+}
+
+void Drawer::DrawRestore(Operation& operation) {
+  const std::vector<uint32_t> present = model_.PresentBackups();
+  operation.data_folder = model_.next_data_folder++;
+  if (present.empty() || OneIn(10)) {
+    operation.backup = present.empty() ? 0 : kUnknownBackup;
+    operation.expected = {"BACKUP_NOT_FOUND"};
+    return;
+  }
+  operation.source_backup =
+      OneIn(2) ? present.back() : present[random_.Below(present.size())];
+  const bool takes_newest =
+      operation.source_backup == present.back() && OneIn(2);
+  operation.backup = takes_newest ? 0 : operation.source_backup;
+  if (OneIn(5)) {
+    operation.data_folder = model_.data_folder;
+    operation.expected = {"DATA_FOLDER_NOT_EMPTY"};
   }
 }
 
@@ -349,6 +409,15 @@ bool Drawer::DrawKind(Operation& operation) {
       return true;
     case OperationKind::kCollect:
       DrawCollect(operation);
+      return true;
+    case OperationKind::kCreateBackup:
+      DrawCreateBackup(operation);
+      return true;
+    case OperationKind::kDeleteBackups:
+      DrawDeleteBackups(operation);
+      return true;
+    case OperationKind::kRestore:
+      DrawRestore(operation);
       return true;
     default:
       break;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 #include "versioning/document.h"
@@ -35,8 +36,8 @@ std::optional<uint32_t> ContentOf(const Snapshot& snapshot,
 }  // namespace
 
 std::string DocumentId(uint32_t number) {
-  static const std::string kPrefixes[] = {"", std::string("\0", 1),
-                                          std::string("a\0\x01", 3), "z\n"};
+  constexpr absl::string_view kPrefixes[] = {
+      "", absl::string_view("\0", 1), absl::string_view("a\0\x01", 3), "z\n"};
   return absl::StrCat(kPrefixes[number % 4], "id", number);
 }
 
@@ -188,6 +189,25 @@ void ModelDomain::Delete(const std::string& commit) {
   auto node = commits.extract(commit);
   node.mapped().snapshot = nullptr;
   deleted.insert(std::move(node));
+}
+
+std::vector<uint32_t> Model::PresentBackups() const {
+  std::vector<uint32_t> present;
+  for (const auto& [id, backup] : backups) {
+    if (backup.presence != ModelBackup::Presence::kMayReturn) {
+      present.push_back(id);
+    }
+  }
+  return present;
+}
+
+void Model::SettleBackups(const std::vector<uint32_t>& found) {
+  std::erase_if(backups, [&found](const auto& entry) {
+    return !std::ranges::binary_search(found, entry.first);
+  });
+  for (auto& [id, backup] : backups) {
+    backup.presence = ModelBackup::Presence::kSure;
+  }
 }
 
 }  // namespace copse

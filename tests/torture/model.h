@@ -103,15 +103,44 @@ struct ModelDomain {
 
  private:
   const ModelCommit* Find(const std::string& commit) const;
-  // The commits and all their ancestors that are known, deleted or not.
+  // The commits of `pending` and all their ancestors that are known, deleted or
+  // not.
   std::map<std::string, const ModelCommit*> History(
-      std::vector<std::string> commits) const;
+      std::vector<std::string> pending) const;
+};
+
+using ModelDomains = std::map<std::string, ModelDomain>;
+
+struct Operation;
+
+// What a backup should hold.
+struct ModelBackup {
+  // A fault may leave the last step of an operation undone until the process
+  // ends.
+  enum class Presence : uint8_t { kSure, kMayVanish, kMayReturn };
+
+  // When it began.
+  std::shared_ptr<const ModelDomains> domains;
+
+  // What ran beside it, each of which it may have or not. May be null.
+  std::shared_ptr<const std::vector<Operation>> beside;
+
+  Presence presence = Presence::kSure;
 };
 
 struct Model {
-  std::map<std::string, ModelDomain> domains;
+  ModelDomains domains;
+  std::map<uint32_t, ModelBackup> backups;
+  int64_t data_folder = 0;  // Which one is in use.
+  int64_t next_data_folder = 1;
   absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   int64_t next_commit = 0;
+
+  // Returns the backups there are now, the oldest first.
+  std::vector<uint32_t> PresentBackups() const;
+
+  // Takes it that exactly the backups in `found` have outlived a process.
+  void SettleBackups(const std::vector<uint32_t>& found);
 };
 
 }  // namespace copse

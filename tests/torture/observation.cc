@@ -3,11 +3,13 @@
 
 #include "tests/torture/observation.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +20,8 @@
 #include "absl/time/time.h"
 
 #include "index/util/status_macros.h"
+#include "tests/torture/model.h"
+#include "versioning/backup.h"
 
 namespace copse {
 namespace {
@@ -134,16 +138,33 @@ absl::Status CompareDomain(const ModelDomain& wanted, absl::Time now,
              : Differs("retention", "another", "what was set");
 }
 
+absl::Status CompareBackups(const Model& model,
+                            const std::vector<uint32_t>& found) {
+  for (const auto& [id, backup] : model.backups) {
+    if (backup.presence == ModelBackup::Presence::kSure &&
+        !std::ranges::binary_search(found, id)) {
+      return Differs(absl::StrCat("backup ", id), "lost", "there");
+    }
+  }
+  for (const uint32_t id : found) {
+    if (!model.backups.contains(id)) {
+      return Differs(absl::StrCat("backup ", id), "there", "gone");
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::StatusOr<Observation> Observe(Store& store) {
+absl::StatusOr<Observation> Observe(Store& store,
+                                    const std::string& backup_folder) {
   std::map<std::string, DomainInfo> domains;
   COPSE_RETURN_IF_ERROR(ReadPages<DomainInfo>(
       [&](const ListOptions& options) { return store.ListDomains(options); },
       [](const DomainInfo& info) { return info.options.domain; }, domains));
   Observation observation;
   for (const auto& [domain, info] : domains) {
-    ObservedDomain& found = observation[domain];
+    ObservedDomain& found = observation.domains[domain];
     found.info = info;
     const absl::string_view name = found.info.options.domain;
     COPSE_RETURN_IF_ERROR(ReadPages<CommitInfo>(
@@ -163,17 +184,26 @@ absl::StatusOr<Observation> Observe(Store& store) {
         },
         [](const LeaseInfo& lease) { return lease.lease; }, found.leases));
   }
+  COPSE_ASSIGN_OR_RETURN(const std::vector<BackupInfo> backups,
+                         ListBackups(backup_folder));
+  for (const BackupInfo& backup : backups) {
+    if (!backup.status.ok()) {
+      return Differs(absl::StrCat("backup ", backup.id),
+                     backup.status.ToString(), "whole");
+    }
+    observation.backups.push_back(backup.id);
+  }
   return observation;
 }
 
 absl::Status Compare(const Model& model, const Observation& found) {
-  COPSE_RETURN_IF_ERROR(CompareKeys("domain", found, model.domains));
+  COPSE_RETURN_IF_ERROR(CompareKeys("domain", found.domains, model.domains));
   for (const auto& [name, domain] : model.domains) {
     COPSE_RETURN_IF_ERROR(
-        AnnotateStatus(CompareDomain(domain, model.now, found.at(name)),
+        AnnotateStatus(CompareDomain(domain, model.now, found.domains.at(name)),
                        absl::StrCat("domain '", name, "'")));
   }
-  return absl::OkStatus();
+  return CompareBackups(model, found.backups);
 }
 
 }  // namespace copse

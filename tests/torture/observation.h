@@ -9,8 +9,10 @@
 #ifndef COPSE_TESTS_TORTURE_OBSERVATION_H_
 #define COPSE_TESTS_TORTURE_OBSERVATION_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -28,10 +30,16 @@ struct ObservedDomain {
   std::map<std::string, LeaseInfo> leases;
 };
 
-using Observation = std::map<std::string, ObservedDomain>;
+struct Observation {
+  std::map<std::string, ObservedDomain> domains;
+  std::vector<uint32_t> backups;  // The oldest first.
+  int64_t data_folder = 0;        // Which one the store has open.
+};
 
-// Lists everything that has a name.
-absl::StatusOr<Observation> Observe(Store& store);
+// Lists everything that has a name. Fails with kInternal if a backup cannot be
+// restored.
+absl::StatusOr<Observation> Observe(Store& store,
+                                    const std::string& backup_folder);
 
 // Returns kInternal, saying what differs, unless the model has the same: all
 // but the documents of the commits, for which their fingerprints stand.

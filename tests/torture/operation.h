@@ -13,16 +13,18 @@
 // An operation holds all that its drawing decided, so two processes that draw
 // from equal models with equal seeds have the same ones.
 //
-// A new kind of operation, such as a backup, is a value of OperationKind, a
-// case in DrawOperation(), one in RunOperation() and, if it changes what the
-// model knows, one in Resolve() and Apply().
+// A new kind of operation is a value of OperationKind, a case in
+// DrawOperation(), one in RunOperation() and, if it changes what the model
+// knows, one in Resolve() and Apply().
 
 #ifndef COPSE_TESTS_TORTURE_OPERATION_H_
 #define COPSE_TESTS_TORTURE_OPERATION_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -60,9 +62,12 @@ enum class OperationKind : uint8_t {
   kOpenReader,    // Keeps a reader of the commit, whatever becomes of that.
   kCheckReaders,  // Reads all those again.
   kReopen,
-  kTogether,  // Several of one domain, in threads.
+  kCreateBackup,
+  kDeleteBackups,
+  kRestore,   // Into a new data folder, which is used from then on.
+  kTogether,  // Several of one domain, and maybe a backup, in threads.
 };
-inline constexpr int kOperationKindCount = 21;
+inline constexpr int kOperationKindCount = 24;
 
 const char* OperationKindName(OperationKind kind);
 
@@ -102,8 +107,18 @@ struct Operation {
   // The commits that a collection deletes.
   std::vector<std::string> expired = {};
 
-  // Of kTogether. In this order they may be applied.
-  std::vector<Operation> parts = {};
+  // Of a new backup: what it holds.
+  ModelBackup contents = {};
+  int64_t kept_backup_count = 0;  // 0: all.
+  std::vector<uint32_t> expired_backups = {};
+
+  // Of a restore: from where (0: the newest), what that is, and whereto.
+  uint32_t backup = 0;
+  uint32_t source_backup = 0;
+  int64_t data_folder = 0;
+
+  // Of kTogether. In this order they may be applied. Null: none.
+  std::shared_ptr<const std::vector<Operation>> parts = nullptr;
 };
 
 // What an operation, or a part of one, did to the store.
@@ -111,7 +126,23 @@ struct Outcome {
   bool has_happened = false;
   absl::Time create_time = {};            // Of the commit that was made.
   std::vector<std::string> removed = {};  // Commits, by a collection.
+  uint32_t backup = 0;                    // That was made; 0: none.
+  std::vector<uint32_t> removed_backups = {};
+
+  // Of a restore: what the backup has of what ran beside it, as the creation
+  // times of commits, or nothing.
+  std::vector<std::optional<absl::Time>> beside = {};
+
+  // Whether what was done to backups outlives the process.
+  bool is_sure = true;
 };
+
+// Returns the outcome, without `is_sure`, as so many words.
+std::string Encode(const Outcome& outcome);
+inline constexpr size_t kOutcomeWordCount = 6;
+
+// Ends the program if they are none.
+Outcome ParseOutcome(std::span<const std::string> words);
 
 // Returns what is needed to know one when a failure is told.
 std::string Describe(const Operation& operation);
@@ -119,9 +150,14 @@ std::string Describe(const Operation& operation);
 // Draws the next operation and moves the model's clock.
 Operation DrawOperation(Model& model, internal::SplitMix& random);
 
-// Runs an operation of a domain that is no kRead, kDiff or kVerify.
-absl::Status RunOperation(Store& store, const Operation& operation,
-                          Outcome& outcome);
+// Where the backups of all stores are, and data folder `number`.
+std::string BackupPath(const std::string& folder);
+std::string DataPath(const std::string& folder, int64_t number);
+
+// Runs an operation of a domain that is no kRead, kDiff or kVerify, or one of
+// the backups that is no kRestore.
+absl::Status RunOperation(Store& store, const std::string& backup_folder,
+                          const Operation& operation, Outcome& outcome);
 
 // Whether the operation may end so while the disk is sound.
 bool IsExpected(const Operation& operation, const absl::Status& status);

@@ -14,6 +14,7 @@
 #include "index/util/status_macros.h"
 #include "tests/torture/model.h"
 #include "tests/torture/operation.h"
+#include "versioning/backup.h"
 #include "versioning/commit.h"
 #include "versioning/store.h"
 #include "versioning/store_test_util.h"
@@ -104,10 +105,36 @@ absl::Status TakeCommit(const absl::StatusOr<CommitInfo>& info,
   return absl::OkStatus();
 }
 
+absl::Status RunCreateBackup(Store& store, const std::string& folder,
+                             const Operation& operation, Outcome& outcome) {
+  COPSE_ASSIGN_OR_RETURN(
+      const BackupInfo backup,
+      store.CreateBackup(
+          {.folder = folder, .kept_count = operation.kept_backup_count}));
+  outcome = {.has_happened = true,
+             .backup = backup.id,
+             .removed_backups = operation.expired_backups};
+  return absl::OkStatus();
+}
+
+absl::Status RunDeleteBackups(const std::string& folder,
+                              const Operation& operation, Outcome& outcome) {
+  COPSE_ASSIGN_OR_RETURN(const int64_t deleted_count,
+                         DeleteBackups(folder, operation.kept_backup_count));
+  const auto wanted = static_cast<int64_t>(operation.expired_backups.size());
+  if (deleted_count != wanted) {
+    return absl::InternalError(absl::StrCat(
+        deleted_count, " backups were deleted, expected ", wanted));
+  }
+  outcome = {.has_happened = true,
+             .removed_backups = operation.expired_backups};
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::Status RunOperation(Store& store, const Operation& operation,
-                          Outcome& outcome) {
+absl::Status RunOperation(Store& store, const std::string& backup_folder,
+                          const Operation& operation, Outcome& outcome) {
   const std::string& domain = operation.domain;
   const auto done = [&outcome](const absl::Status& status) {
     outcome.has_happened = status.ok();
@@ -165,6 +192,10 @@ absl::Status RunOperation(Store& store, const Operation& operation,
       return done(store.UpdateRetention(domain, operation.retention).status());
     case OperationKind::kCollect:
       return RunCollect(store, operation, outcome);
+    case OperationKind::kCreateBackup:
+      return RunCreateBackup(store, backup_folder, operation, outcome);
+    case OperationKind::kDeleteBackups:
+      return RunDeleteBackups(backup_folder, operation, outcome);
     default:
       return absl::InternalError("no operation of a store");
   }

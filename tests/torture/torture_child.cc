@@ -36,6 +36,8 @@
 #include "tests/torture/observation.h"
 #include "tests/torture/operation.h"
 #include "tests/torture/store_checks.h"
+#include "versioning/backup.h"
+#include "versioning/files.h"
 #include "versioning/store.h"
 #include "versioning/testing/system_calls.h"
 
@@ -72,7 +74,8 @@ class Child {
         disk_(options.plan, record),
         operation_random_(options.seed),
         random_(options.plan.seed),
-        clock_(absl::ToUnixMicros(model_.now)) {
+        clock_(absl::ToUnixMicros(model_.now)),
+        data_folder_(model_.data_folder) {
     for (const DomainShape& shape : kDomainShapes) {
       checks_.emplace(shape.name, CommitCheck(shape));
     }
@@ -88,7 +91,7 @@ class Child {
     Outcome outcome;
   };
 
-  void Tell(absl::string_view line) const;
+  void Tell(absl::string_view text) const;
   void TellOutcome(int64_t number, size_t part, const Outcome& outcome) const;
   [[noreturn]] void FailWrong(const absl::Status& status);
   void Check(const absl::Status& status) {
@@ -99,8 +102,12 @@ class Child {
   [[noreturn]] void End(Ending ending);
 
   StoreOptions MakeStoreOptions();
+  absl::StatusOr<std::unique_ptr<Store>> TryToOpen(int64_t data_folder);
   void OpenStore();
   void ReopenStore();
+  Observation Look();
+  void CheckAll(const Observation& found);
+  void VerifyBackups(const std::vector<uint32_t>& ids);
   absl::Status ReadSomeCommits();
   absl::Status CheckReaders() const;
 
@@ -116,8 +123,10 @@ class Child {
 
   void RunNext(int64_t number);
   PartResult RunPart(const Operation& part);
-  absl::Status RunLook(const Operation& part);
+  absl::Status RunLook(const Operation& look);
   void OpenReader(const Operation& operation);
+  PartResult RunRestore(const Operation& restore);
+  void FinishRestore(const Operation& restore);
   void Settle(int64_t number, const std::vector<Operation>& parts,
               std::vector<PartResult> results);
   void LiveWithFault();
@@ -131,6 +140,7 @@ class Child {
   internal::SplitMix random_;
   std::atomic<int64_t> clock_;  // Microseconds.
   std::map<std::string, CommitCheck> checks_;
+  int64_t data_folder_ = 0;  // That of the store.
   std::unique_ptr<Store> store_;
   std::vector<KeptReader> readers_;
   int64_t fault_count_ = 0;
@@ -153,10 +163,7 @@ void Child::Tell(absl::string_view text) const {
 
 void Child::TellOutcome(int64_t number, size_t part,
                         const Outcome& outcome) const {
-  Tell(absl::StrCat(
-      "done ", number, " ", part, " ", outcome.has_happened ? 1 : 0, " ",
-      absl::ToUnixMicros(outcome.create_time),
-      outcome.removed.empty() ? "" : " ", absl::StrJoin(outcome.removed, " ")));
+  Tell(absl::StrCat("done ", number, " ", part, " ", Encode(outcome)));
 }
 
 void Child::FailWrong(const absl::Status& status) {
@@ -182,7 +189,7 @@ void Child::End(Ending ending) {
 
 StoreOptions Child::MakeStoreOptions() {
   StoreOptions options;
-  options.folder = options_.plan.folder;
+  options.folder = DataPath(options_.plan.folder, data_folder_);
   options.pool_size_bytes = 200'000;
   options.free_space_min_bytes = 0;
   options.thread_count = 1;
@@ -201,13 +208,20 @@ StoreOptions Child::MakeStoreOptions() {
   return options;
 }
 
-void Child::OpenStore() {
+// Ends the process if a fault is in the way.
+absl::StatusOr<std::unique_ptr<Store>> Child::TryToOpen(int64_t data_folder) {
+  data_folder_ = data_folder;
   absl::StatusOr<std::unique_ptr<Store>> store =
       Store::Open(MakeStoreOptions());
   if (!store.ok() && IsFaultOf(store.status())) {
     Tell("refused");
     disk_.Die();
   }
+  return store;
+}
+
+void Child::OpenStore() {
+  absl::StatusOr<std::unique_ptr<Store>> store = TryToOpen(data_folder_);
   Check(store.status());
   store_ = *std::move(store);
 }
@@ -219,6 +233,31 @@ void Child::ReopenStore() {
   readers_.clear();  // One keeps the folder open.
   store_.reset();
   OpenStore();
+}
+
+Observation Child::Look() {
+  absl::StatusOr<Observation> found =
+      Observe(*store_, BackupPath(options_.plan.folder));
+  Check(found.status());
+  found->data_folder = data_folder_;
+  return *std::move(found);
+}
+
+// Compares all that the store has with the model.
+void Child::CheckAll(const Observation& found) {
+  Check(Compare(model_, found));
+  Check(ReadSomeCommits());
+  for (const auto& [name, domain] : model_.domains) {
+    Check(CheckVerify(*store_, name));
+  }
+}
+
+void Child::VerifyBackups(const std::vector<uint32_t>& ids) {
+  for (const uint32_t id : ids) {
+    Check(AnnotateStatus(
+        VerifyBackup(BackupPath(options_.plan.folder), id).status(),
+        absl::StrCat("backup ", id)));
+  }
 }
 
 absl::Status Child::ReadSomeCommits() {
@@ -318,6 +357,34 @@ void Child::OpenReader(const Operation& operation) {
                           .snapshot});
 }
 
+// Goes on in the new data folder, or in the old one if a fault ended the
+// restore: what that has left is no concern of a restore into another folder.
+Child::PartResult Child::RunRestore(const Operation& restore) {
+  PartResult result;
+  const bool is_refused = !MaySucceed(restore);
+  if (!is_refused && !store_->write_status().ok()) {
+    return result;  // As in End().
+  }
+  if (!is_refused) {
+    readers_.clear();  // One keeps the folder open.
+    store_.reset();
+  }
+  result.status =
+      RestoreBackup(
+          {.backup_folder = BackupPath(options_.plan.folder),
+           .backup_id = restore.backup,
+           .data_folder = DataPath(options_.plan.folder, restore.data_folder)})
+          .status();
+  if (!is_refused) {
+    if (result.status.ok()) {
+      data_folder_ = restore.data_folder;
+    }
+    OpenStore();
+    result.outcome = Resolve(restore, model_, Look());
+  }
+  return result;
+}
+
 Child::PartResult Child::RunPart(const Operation& part) {
   PartResult result;
   switch (part.kind) {
@@ -335,13 +402,16 @@ Child::PartResult Child::RunPart(const Operation& part) {
     case OperationKind::kReopen:
       ReopenStore();
       break;
+    case OperationKind::kRestore:
+      return RunRestore(part);
     case OperationKind::kDeleteDomain:
       std::erase_if(readers_, [&part](const KeptReader& kept) {
         return kept.domain == part.domain;
       });
       [[fallthrough]];
     default:
-      result.status = RunOperation(*store_, part, result.outcome);
+      result.status = RunOperation(*store_, BackupPath(options_.plan.folder),
+                                   part, result.outcome);
   }
   return result;
 }
@@ -389,29 +459,33 @@ void Child::Settle(int64_t number, const std::vector<Operation>& parts,
     }
   }
   if (!unknown.empty()) {
-    const absl::StatusOr<Observation> found = Observe(*store_);
-    Check(found.status());
+    const Observation found = Look();
     for (const size_t i : unknown) {
-      const Outcome outcome = Resolve(parts[i], model_, *found);
+      Outcome outcome = Resolve(parts[i], model_, found);
+      outcome.is_sure = false;
       TellOutcome(number, i, outcome);
       Apply(parts[i], outcome, model_);
     }
-    Check(AnnotateStatus(Compare(model_, *found), "after a fault"));
+    Check(AnnotateStatus(Compare(model_, found), "after a fault"));
+  } else if (parts.front().kind == OperationKind::kRestore) {
+    CheckAll(Look());
   }
   Tell(absl::StrCat("end ", number));
   if (!unknown.empty()) {
     LiveWithFault();
-  } else if (IsRepairedDisk() && results.front().outcome.has_happened) {
+  } else if (IsRepairedDisk() && results.front().outcome.has_happened &&
+             WritesToStore(parts.front())) {
     has_recovered_.store(true);
   }
 }
 
 // Finds out what became of what was in the middle.
 void Child::Inherit(const Inheritance& inheritance, const Observation& found) {
+  const bool is_restored = found.data_folder != model_.data_folder;
   for (size_t i = 0; i < inheritance.deleted.size(); ++i) {
     const DeletedCommit& deleted = inheritance.deleted[i];
-    const auto domain = found.find(deleted.domain);
-    if (domain != found.end() &&
+    const auto domain = found.domains.find(deleted.domain);
+    if (!is_restored && domain != found.domains.end() &&
         domain->second.commits.contains(deleted.name)) {
       Tell(absl::StrCat("back ", i));
       Revive(deleted, model_);
@@ -424,16 +498,53 @@ void Child::Inherit(const Inheritance& inheritance, const Observation& found) {
   }
 }
 
-void Child::Run(const Inheritance& inheritance) {
-  OpenStore();
-  const absl::StatusOr<Observation> found = Observe(*store_);
-  Check(found.status());
-  Inherit(inheritance, *found);
-  Check(Compare(model_, *found));
-  Check(ReadSomeCommits());
-  for (const auto& [name, domain] : model_.domains) {
-    Check(CheckVerify(*store_, name));
+// Opens the target of a restore that was cut short, if that is whole: nobody
+// can open it otherwise.
+void Child::FinishRestore(const Operation& restore) {
+  operation_text_ = absl::StrCat("opening after ", Describe(restore));
+  const std::string path = DataPath(options_.plan.folder, restore.data_folder);
+  const absl::StatusOr<std::vector<std::string>> names = ListFolder(path);
+  if (absl::IsNotFound(names.status())) {
+    return;
   }
+  Check(names.status());
+  if (std::ranges::find(*names, "FORMAT") == names->end()) {
+    for (const std::string& name : *names) {
+      if (name != "LOCK" && name != "FORMAT.tmp") {
+        FailWrong(absl::InternalError(absl::StrCat(
+            "there is a file ", name, " before FORMAT says what it is")));
+      }
+    }
+    return;
+  }
+  absl::StatusOr<std::unique_ptr<Store>> store = TryToOpen(restore.data_folder);
+  if (store.ok()) {
+    store_ = *std::move(store);
+    return;
+  }
+  const std::optional<ErrorReason> reason = ReasonOf(store.status());
+  if (!reason.has_value() || reason->reason != "DATA_FOLDER_RESTORING") {
+    FailWrong(AnnotateStatus(store.status(), "a half of a restore"));
+  }
+}
+
+void Child::Run(const Inheritance& inheritance) {
+  for (const PendingPart& part : inheritance.pending) {
+    if (part.operation.kind == OperationKind::kRestore &&
+        MaySucceed(part.operation)) {
+      FinishRestore(part.operation);
+    }
+  }
+  if (store_ == nullptr) {
+    data_folder_ = model_.data_folder;
+    OpenStore();
+  }
+  const Observation found = Look();
+  Inherit(inheritance, found);
+  CheckAll(found);
+  VerifyBackups(found.backups);
+  Tell(absl::StrCat("backups ", absl::StrJoin(found.backups, " ")));
+  model_.SettleBackups(found.backups);
   Tell("opened");
   for (int64_t i = 0; i < options_.operation_count; ++i) {
     RunNext(options_.first_operation_number + i);
@@ -452,6 +563,11 @@ void PrintStack(int signal_number) {
 
 }  // namespace
 
+bool WritesToStore(const Operation& operation) {
+  return operation.kind != OperationKind::kCreateBackup &&
+         operation.kind != OperationKind::kDeleteBackups;
+}
+
 void Revive(const DeletedCommit& deleted, Model& model) {
   ModelDomain& domain = model.domains.at(deleted.domain);
   domain.deleted.erase(deleted.name);
@@ -460,7 +576,7 @@ void Revive(const DeletedCommit& deleted, Model& model) {
 
 std::vector<Operation> PartsOf(const Operation& operation) {
   return operation.kind == OperationKind::kTogether
-             ? operation.parts
+             ? *operation.parts
              : std::vector<Operation>{operation};
 }
 

@@ -2,16 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One life of a process that uses a store: it opens the store, compares it with
-// the model, runs operations, and ends by a fault, by a kill or in order. What
+// the model, runs operations, and ends by a fault, by a kill or in order. Data
+// folders and the backup folder lie in one folder, the disk of the faults. What
 // it does it tells to a channel, in lines:
 //
+//   backups NUMBER...   the backups there are, all of them whole
 //   opened              all that was acknowledged is there
 //   begin N             operation N, drawn from the model, begins
 //   back NUMBER         this DeletedCommit is there again
 //   fault N PART        a fault ended this part of it; what it did was looked
 //                       up, and is told next
-//   done N PART HAPPENED MICROSECONDS COMMIT...
-//                       what became of a part (Outcome)
+//   done N PART WORD... what became of a part (Encode() of its Outcome)
 //   end N               of all its parts
 //   refused             a fault kept the store from being opened
 //   stopped             a fault made the store refuse writes
@@ -78,6 +79,9 @@ inline constexpr unsigned kChildSecondsMax = 120;
 // Returns the operations of which the parts of `operation` are: itself, or
 // those that run together.
 std::vector<Operation> PartsOf(const Operation& operation);
+
+// Whether it shows that a store takes writes if the operation has happened.
+bool WritesToStore(const Operation& operation);
 
 // Makes the commit complete again.
 void Revive(const DeletedCommit& deleted, Model& model);

@@ -16,6 +16,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -131,7 +133,7 @@ ChildOptions TortureRun::DrawRound(const History& history,
                                    internal::SplitMix& random) const {
   ChildOptions child;
   FaultPlan& plan = child.plan;
-  plan.folder = history.folder + "/data";
+  plan.folder = history.folder + "/disk";
   plan.seed = random.Next();
   const uint64_t draw = random.Below(20);
   plan.kind = draw < 9    ? FaultKind::kKill
@@ -154,15 +156,37 @@ ChildOptions TortureRun::DrawRound(const History& history,
   return child;
 }
 
+absl::Status TortureRun::RemoveOldFolders(const std::string& disk,
+                                          const History& history) {
+  std::set<std::string> kept = {BackupPath(disk),
+                                DataPath(disk, history.model.data_folder)};
+  for (const PendingPart& part : history.pending) {
+    if (part.operation.kind == OperationKind::kRestore) {
+      kept.insert(DataPath(disk, part.operation.data_folder));
+    }
+  }
+  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                         ListFolder(disk));
+  for (const std::string& name : names) {
+    const std::string path = absl::StrCat(disk, "/", name);
+    if (!kept.contains(path)) {
+      COPSE_RETURN_IF_ERROR(RemoveTree(path));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status TortureRun::RunRound(History& history) {
   internal::SplitMix random(internal::DerivedSeed(
       internal::DerivedSeed(options_.seed,
                             static_cast<uint64_t>(history.number)),
       static_cast<uint64_t>(history.round)));
   const ChildOptions child = DrawRound(history, random);
+  COPSE_RETURN_IF_ERROR(CreateFolder(child.plan.folder));
   // What was removed for good by the child before.
   COPSE_RETURN_IF_ERROR(RemoveTree(child.plan.folder + ".graves"));
   COPSE_RETURN_IF_ERROR(CreateFolder(child.plan.folder + ".graves"));
+  COPSE_RETURN_IF_ERROR(RemoveOldFolders(child.plan.folder, history));
   record_->call_count.store(0);
   record_->hit_count.store(0);
   std::vector<PendingPart> pending = std::move(history.pending);
@@ -234,6 +258,12 @@ TortureRun::Life TortureRun::Listen(int channel, uint64_t seed,
         HearDone(words, life.is_opened, history);
       } else if (words[0] == "fault") {
         history.fault_parts.insert(static_cast<size_t>(ToNumber(words[2])));
+      } else if (words[0] == "backups") {
+        std::vector<uint32_t> ids;
+        for (size_t i = 1; i < words.size() && !words[i].empty(); ++i) {
+          ids.push_back(static_cast<uint32_t>(ToNumber(words[i])));
+        }
+        history.model.SettleBackups(ids);
       } else if (words[0] == "wrong") {
         life.wrong = line;
       }
@@ -262,12 +292,11 @@ void TortureRun::HearDone(const std::vector<std::string>& words, bool is_opened,
   };
   const auto part = std::ranges::find_if(history.pending, is_it);
   COPSE_CHECK(part != history.pending.end());
-  Outcome outcome = {.has_happened = words[3] == "1",
-                     .create_time = absl::FromUnixMicros(ToNumber(words[4])),
-                     .removed = {words.begin() + 5, words.end()}};
+  Outcome outcome = ParseOutcome(std::span(words).subspan(3));
   const bool is_last = number == history.operation_number - 1;
   const bool is_fault = is_last && history.fault_parts.contains(part_number);
   const bool was_cut_short = is_fault || !is_opened;
+  outcome.is_sure = !is_fault;
   if (is_fault) {
     for (const std::string& name : outcome.removed) {
       const std::string& domain = part->operation.domain;
@@ -280,9 +309,14 @@ void TortureRun::HearDone(const std::vector<std::string>& words, bool is_opened,
   report_.found_whole_count += was_cut_short && outcome.has_happened ? 1 : 0;
   report_.refused_count +=
       !was_cut_short && !MaySucceed(part->operation) ? 1 : 0;
+  const OperationKind kind = part->operation.kind;
   if (is_fault && !outcome.has_happened) {
-    history.failed.push_back(*part);
-  } else if (outcome.has_happened && is_opened && !is_fault) {
+    // A backup, or a restore, that failed does not come back.
+    if (WritesToStore(part->operation) && kind != OperationKind::kRestore) {
+      history.failed.push_back(*part);
+    }
+  } else if (outcome.has_happened && is_opened && !is_fault &&
+             WritesToStore(part->operation)) {
     history.failed.clear();
     history.deleted.clear();
   }

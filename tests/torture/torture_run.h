@@ -116,6 +116,9 @@ class TortureRun {
   double Seconds() const;
   absl::Status RunHistory(int64_t number);
   absl::Status RunRound(History& history);
+  // Removes the data folders that are not in use any more, and halves of them.
+  static absl::Status RemoveOldFolders(const std::string& disk,
+                                       const History& history);
   ChildOptions DrawRound(const History& history,
                          internal::SplitMix& random) const;
   Life Listen(int channel, uint64_t seed, History& history);
