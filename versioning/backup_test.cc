@@ -7,6 +7,7 @@
 #include "versioning/backup.h"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -339,7 +340,7 @@ TEST_F(BackupTest, CopiesAgainWhatIsDamagedInTheBackupFolder) {
   Push("c1", "", Documents(0, 120, 0));
   Backup();
   const std::string checks = backup_path() + "/vectors/1/000000-1.checks";
-  WriteFile(checks, std::string(120 * 8, 'x'));
+  WriteFile(checks, std::string(size_t{120} * 8, 'x'));
   EXPECT_THAT(VerifyBackup(backup_path(), 1),
               AllOf(StatusIs(absl::StatusCode::kDataLoss, HasSubstr(checks)),
                     HasReason("DATA_DAMAGED")));
