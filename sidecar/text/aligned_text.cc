@@ -10,6 +10,17 @@
 
 namespace copse {
 
+AlignedText AlignedText::Slice(TextRange range) const {
+  AlignedText result(range.In(text_), offset_ + range.begin);
+  if (!begins_.empty()) {
+    const auto begin = static_cast<int64_t>(range.begin);
+    const auto end = static_cast<int64_t>(range.end);
+    result.begins_.assign(begins_.begin() + begin, begins_.begin() + end);
+    result.ends_.assign(ends_.begin() + begin, ends_.begin() + end);
+  }
+  return result;
+}
+
 AlignedTextBuilder::AlignedTextBuilder(const AlignedText& source)
     : source_(source) {
   const size_t size = source.text_.size() + source.text_.size() / 8;

@@ -49,6 +49,9 @@ class AlignedText {
     return {.begin = begins_[range.begin], .end = ends_[range.end - 1]};
   }
 
+  // Returns `range` of it as a text.
+  AlignedText Slice(TextRange range) const;
+
  private:
   friend class AlignedTextBuilder;
 

@@ -166,13 +166,13 @@ absl::Status HuggingFaceTokenizer::VisitPiece(absl::string_view piece,
     AlignedText text(range.In(piece), offset + range.begin);
     status = Normalize(normalizers_, text);
     if (status.ok()) {
-      status = VisitNormalized(std::move(text), visit);
+      status = VisitNormalized(text, visit);
     }
   });
   return status;
 }
 
-absl::Status HuggingFaceTokenizer::VisitNormalized(AlignedText text,
+absl::Status HuggingFaceTokenizer::VisitNormalized(const AlignedText& text,
                                                    EncodedVisitor visit) const {
   absl::Status status;
   normalized_tokens_.ForEachPart(
@@ -184,7 +184,8 @@ absl::Status HuggingFaceTokenizer::VisitNormalized(AlignedText text,
           visit({.id = *id, .range = text.Source(range)});
           return;
         }
-        SplitText split = {.text = text, .words = {range}};
+        SplitText split = {.text = text.Slice(range),
+                           .words = {{.begin = 0, .end = range.size()}}};
         for (const auto& pre_tokenizer : pre_tokenizers_) {
           status = pre_tokenizer->Split(split);
           if (!status.ok()) {

@@ -71,7 +71,8 @@ class HuggingFaceTokenizer final : public TokenCounter {
   absl::Status VisitEncoded(absl::string_view text, EncodedVisitor visit) const;
   absl::Status VisitPiece(absl::string_view piece, size_t offset,
                           EncodedVisitor visit) const;
-  absl::Status VisitNormalized(AlignedText text, EncodedVisitor visit) const;
+  absl::Status VisitNormalized(const AlignedText& text,
+                               EncodedVisitor visit) const;
 
   AddedTokenFinder plain_tokens_;       // Found in the text as it is.
   AddedTokenFinder normalized_tokens_;  // Found in the normalized text.

@@ -7,7 +7,6 @@
 
 #include "sidecar/text/hugging_face_tokenizer.h"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -18,7 +17,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -130,6 +129,47 @@ TEST(HuggingFaceTokenizerFileTest, ReadsLongTextsPieceByPiece) {
   // One word of which nothing is known.
   EXPECT_THAT(tokenizer->Count(std::string(size_t{3} << 20, 'x')),
               IsOkAndHolds(Eq(3)));
+}
+
+TEST(HuggingFaceTokenizerFileTest, FindsManyAddedTokensInOnePass) {
+  // Hours if each of them copied the text.
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto tokenizer,
+                             HuggingFaceTokenizer::Parse(
+                                 R"({"normalizer": {"type": "Lowercase"},
+              "added_tokens": [{"id": 7, "content": "OAK"}],
+              "model": {"type": "Unigram", "vocab": [["a", -1]]}})"));
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) {
+    text += "oaka";
+  }
+  EXPECT_THAT(tokenizer->Count(text), IsOkAndHolds(Eq(400'000)));
+}
+
+TEST(HuggingFaceTokenizerFileTest, RunsPrecompiledRules) {
+  // A trie of "A" -> "a": units of the root, of its child at its offset xor
+  // 'A', and of the value.
+  std::vector<uint32_t> units(68);
+  units[0] = 1 << 10;  // The children are at 1 ^ byte.
+  units[1 ^ 'A'] = (2 << 10) | (1 << 8) | 'A';
+  units[(1 ^ 'A') ^ 2] = 0;  // The value: offset 0.
+  std::string map = {16, 1, 0, 0};
+  for (const uint32_t unit : units) {
+    for (int shift = 0; shift < 32; shift += 8) {
+      map.push_back(static_cast<char>(unit >> shift));
+    }
+  }
+  map.append("a", 2);
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const auto tokenizer,
+      HuggingFaceTokenizer::Parse(absl::StrCat(
+          R"({"normalizer": {"type": "Precompiled", "precompiled_charsmap": ")",
+          absl::Base64Escape(map),
+          R"("}, "model": {"type": "Unigram", "unk_id": 0,
+                           "vocab": [["<unk>", 0], ["a", -1], ["aa", -1]]}})")));
+  EXPECT_THAT(tokenizer->Encode("AaB"),
+              IsOkAndHolds(ElementsAre(
+                  EncodedToken{.id = 2, .range = {.begin = 0, .end = 2}},
+                  EncodedToken{.id = 0, .range = {.begin = 2, .end = 3}})));
 }
 
 TEST(HuggingFaceTokenizerFileTest, ReadsBzip2) {

@@ -37,7 +37,7 @@ using Data = mustache::data;
 
 // What a render may cost: a look-up 64 and its text, an item of a section all
 // of the template, since what the item makes is not seen before its line ends.
-constexpr size_t kCostMax = size_t{512} << 20;
+constexpr size_t kCostMax = size_t{256} << 20;
 constexpr size_t kLookUpCost = 64;
 
 // Ends a render from inside the library; caught in Render().
