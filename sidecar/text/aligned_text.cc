@@ -30,6 +30,14 @@ AlignedTextBuilder::AlignedTextBuilder(const AlignedText& source)
 }
 
 void AlignedTextBuilder::Copy(TextRange range) {
+  if (range.size() == 1) {
+    // As most code points are copied one by one.
+    const TextRange source = source_.Source(range);
+    result_.text_.push_back(source_.text_[range.begin]);
+    result_.begins_.push_back(static_cast<uint32_t>(source.begin));
+    result_.ends_.push_back(static_cast<uint32_t>(source.end));
+    return;
+  }
   const absl::string_view text = range.In(source_.text_);
   result_.text_.append(text.data(), text.size());
   if (!source_.begins_.empty()) {
