@@ -114,7 +114,7 @@ TEST(SnippetTest, KeepsToItsSizeForAnyText) {
     for (uint32_t i = random() % 40; i > 0; --i) {
       absl::StrAppend(&chunk, parts[random() % parts.size()]);
     }
-    const int64_t count_max = 1 + random() % 30;
+    const auto count_max = static_cast<int64_t>(1 + random() % 30);
     COPSE_ASSERT_OK_AND_ASSIGN(
         const TextSnippet snippet,
         FindSnippet(chunk, "oak \u6797", {.code_point_count_max = count_max}));

@@ -290,11 +290,12 @@ TEST(TextChunkerTest, KeepsItsInvariantsForAnyText) {
     ChunkingOptions options;
     options.mode =
         round % 2 == 0 ? ChunkingMode::kWindow : ChunkingMode::kBoundary;
-    options.token_count_max = 1 + random() % 60;
+    options.token_count_max = static_cast<int64_t>(1 + random() % 60);
+    const int64_t overlap_limit = options.mode == ChunkingMode::kWindow
+                                      ? options.token_count_max
+                                      : options.token_count_max / 4 + 1;
     options.overlap_token_count =
-        random() % (options.mode == ChunkingMode::kWindow
-                        ? options.token_count_max
-                        : options.token_count_max / 4 + 1);
+        static_cast<int64_t>(random()) % overlap_limit;
     // Windows leave a code point that has more tokens than they, so only the
     // tokenizer whose tokens have code points of their own is used there.
     const TokenCounter& counter =
