@@ -190,6 +190,18 @@ absl::string_view MetaTableName(MetaTable table) {
   return "unknown";
 }
 
+namespace {
+
+// A file of RocksDB takes nothing more once a write to it has failed, for
+// whatever reason, and says so without that reason. Nothing is damaged by it.
+bool IsRefusedAfterError(const rocksdb::Status& status) {
+  return absl::StartsWithIgnoreCase(
+      status.getState() == nullptr ? absl::string_view() : status.getState(),
+      "seen error. skip");
+}
+
+}  // namespace
+
 absl::Status FromRocksStatus(const rocksdb::Status& status) {
   if (status.ok()) {
     return absl::OkStatus();
@@ -198,6 +210,9 @@ absl::Status FromRocksStatus(const rocksdb::Status& status) {
   if (status.IsNoSpace() ||
       status.subcode() == rocksdb::Status::SubCode::kSpaceLimit) {
     return DiskFullError("meta", message);
+  }
+  if (status.IsIOError() && IsRefusedAfterError(status)) {
+    return absl::UnavailableError(message);
   }
   switch (status.code()) {
     case rocksdb::Status::kNotFound:

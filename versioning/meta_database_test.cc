@@ -111,6 +111,16 @@ class MetaDatabaseTest : public ::testing::Test {
   std::unique_ptr<MetaDatabase> database_ = OpenTestDatabase(folder_);
 };
 
+TEST(FromRocksStatusTest, AFileThatRefusesAfterAnErrorIsNoDamage) {
+  EXPECT_THAT(FromRocksStatus(
+                  rocksdb::Status::IOError("Seen error. Skip writing buffer.")),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       "database: IO error: Seen error. Skip writing buffer."));
+  EXPECT_THAT(FromRocksStatus(rocksdb::Status::IOError("read of 000012.sst")),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       "database: IO error: read of 000012.sst"));
+}
+
 TEST_F(MetaDatabaseTest, KeepsTablesApart) {
   for (size_t i = 0; i < kMetaTableCount; ++i) {
     ASSERT_THAT(Put(*database_, "key", absl::StrCat(i), Durability::kUnsynced,
