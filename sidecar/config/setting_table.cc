@@ -302,7 +302,7 @@ void AppendModelRows(ProfileRows& rows) {
                     "text-embeddings-inference, LM Studio. `builtin` needs no "
                     "server and finds shared words, not meaning. Unset, it is "
                     "`openai` if `url` is set.",
-            .choices = {"builtin", "openai"},
+            .choices = EmbeddingDialectNames(),
             .sample = "openai"}));
   rows.push_back(
       Bind(&Profile::url,

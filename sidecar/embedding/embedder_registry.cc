@@ -18,7 +18,7 @@
 #include "index/util/status_macros.h"
 #include "sidecar/embedding/builtin_embedder.h"
 #include "sidecar/embedding/caching_embedder.h"
-#include "sidecar/embedding/openai_embedder.h"
+#include "sidecar/embedding/provider_embedder.h"
 
 namespace copse {
 namespace {
@@ -30,7 +30,7 @@ absl::StatusOr<std::unique_ptr<Embedder>> MakeEmbedder(
     return MakeBuiltinEmbedder(profile, options.environment);
   }
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<Embedder> embedder,
-                         MakeOpenAiEmbedder(profile, options.environment));
+                         MakeProviderEmbedder(profile, options.environment));
   if (options.cache == nullptr) {
     return embedder;
   }

@@ -21,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,6 +30,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "curl/curl.h"
@@ -40,11 +42,14 @@
 #include "index/util/error_reason.h"
 #include "index/util/little_endian.h"
 #include "index/util/status_macros.h"
+#include "sidecar/embedding/provider_dialect.h"
 
 namespace copse {
 namespace {
 
 constexpr absl::string_view kHashHeader = "copse embedding profile 1";
+
+constexpr absl::string_view kBuiltinDialectName = "builtin";
 
 // What the builtin embedder computes. A change of any of its vectors is a new
 // name, so that the vectors of two versions never mix.
@@ -126,18 +131,11 @@ bool IsLoopback(const std::string& host) {
 }
 
 // Applies the rule at the head of the header.
-std::string EndpointOf(const Url& url) {
-  std::string path = url.path;
-  while (absl::EndsWith(path, "/")) {
-    path.pop_back();
-  }
-  if (path.empty()) {
-    path = "/v1/embeddings";
-  } else if (!absl::EndsWith(path, "/embeddings")) {
-    absl::StrAppend(&path, "/embeddings");
-  }
-  return absl::StrCat(url.scheme, "://", url.host, ":", url.port, path,
-                      url.query.empty() ? "" : "?", url.query);
+std::string EndpointOf(const EmbeddingProfileOptions& options, const Url& url) {
+  const std::string path =
+      EndpointPath(DialectOf(options.dialect), url.path, options.model);
+  return absl::StrCat(url.Origin(), path, url.query.empty() ? "" : "?",
+                      url.query);
 }
 
 absl::Status CheckProfileName(const EmbeddingProfileOptions& options) {
@@ -373,25 +371,31 @@ class Hasher {
 }  // namespace
 
 absl::string_view EmbeddingDialectName(EmbeddingDialect dialect) {
-  switch (dialect) {
-    case EmbeddingDialect::kBuiltin:
-      return "builtin";
-    case EmbeddingDialect::kOpenAi:
-      return "openai";
-  }
-  return "unknown";
+  return dialect == EmbeddingDialect::kBuiltin ? kBuiltinDialectName
+                                               : DialectOf(dialect).name;
 }
 
 absl::StatusOr<EmbeddingDialect> ParseEmbeddingDialect(absl::string_view name) {
-  for (const EmbeddingDialect dialect :
-       {EmbeddingDialect::kBuiltin, EmbeddingDialect::kOpenAi}) {
-    if (name == EmbeddingDialectName(dialect)) {
-      return dialect;
+  if (name == kBuiltinDialectName) {
+    return EmbeddingDialect::kBuiltin;
+  }
+  for (const ProviderDialect* const dialect : ProviderDialects()) {
+    if (name == dialect->name) {
+      return dialect->id;
     }
   }
   return absl::InvalidArgumentError(
-      absl::StrFormat("dialect is '%s', expected 'builtin' or 'openai'",
-                      absl::Utf8SafeCEscape(name.substr(0, kNameSizeMax))));
+      absl::StrFormat("dialect is '%s', expected one of %s",
+                      absl::Utf8SafeCEscape(name.substr(0, kNameSizeMax)),
+                      absl::StrJoin(EmbeddingDialectNames(), ", ")));
+}
+
+std::vector<std::string> EmbeddingDialectNames() {
+  std::vector<std::string> names = {std::string(kBuiltinDialectName)};
+  for (const ProviderDialect* const dialect : ProviderDialects()) {
+    names.emplace_back(dialect->name);
+  }
+  return names;
 }
 
 absl::StatusOr<EmbeddingProfileOptions> ResolveProfile(
@@ -413,7 +417,7 @@ absl::StatusOr<EmbeddingProfileOptions> ResolveProfile(
     case EmbeddingDialect::kOpenAi: {
       COPSE_ASSIGN_OR_RETURN(const Url url, CheckUrl(options));
       COPSE_RETURN_IF_ERROR(CheckOpenAi(options));
-      resolved.url = EndpointOf(url);
+      resolved.url = EndpointOf(options, url);
       SetIfUnset(resolved.vector_space, url.Origin());
       if (!resolved.request_timeout.has_value()) {
         resolved.request_timeout =

@@ -37,6 +37,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -66,8 +67,11 @@ enum class EmbeddingDialect : uint8_t {
   kOpenAi = 2,
 };
 
-// Returns "builtin" or "openai".
+// Returns the name of `dialect` in settings, such as "builtin".
 absl::string_view EmbeddingDialectName(EmbeddingDialect dialect);
+
+// Returns all names.
+std::vector<std::string> EmbeddingDialectNames();
 
 // The inverse. Fails with kInvalidArgument naming what is known.
 absl::StatusOr<EmbeddingDialect> ParseEmbeddingDialect(absl::string_view name);

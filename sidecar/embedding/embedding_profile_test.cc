@@ -307,8 +307,8 @@ TEST(EmbeddingProfileTest, ParsesDialects) {
               IsOkAndHolds(EmbeddingDialect::kBuiltin));
   EXPECT_THAT(ParseEmbeddingDialect("OpenAI"),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       Eq("dialect is 'OpenAI', expected 'builtin' or "
-                          "'openai'")));
+                       Eq("dialect is 'OpenAI', expected one of builtin, "
+                          "openai")));
 }
 
 TEST(EmbeddingProfileTest, IsHonestAboutTheBuiltinEmbedder) {

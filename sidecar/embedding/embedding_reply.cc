@@ -11,6 +11,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "simdjson.h"
 
 #include "sidecar/embedding/provider_error.h"
@@ -91,13 +93,13 @@ bool ParseJson(absl::string_view body, simdjson::dom::parser& parser,
 
 // Returns for each entry of `data` the number of its text.
 std::variant<std::vector<size_t>, ReplyFault> ReadOrder(
-    const simdjson::dom::array& data, size_t text_count) {
+    const simdjson::dom::array& data, bool has_index, size_t text_count) {
   std::vector<size_t> order;
   std::vector<bool> is_taken(text_count, false);
   size_t missing_count = 0;
   for (const element item : data) {
     int64_t index = 0;
-    if (item["index"].get(index) != simdjson::SUCCESS) {
+    if (!has_index || item["index"].get(index) != simdjson::SUCCESS) {
       ++missing_count;
       order.push_back(order.size());
       continue;
@@ -178,13 +180,15 @@ RawVector ReadBase64(absl::string_view text) {
   return raw;
 }
 
-RawVector ReadVector(const element& item) {
-  element embedding;
+RawVector ReadVector(const element& item, const ReplyShape& shape) {
+  element embedding = item;
   simdjson::dom::array numbers;
   absl::string_view base64;
   RawVector raw;
-  if (item["embedding"].get(embedding) != simdjson::SUCCESS) {
-    raw.defect = "it has no field 'embedding'";
+  if (!shape.vector.empty() &&
+      item[std::string_view(shape.vector.data(), shape.vector.size())].get(
+          embedding) != simdjson::SUCCESS) {
+    raw.defect = absl::StrFormat("it has no field '%s'", shape.vector);
   } else if (embedding.get(numbers) == simdjson::SUCCESS) {
     raw = ReadNumbers(numbers);
   } else if (embedding.is_string()) {
@@ -224,7 +228,8 @@ EmbeddingOutcome FinishVector(RawVector raw, const ReplyFormat& format) {
 }
 
 std::variant<EmbeddingReply, ReplyFault> ReadData(
-    const simdjson::dom::array& data, const ReplyFormat& format) {
+    const simdjson::dom::array& data, const ReplyShape& shape,
+    const ReplyFormat& format) {
   size_t vector_count = 0;
   for (const element item : data) {
     static_cast<void>(item);  // size() saturates at 2^24.
@@ -235,7 +240,7 @@ std::variant<EmbeddingReply, ReplyFault> ReadData(
                  absl::StrFormat("%d vectors for %d texts", vector_count,
                                  format.text_count));
   }
-  auto order = ReadOrder(data, format.text_count);
+  auto order = ReadOrder(data, shape.has_index, format.text_count);
   if (auto* const fault = std::get_if<ReplyFault>(&order); fault != nullptr) {
     return std::move(*fault);
   }
@@ -244,7 +249,7 @@ std::variant<EmbeddingReply, ReplyFault> ReadData(
                         EmbeddingOutcome(absl::UnknownError("not read")));
   size_t position = 0;
   for (const element item : data) {
-    RawVector raw = ReadVector(item);
+    RawVector raw = ReadVector(item, shape);
     const bool is_vector = raw.defect.empty() || raw.dimension != 0;
     if (is_vector && raw.dimension != format.dimension) {
       ReplyFault fault =
@@ -261,33 +266,61 @@ std::variant<EmbeddingReply, ReplyFault> ReadData(
   return reply;
 }
 
+// Follows the JSON pointer `pointer`.
+bool FindElement(const element& root, absl::string_view pointer,
+                 element& found) {
+  if (pointer.empty()) {
+    found = root;
+    return true;
+  }
+  return root.at_pointer(std::string_view(pointer.data(), pointer.size()))
+             .get(found) == simdjson::SUCCESS;
+}
+
+int64_t ReadTokenCount(const element& root, const ReplyShape& shape) {
+  for (const absl::string_view pointer : shape.token_counts) {
+    element found;
+    int64_t count = 0;
+    if (!pointer.empty() && FindElement(root, pointer, found) &&
+        found.get(count) == simdjson::SUCCESS) {
+      return std::max<int64_t>(count, 0);
+    }
+  }
+  return 0;
+}
+
+// "/data" as a person would say it.
+absl::string_view NameOf(absl::string_view pointer) {
+  return absl::StripPrefix(pointer, "/");
+}
+
 }  // namespace
 
 std::variant<EmbeddingReply, ReplyFault> ReadEmbeddingReply(
-    absl::string_view body, const ReplyFormat& format) {
+    absl::string_view body, const ReplyShape& shape,
+    const ReplyFormat& format) {
   simdjson::dom::parser parser;
   element root;
   if (!ParseJson(body, parser, root)) {
     return Fault(ReplyFault::Kind::kNoVectors,
                  absl::StrFormat("%d bytes that are not JSON", body.size()));
   }
+  element found;
   simdjson::dom::array data;
-  if (root["data"].get(data) != simdjson::SUCCESS || data.size() == 0) {
+  if (!FindElement(root, shape.vectors, found) ||
+      found.get(data) != simdjson::SUCCESS || data.size() == 0) {
     const ErrorBody error = ParseErrorBody(body);
     return Fault(ReplyFault::Kind::kNoVectors,
                  error.message.empty()
-                     ? "JSON without vectors in 'data'"
+                     ? absl::StrFormat("JSON without vectors in '%s'",
+                                       NameOf(shape.vectors))
                      : absl::StrCat("no vectors but: ", error.message));
   }
-  std::variant<EmbeddingReply, ReplyFault> result = ReadData(data, format);
-  element usage;
+  std::variant<EmbeddingReply, ReplyFault> result =
+      ReadData(data, shape, format);
   if (auto* const reply = std::get_if<EmbeddingReply>(&result);
-      reply != nullptr && root["usage"].get(usage) == simdjson::SUCCESS) {
-    int64_t count = 0;
-    if (usage["total_tokens"].get(count) == simdjson::SUCCESS ||
-        usage["prompt_tokens"].get(count) == simdjson::SUCCESS) {
-      reply->token_count = std::max<int64_t>(count, 0);
-    }
+      reply != nullptr) {
+    reply->token_count = ReadTokenCount(root, shape);
   }
   return result;
 }

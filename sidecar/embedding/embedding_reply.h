@@ -1,8 +1,8 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads the vectors of an OpenAI-compatible reply, and believes nothing: count,
-// order, dimension and every component are checked before one is used.
+// Reads the vectors of a reply, and believes nothing: count, order, dimension
+// and every component are checked before one is used.
 
 #ifndef COPSE_SIDECAR_EMBEDDING_EMBEDDING_REPLY_H_
 #define COPSE_SIDECAR_EMBEDDING_EMBEDDING_REPLY_H_
@@ -47,9 +47,28 @@ struct ReplyFormat {
   bool normalize = true;
 };
 
+// Where in the JSON of a provider things are, as JSON pointers (RFC 6901).
+struct ReplyShape {
+  // The array with an entry for each text; "" is the whole reply.
+  absl::string_view vectors = "";
+
+  // The field of an entry that is the vector; "" if the entry is.
+  absl::string_view vector = "";
+
+  // Whether entries may say in `index` which text they are for; else they come
+  // in the order of the texts.
+  bool has_index = false;
+
+  // Where the tokens are counted: the first that is there. "" for none.
+  absl::string_view token_counts[2] = {};
+
+  // The header that counts them, in lower case, or "".
+  absl::string_view token_header = "";
+};
+
 // Reads `body`, the reply to a request of `format.text_count` texts.
 std::variant<EmbeddingReply, ReplyFault> ReadEmbeddingReply(
-    absl::string_view body, const ReplyFormat& format);
+    absl::string_view body, const ReplyShape& shape, const ReplyFormat& format);
 
 // Returns the size of the longest reply that is still reasonable.
 size_t ReplySizeMax(size_t text_count, uint32_t dimension);

@@ -22,6 +22,7 @@
 #include "absl/time/time.h"
 
 #include "index/util/check.h"
+#include "sidecar/embedding/openai_dialect.h"
 #include "sidecar/embedding/provider_error.h"
 #include "sidecar/embedding/retry_delay.h"
 
@@ -46,7 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::string_view body(reinterpret_cast<const char*>(data), size);
   for (const size_t text_count : {size_t{1}, size_t{2}}) {
     const auto result = copse::ReadEmbeddingReply(
-        body, {.text_count = text_count, .dimension = 2, .normalize = true});
+        body, copse::kOpenAiDialect.reply,
+        {.text_count = text_count, .dimension = 2, .normalize = true});
     if (const auto* reply = std::get_if<copse::EmbeddingReply>(&result)) {
       CheckReply(*reply, text_count);
     }
@@ -60,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   copse::HttpReply reply;
   reply.status = 400;
-  copse::JudgeError(reply, error);
+  copse::JudgeError(copse::kOpenAiDialect.errors, reply, error);
   COPSE_CHECK(copse::ParseRetryAfter(body, body, absl::UnixEpoch())
                   .value_or(absl::ZeroDuration()) >= absl::ZeroDuration());
   return 0;

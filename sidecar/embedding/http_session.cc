@@ -233,8 +233,8 @@ void HttpSession::Transfer::SetHeaders() {
   add("Accept: application/json");
   add("User-Agent: copse");
   add("Expect:");  // Or a body above 1 MiB waits a second for "100 Continue".
-  if (!request_.api_key.empty()) {
-    add(absl::StrCat("Authorization: Bearer ", request_.api_key));
+  for (const HttpHeader& header : request_.headers) {
+    add(absl::StrCat(header.name, ": ", header.value));
   }
   Set(easy_, CURLOPT_HTTPHEADER, header_list_);
 }

@@ -19,8 +19,7 @@
 //   not followed, because libcurl would carry key headers along to other hosts.
 // * The peer's certificate is always verified; there is no switch.
 // * A reply holds at most `reply_size_max` bytes, and 64 KiB if its status is
-// an
-//   error, counted after decompression.
+//   an error, counted after decompression.
 
 #ifndef COPSE_SIDECAR_EMBEDDING_HTTP_SESSION_H_
 #define COPSE_SIDECAR_EMBEDDING_HTTP_SESSION_H_
@@ -46,9 +45,14 @@ struct HttpEndpoint {
   absl::Duration connect_timeout = absl::Seconds(5);
 };
 
+struct HttpHeader {
+  std::string name;
+  std::string value;
+};
+
 struct HttpRequest {
-  std::string body;     // Sent as application/json.
-  std::string api_key;  // Sent as a bearer token unless empty.
+  std::string body;                 // Sent as application/json.
+  std::vector<HttpHeader> headers;  // Beside those every request has: the key.
   absl::Duration timeout = absl::Minutes(2);
   size_t reply_size_max = size_t{1} << 20;
 };

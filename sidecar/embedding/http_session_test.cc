@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What only shows with TLS. The rest of a session is tested through the
-// embedder, in openai_failure_test and openai_transfer_test.
+// embedder, in provider_failure_test and provider_transfer_test.
 
 #include "sidecar/embedding/http_session.h"
 

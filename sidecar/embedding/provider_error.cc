@@ -24,59 +24,6 @@
 namespace copse {
 namespace {
 
-// All of these are lower case; they are looked for in the message, the code and
-// the type together. Each is what at least one server says.
-constexpr absl::string_view kTooManyTexts[] = {
-    "too many inputs",
-    "total number of texts must be at most",
-    "maximum allowed batch size",
-    "inputs per request",
-    "texts per request",
-    "requests can be in one batch",
-    "at most 100 requests",
-    "array too long",
-    "too many items",
-    "too many texts",
-};
-
-constexpr absl::string_view kTooManyBytes[] = {
-    "max_tokens_per_request",
-    "too many tokens in batch",
-    "max allowed tokens per submitted batch",
-    "payload too large",
-    "request entity too large",
-    "request body too large",
-};
-
-constexpr absl::string_view kTextRefused[] = {
-    "maximum context length",
-    "exceeds the context length",
-    "exceed_context_size",
-    "context_length_exceeded",
-    "max_model_len",
-    "maximum model length",
-    "must have less than",
-    "too large to process",
-    "too many tokens",
-    "input is too long",
-    "input too long",
-    "longer than the maximum",
-    "nan or inf",
-    "unsupported value: nan",
-    "content_filter",
-    "content management policy",
-};
-
-constexpr absl::string_view kBillingCodes[] = {
-    "insufficient_quota",
-    "credit_balance_exhausted",
-    "organization_spend_limit_exceeded",
-    "project_spend_limit_exceeded",
-    "organization_usage_limit_exceeded",
-    "billing_hard_limit_reached",
-    "billing_not_active",
-};
-
 bool ContainsAny(absl::string_view text,
                  std::span<const absl::string_view> parts) {
   return std::ranges::any_of(parts, [text](absl::string_view part) {
@@ -303,7 +250,8 @@ ErrorBody ParseErrorBody(absl::string_view body) {
   return error;
 }
 
-ErrorVerdict JudgeError(const HttpReply& reply, const ErrorBody& error) {
+ErrorVerdict JudgeError(const ErrorSignatures& signatures,
+                        const HttpReply& reply, const ErrorBody& error) {
   const int status = reply.status;
   const std::string text = absl::AsciiStrToLower(
       absl::StrCat(error.message, " ", error.code, " ", error.type));
@@ -311,18 +259,20 @@ ErrorVerdict JudgeError(const HttpReply& reply, const ErrorBody& error) {
   if (status < 400 || status == 401 || status == 402 || status == 403) {
     return verdict;
   }
-  if (ContainsAny(text, kBillingCodes)) {
+  if (ContainsAny(text, signatures.unpaid)) {
     return {.action = ErrorAction::kRefused, .setting = "api_key_env"};
   }
   if (status == 400 || status == 413 || status == 422 || status == 500) {
     // In this order: "too many tokens in batch" contains "too many tokens".
-    if (ContainsAny(text, kTooManyTexts) || error.code == "3210") {
-      return {.action = ErrorAction::kSplit, .is_count = error.code != "3210"};
+    const bool is_code =
+        !error.code.empty() && error.code == signatures.too_large_code;
+    if (!is_code && ContainsAny(text, signatures.too_many_texts)) {
+      return {.action = ErrorAction::kSplit, .is_count = true};
     }
-    if (ContainsAny(text, kTooManyBytes)) {
+    if (is_code || ContainsAny(text, signatures.too_many_bytes)) {
       return {.action = ErrorAction::kSplit};
     }
-    if (ContainsAny(text, kTextRefused)) {
+    if (ContainsAny(text, signatures.text_refused)) {
       return {.action = ErrorAction::kIsolate};
     }
   }

@@ -33,6 +33,22 @@ struct ErrorBody {
 // and plain text. Never fails: at worst all is empty.
 ErrorBody ParseErrorBody(absl::string_view body);
 
+// How a provider says what its status does not. All in lower case; they are
+// looked for in the message, the code and the type together.
+struct ErrorSignatures {
+  std::span<const absl::string_view> too_many_texts = {};
+  std::span<const absl::string_view> too_many_bytes = {};
+
+  // The code of a request that is too large in either way.
+  absl::string_view too_large_code = "";
+
+  // One text is to blame: too long, or no vector comes out of it.
+  std::span<const absl::string_view> text_refused = {};
+
+  // Somebody has to pay first, whatever the status.
+  std::span<const absl::string_view> unpaid = {};
+};
+
 enum class ErrorAction {
   // Try the same again after a delay, as often as attempts are left.
   kRetry,
@@ -65,8 +81,9 @@ struct ErrorVerdict {
 };
 
 // Returns what to do about `reply`, which is complete and whose status is not
-// 2xx, and its body, parsed.
-ErrorVerdict JudgeError(const HttpReply& reply, const ErrorBody& error);
+// 2xx, and its body, parsed, if its provider says things as in `signatures`.
+ErrorVerdict JudgeError(const ErrorSignatures& signatures,
+                        const HttpReply& reply, const ErrorBody& error);
 
 // Returns `message` fit to be shown: without `api_key`, without what looks like
 // a key, without what it repeats of `texts`, on one line, and cut to

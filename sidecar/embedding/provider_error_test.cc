@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The verdicts are tested through the embedder, in openai_failure_test.
+// The verdicts are tested through the embedder, in provider_failure_test.
 
 #include "sidecar/embedding/provider_error.h"
 

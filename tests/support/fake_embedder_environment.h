@@ -6,7 +6,7 @@
 // record of every event.
 //
 //   FakeEmbedderEnvironment world;
-//   auto embedder = MakeOpenAiEmbedder(options, world.environment());
+//   auto embedder = MakeProviderEmbedder(options, world.environment());
 //   EXPECT_THAT(world.sleeps(), ElementsAre(absl::Seconds(7)));
 
 #ifndef COPSE_TESTS_SUPPORT_FAKE_EMBEDDER_ENVIRONMENT_H_

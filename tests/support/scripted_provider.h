@@ -34,7 +34,7 @@
 
 #include "index/util/error_reason.h"
 #include "sidecar/embedding/embedder.h"
-#include "sidecar/embedding/openai_embedder.h"
+#include "sidecar/embedding/provider_embedder.h"
 #include "tests/support/fake_embedder_environment.h"
 #include "tests/support/scripted_http_server.h"
 #include "tests/support/status_matchers.h"
@@ -149,7 +149,7 @@ class ScriptedProviderTest : public ::testing::Test {
   // Makes the embedder of `options_` unless there is one.
   Embedder& embedder() {
     if (embedder_ == nullptr) {
-      embedder_ = MakeOpenAiEmbedder(options_, world_.environment()).value();
+      embedder_ = MakeProviderEmbedder(options_, world_.environment()).value();
     }
     return *embedder_;
   }

@@ -35,7 +35,7 @@ using ::testing::Le;
 using ::testing::SizeIs;
 using ::testing::Values;
 
-using OpenAiFailureTest = ScriptedProviderTest;
+using ProviderFailureTest = ScriptedProviderTest;
 
 // ---- What passes
 // -------------------------------------------------------------
@@ -78,7 +78,7 @@ INSTANTIATE_TEST_SUITE_P(All, PassingStatusTest,
                          Values(408, 409, 425, 429, 499, 500, 502, 503, 504,
                                 520, 529));
 
-TEST_F(OpenAiFailureTest, TriesAsOftenAsTheCallSays) {
+TEST_F(ProviderFailureTest, TriesAsOftenAsTheCallSays) {
   Start([](const ScriptedRequest& /*request*/) { return Error(503, "busy"); });
   EmbedContext context;
   context.attempt_count_max = 2;
@@ -88,7 +88,7 @@ TEST_F(OpenAiFailureTest, TriesAsOftenAsTheCallSays) {
   EXPECT_THAT(server_->requests(), SizeIs(2));
 }
 
-TEST_F(OpenAiFailureTest, AsksAProviderThatIsDownAboutFewBatches) {
+TEST_F(ProviderFailureTest, AsksAProviderThatIsDownAboutFewBatches) {
   Start([](const ScriptedRequest& /*request*/) { return Error(500, "down"); });
   options_.batch_text_count_max = 1;
   EXPECT_THAT(EmbedStatus(Texts(100)),
@@ -96,7 +96,7 @@ TEST_F(OpenAiFailureTest, AsksAProviderThatIsDownAboutFewBatches) {
   EXPECT_THAT(server_->requests(), SizeIs(Le(12)));  // Two batches, six times.
 }
 
-TEST_F(OpenAiFailureTest, NeverDelaysLongerThanTheSetting) {
+TEST_F(ProviderFailureTest, NeverDelaysLongerThanTheSetting) {
   Start([](const ScriptedRequest& /*request*/) { return Error(503, "busy"); });
   options_.attempt_count_max = 12;
   world_.set_random(0.999);
@@ -104,7 +104,7 @@ TEST_F(OpenAiFailureTest, NeverDelaysLongerThanTheSetting) {
   EXPECT_THAT(world_.sleeps(), AllOf(SizeIs(11), Each(Le(absl::Seconds(30)))));
 }
 
-TEST_F(OpenAiFailureTest, RetriesAModelFaultOnce) {
+TEST_F(ProviderFailureTest, RetriesAModelFaultOnce) {
   Start([](const ScriptedRequest& /*request*/) {
     return ScriptedReply{
         .status = 424,
@@ -117,7 +117,7 @@ TEST_F(OpenAiFailureTest, RetriesAModelFaultOnce) {
   EXPECT_THAT(server_->requests(), SizeIs(2));
 }
 
-TEST_F(OpenAiFailureTest, ObeysTheProviderAboutTryingAgain) {
+TEST_F(ProviderFailureTest, ObeysTheProviderAboutTryingAgain) {
   ScriptedReply no = Error(503, "maintenance");
   no.headers = {{"x-should-retry", "false"}};
   Start([no](const ScriptedRequest& /*request*/) { return no; });
@@ -203,7 +203,7 @@ INSTANTIATE_TEST_SUITE_P(
                     absl::Seconds(90)}),
     [](const auto& test) { return test.param.name; });
 
-TEST_F(OpenAiFailureTest, ReadsADateWithOurClockWhereTheReplyHasNone) {
+TEST_F(ProviderFailureTest, ReadsADateWithOurClockWhereTheReplyHasNone) {
   const absl::Time when = world_.now() + absl::Seconds(9);
   ScriptedReply reply = Error(429, "slow down");
   reply.headers = {
@@ -214,7 +214,7 @@ TEST_F(OpenAiFailureTest, ReadsADateWithOurClockWhereTheReplyHasNone) {
   EXPECT_THAT(world_.sleeps(), ElementsAre(absl::Seconds(9.45)));
 }
 
-TEST_F(OpenAiFailureTest, DoesNotBelieveNowTwice) {
+TEST_F(ProviderFailureTest, DoesNotBelieveNowTwice) {
   ScriptedReply reply = Error(429, "slow down");
   reply.headers = {{"Retry-After", "0"}};
   Start(ThenRight({reply, reply}));
@@ -222,7 +222,7 @@ TEST_F(OpenAiFailureTest, DoesNotBelieveNowTwice) {
   EXPECT_EQ(world_.now() - world_.StartTime(), absl::Milliseconds(500));
 }
 
-TEST_F(OpenAiFailureTest, DoesNotHoldTheCallerUpForMinutes) {
+TEST_F(ProviderFailureTest, DoesNotHoldTheCallerUpForMinutes) {
   ScriptedReply reply = Error(429, "come back tomorrow");
   reply.headers = {{"Retry-After", "121"}};
   Start([reply](const ScriptedRequest& /*request*/) { return reply; });
@@ -234,7 +234,7 @@ TEST_F(OpenAiFailureTest, DoesNotHoldTheCallerUpForMinutes) {
   EXPECT_THAT(world_.sleeps(), IsEmpty());
 }
 
-TEST_F(OpenAiFailureTest, DoesNotWaitBeyondTheDeadline) {
+TEST_F(ProviderFailureTest, DoesNotWaitBeyondTheDeadline) {
   ScriptedReply reply = Error(429, "slow down");
   reply.headers = {{"Retry-After", "60"}};
   Start([reply](const ScriptedRequest& /*request*/) { return reply; });
@@ -247,7 +247,7 @@ TEST_F(OpenAiFailureTest, DoesNotWaitBeyondTheDeadline) {
   EXPECT_THAT(world_.sleeps(), IsEmpty());
 }
 
-TEST_F(OpenAiFailureTest, EndsWithTheDeadline) {
+TEST_F(ProviderFailureTest, EndsWithTheDeadline) {
   Start(RightReply);
   EmbedContext context;
   context.deadline = world_.now();
@@ -257,7 +257,7 @@ TEST_F(OpenAiFailureTest, EndsWithTheDeadline) {
   EXPECT_THAT(server_->requests(), IsEmpty());
 }
 
-TEST_F(OpenAiFailureTest, KeepsTheOtherDocumentsWaitingToo) {
+TEST_F(ProviderFailureTest, KeepsTheOtherDocumentsWaitingToo) {
   ScriptedReply reply = Error(429, "slow down");
   reply.headers = {{"Retry-After", "10"}};
   Start(ThenRight({reply}));
@@ -348,7 +348,7 @@ INSTANTIATE_TEST_SUITE_P(
            RefusalCase{"HtmlPage", 403, "<html>no</html>", "api_key_env", ""}),
     [](const auto& test) { return test.param.name; });
 
-TEST_F(OpenAiFailureTest, DoesNotFollowRedirects) {
+TEST_F(ProviderFailureTest, DoesNotFollowRedirects) {
   ScriptedHttpServer elsewhere(RightReply);
   for (const int code : {301, 302, 303, 307, 308}) {
     embedder_.reset();

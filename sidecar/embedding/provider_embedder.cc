@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "sidecar/embedding/openai_embedder.h"
+#include "sidecar/embedding/provider_embedder.h"
 
 #include <memory>
 #include <span>
@@ -13,15 +13,15 @@
 
 #include "index/util/check.h"
 #include "index/util/status_macros.h"
-#include "sidecar/embedding/openai_call.h"
-#include "sidecar/embedding/openai_endpoint.h"
+#include "sidecar/embedding/provider_call.h"
+#include "sidecar/embedding/provider_endpoint.h"
 
 namespace copse {
 namespace {
 
-class OpenAiEmbedder final : public Embedder {
+class ProviderEmbedder final : public Embedder {
  public:
-  explicit OpenAiEmbedder(std::unique_ptr<OpenAiEndpoint> endpoint)
+  explicit ProviderEmbedder(std::unique_ptr<ProviderEndpoint> endpoint)
       : endpoint_(std::move(endpoint)),
         profile_hash_(HashProfile(endpoint_->profile())) {}
 
@@ -33,7 +33,7 @@ class OpenAiEmbedder final : public Embedder {
   absl::StatusOr<std::vector<EmbeddingOutcome>> Embed(
       std::span<const absl::string_view> texts, EmbeddingRole role,
       const EmbedContext& context) override {
-    OpenAiCall call(*endpoint_, texts, role, context);
+    ProviderCall call(*endpoint_, texts, role, context);
     absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes = call.Run();
     if (context.statistics != nullptr) {
       *context.statistics += call.statistics();
@@ -42,21 +42,21 @@ class OpenAiEmbedder final : public Embedder {
   }
 
  private:
-  const std::unique_ptr<OpenAiEndpoint> endpoint_;
+  const std::unique_ptr<ProviderEndpoint> endpoint_;
   const ProfileHash profile_hash_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Embedder>> MakeOpenAiEmbedder(
+absl::StatusOr<std::unique_ptr<Embedder>> MakeProviderEmbedder(
     const EmbeddingProfileOptions& options, EmbedderEnvironment environment) {
-  COPSE_CHECK(options.dialect == EmbeddingDialect::kOpenAi);
+  COPSE_CHECK(options.dialect != EmbeddingDialect::kBuiltin);
   COPSE_ASSIGN_OR_RETURN(const EmbeddingProfileOptions profile,
                          ResolveProfile(options));
   COPSE_ASSIGN_OR_RETURN(
-      std::unique_ptr<OpenAiEndpoint> endpoint,
-      OpenAiEndpoint::Create(profile, WithDefaults(std::move(environment))));
-  return std::make_unique<OpenAiEmbedder>(std::move(endpoint));
+      std::unique_ptr<ProviderEndpoint> endpoint,
+      ProviderEndpoint::Create(profile, WithDefaults(std::move(environment))));
+  return std::make_unique<ProviderEmbedder>(std::move(endpoint));
 }
 
 }  // namespace copse

@@ -1,11 +1,11 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the calls of one embedder share: the key, the connections, the room for
-// requests, and what was learned about the provider's limits.
+// What the calls of one embedder share: the dialect, the key, the connections,
+// the flow control, and what was learned about the provider's limits.
 
-#ifndef COPSE_SIDECAR_EMBEDDING_OPENAI_ENDPOINT_H_
-#define COPSE_SIDECAR_EMBEDDING_OPENAI_ENDPOINT_H_
+#ifndef COPSE_SIDECAR_EMBEDDING_PROVIDER_ENDPOINT_H_
+#define COPSE_SIDECAR_EMBEDDING_PROVIDER_ENDPOINT_H_
 
 #include <atomic>
 #include <cstdint>
@@ -16,21 +16,21 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 
 #include "index/util/mutex.h"
-#include "sidecar/embedding/concurrency_limiter.h"
 #include "sidecar/embedding/embedder_environment.h"
 #include "sidecar/embedding/embedding_profile.h"
+#include "sidecar/embedding/flow_control.h"
 #include "sidecar/embedding/http_session.h"
+#include "sidecar/embedding/provider_dialect.h"
 
 namespace copse {
 
 // Thread safety: any number of threads may use one endpoint.
-class OpenAiEndpoint {
+class ProviderEndpoint {
  public:
   // Reads the key. `profile` is resolved, and `environment` has its defaults.
-  static absl::StatusOr<std::unique_ptr<OpenAiEndpoint>> Create(
+  static absl::StatusOr<std::unique_ptr<ProviderEndpoint>> Create(
       const EmbeddingProfileOptions& profile,
       const EmbedderEnvironment& environment);
 
@@ -46,10 +46,9 @@ class OpenAiEndpoint {
   // Returns whether it holds another key than before.
   bool ReloadKey();
 
-  // Queries do not wait behind documents: they have a lane of their own.
-  ConcurrencyLimiter& lane(EmbeddingRole role) {
-    return role == EmbeddingRole::kQuery ? query_lane_ : document_lane_;
-  }
+  // What to send, and when.
+  const ProviderDialect& dialect() const { return dialect_; }
+  FlowControl& flow() { return flow_; }
 
   // A session for one call, with the connections of earlier ones.
   std::unique_ptr<HttpSession> TakeSession();
@@ -65,31 +64,26 @@ class OpenAiEndpoint {
   bool asks_for_base64() const { return asks_for_base64_; }
   void AskForNumbers() { asks_for_base64_ = false; }
 
-  // Until when the provider asked for no more documents.
-  absl::Time pause_end() const;
-  void PauseUntil(absl::Time end);
-
  private:
-  OpenAiEndpoint(const EmbeddingProfileOptions& profile,
-                 const EmbedderEnvironment& environment, std::string origin,
-                 std::string api_key);
+  ProviderEndpoint(const EmbeddingProfileOptions& profile,
+                   const EmbedderEnvironment& environment, std::string origin,
+                   std::string api_key);
 
   const EmbeddingProfileOptions profile_;
   const EmbedderEnvironment environment_;
   const std::string origin_;
   const HttpEndpoint http_endpoint_;
-  ConcurrencyLimiter document_lane_;
-  ConcurrencyLimiter query_lane_;
+  const ProviderDialect& dialect_;
+  FlowControl flow_;
   std::atomic<uint32_t> text_count_max_;
   std::atomic<int64_t> size_bytes_max_;
   std::atomic<bool> asks_for_base64_;
 
   mutable Mutex mutex_;
   std::string api_key_ ABSL_GUARDED_BY(mutex_);
-  absl::Time pause_end_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   std::vector<std::unique_ptr<HttpSession>> sessions_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace copse
 
-#endif  // COPSE_SIDECAR_EMBEDDING_OPENAI_ENDPOINT_H_
+#endif  // COPSE_SIDECAR_EMBEDDING_PROVIDER_ENDPOINT_H_

@@ -1,10 +1,10 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The embedder behind an OpenAI-compatible API: POST {url}/embeddings.
+// The embedder of a model behind an HTTP API, whatever its dialect.
 //
 //   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<Embedder> embedder,
-//                          MakeOpenAiEmbedder(options));
+//                          MakeProviderEmbedder(options));
 //
 // What it does beside sending texts and reading vectors:
 //
@@ -23,8 +23,8 @@
 // * At most 512 bytes of what a provider says get into an error, without keys
 //   and without what it quotes of the texts.
 
-#ifndef COPSE_SIDECAR_EMBEDDING_OPENAI_EMBEDDER_H_
-#define COPSE_SIDECAR_EMBEDDING_OPENAI_EMBEDDER_H_
+#ifndef COPSE_SIDECAR_EMBEDDING_PROVIDER_EMBEDDER_H_
+#define COPSE_SIDECAR_EMBEDDING_PROVIDER_EMBEDDER_H_
 
 #include <memory>
 
@@ -36,15 +36,15 @@
 
 namespace copse {
 
-// Returns the embedder of `options`, whose dialect is `openai`, without asking
-// the provider anything. Fails with kInvalidArgument as ResolveProfile(), with
-// kFailedPrecondition, EMBEDDING_KEY_MISSING, if the key cannot be found, and
-// with kFailedPrecondition, EMBEDDING_PROFILE_INVALID, if `ca_file` cannot be
-// read.
-absl::StatusOr<std::unique_ptr<Embedder>> MakeOpenAiEmbedder(
+// Returns the embedder of `options`, whose dialect is any but `builtin`,
+// without asking the provider anything. Fails with kInvalidArgument as
+// ResolveProfile(), with kFailedPrecondition, EMBEDDING_KEY_MISSING, if the key
+// cannot be found, and with kFailedPrecondition, EMBEDDING_PROFILE_INVALID, if
+// `ca_file` cannot be read.
+absl::StatusOr<std::unique_ptr<Embedder>> MakeProviderEmbedder(
     const EmbeddingProfileOptions& options,
     EmbedderEnvironment environment = {});
 
 }  // namespace copse
 
-#endif  // COPSE_SIDECAR_EMBEDDING_OPENAI_EMBEDDER_H_
+#endif  // COPSE_SIDECAR_EMBEDDING_PROVIDER_EMBEDDER_H_

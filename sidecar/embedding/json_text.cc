@@ -1,14 +1,12 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "sidecar/embedding/openai_request.h"
+#include "sidecar/embedding/json_text.h"
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 namespace copse {
@@ -18,8 +16,10 @@ bool IsEscaped(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
 }
 
+}  // namespace
+
 // Copies runs, since few characters need an escape.
-void AppendEscaped(absl::string_view text, std::string& body) {
+void AppendJsonEscaped(absl::string_view text, std::string& body) {
   constexpr char kHex[] = "0123456789abcdef";
   size_t done = 0;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -54,28 +54,12 @@ void AppendEscaped(absl::string_view text, std::string& body) {
   body.append(text.data() + done, text.size() - done);
 }
 
-}  // namespace
-
-std::string MakeRequestBody(const EmbeddingProfileOptions& profile,
-                            absl::string_view prefix,
-                            std::span<const absl::string_view> texts,
-                            bool asks_for_base64) {
-  std::string body = "{\"model\":\"";
-  AppendEscaped(profile.model, body);
-  body.append("\",\"input\":[");
-  for (size_t i = 0; i < texts.size(); ++i) {
-    body.append(i == 0 ? "\"" : ",\"");
-    AppendEscaped(prefix, body);
-    AppendEscaped(texts[i], body);
-    body.push_back('"');
-  }
-  absl::StrAppend(&body, "],\"encoding_format\":\"",
-                  asks_for_base64 ? "base64" : "float", "\"");
-  if (profile.send_dimensions) {
-    absl::StrAppend(&body, ",\"dimensions\":", profile.dimension);
-  }
-  body.push_back('}');
-  return body;
+void AppendJsonString(absl::string_view prefix, absl::string_view text,
+                      std::string& body) {
+  body.push_back('"');
+  AppendJsonEscaped(prefix, body);
+  AppendJsonEscaped(text, body);
+  body.push_back('"');
 }
 
 int64_t JsonSizeBytes(absl::string_view text) {

@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "sidecar/embedding/openai_call.h"
+#include "sidecar/embedding/provider_call.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -25,7 +25,8 @@
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "sidecar/embedding/call_check.h"
-#include "sidecar/embedding/openai_request.h"
+#include "sidecar/embedding/json_text.h"
+#include "sidecar/embedding/provider_dialect.h"
 #include "sidecar/embedding/retry_delay.h"
 #include "sidecar/embedding/text_check.h"
 
@@ -44,30 +45,31 @@ constexpr size_t kRequestIdSizeMax = 128;
 
 }  // namespace
 
-OpenAiCall::OpenAiCall(OpenAiEndpoint& endpoint,
-                       std::span<const absl::string_view> texts,
-                       EmbeddingRole role, const EmbedContext& context)
+ProviderCall::ProviderCall(ProviderEndpoint& endpoint,
+                           std::span<const absl::string_view> texts,
+                           EmbeddingRole role, const EmbedContext& context)
     : endpoint_(endpoint),
       profile_(endpoint.profile()),
       environment_(endpoint.environment()),
       texts_(texts),
       role_(role),
       context_(context),
-      prefix_(PrefixOf(profile_, role)),
+      dialect_(endpoint.dialect()),
+      flow_(endpoint.flow()),
       attempt_count_max_(context.attempt_count_max != 0
                              ? context.attempt_count_max
                              : profile_.attempt_count_max),
       session_(endpoint.TakeSession()) {}
 
-OpenAiCall::~OpenAiCall() {
+ProviderCall::~ProviderCall() {
   session_->CancelAll();
   for (size_t i = 0; i < flights_.size(); ++i) {
-    endpoint_.lane(role_).GiveBack();
+    flow_.lane(role_).GiveBack();
   }
   endpoint_.GiveSessionBack(std::move(session_));
 }
 
-absl::StatusOr<std::vector<EmbeddingOutcome>> OpenAiCall::Run() {
+absl::StatusOr<std::vector<EmbeddingOutcome>> ProviderCall::Run() {
   outcomes_.resize(texts_.size(),
                    EmbeddingOutcome(absl::UnknownError("not settled")));
   QueueTexts();
@@ -81,7 +83,7 @@ absl::StatusOr<std::vector<EmbeddingOutcome>> OpenAiCall::Run() {
   return std::move(outcomes_);
 }
 
-void OpenAiCall::QueueTexts() {
+void ProviderCall::QueueTexts() {
   const uint32_t text_count_max = endpoint_.text_count_max();
   const int64_t size_bytes_max = endpoint_.size_bytes_max();
   Batch batch;
@@ -107,7 +109,7 @@ void OpenAiCall::QueueTexts() {
 }
 
 // Starts what may start, then handles what has ended or waits a little.
-absl::Status OpenAiCall::Step() {
+absl::Status ProviderCall::Step() {
   COPSE_RETURN_IF_ERROR(
       CheckCall(context_, profile_.name, environment_.clock()));
   StartReady();
@@ -129,15 +131,9 @@ absl::Status OpenAiCall::Step() {
   return status;
 }
 
-// A person waits for a query; it may ask whatever the documents were told.
-absl::Time OpenAiCall::PauseEnd() const {
-  return role_ == EmbeddingRole::kQuery ? absl::InfinitePast()
-                                        : endpoint_.pause_end();
-}
-
 // When it is worth while to look again, with nothing in flight: at once, if
 // only a place is missing.
-absl::Time OpenAiCall::NextReadyTime(absl::Time now) const {
+absl::Time ProviderCall::NextReadyTime(absl::Time now) const {
   absl::Time ready_time = absl::InfiniteFuture();
   for (const Batch& batch : waiting_) {
     if (MayStart(batch, now)) {
@@ -148,13 +144,13 @@ absl::Time OpenAiCall::NextReadyTime(absl::Time now) const {
       ready_time = std::min(ready_time, batch.ready_time);
     }
   }
-  return std::max(ready_time, PauseEnd());
+  return std::max(ready_time, flow_.pause_end(role_));
 }
 
 // While batches wait for another attempt, they count as if in flight: a
 // provider that is down is asked about a few batches again and again, not about
 // each.
-bool OpenAiCall::MayStart(const Batch& batch, absl::Time now) const {
+bool ProviderCall::MayStart(const Batch& batch, absl::Time now) const {
   if (batch.ready_time > now) {
     return false;
   }
@@ -164,18 +160,18 @@ bool OpenAiCall::MayStart(const Batch& batch, absl::Time now) const {
   const auto retry_count = std::ranges::count_if(
       waiting_, [](const Batch& other) { return other.attempt > 1; });
   return static_cast<size_t>(retry_count) + flights_.size() <
-         endpoint_.lane(role_).limit();
+         flow_.lane(role_).limit();
 }
 
-void OpenAiCall::StartReady() {
+void ProviderCall::StartReady() {
   const absl::Time now = environment_.clock();
-  if (PauseEnd() > now) {
+  if (flow_.pause_end(role_) > now) {
     return;
   }
   while (true) {
     const auto ready = std::ranges::find_if(
         waiting_, [&](const Batch& batch) { return MayStart(batch, now); });
-    if (ready == waiting_.end() || !endpoint_.lane(role_).TryTake()) {
+    if (ready == waiting_.end() || !flow_.lane(role_).TryTake()) {
       return;
     }
     Batch batch = std::move(*ready);
@@ -187,7 +183,7 @@ void OpenAiCall::StartReady() {
 
 // Cuts `batch` down to what the provider was found to take, and queues the
 // rest. The limits may have shrunk since the batch was made.
-void OpenAiCall::SplitToLimits(Batch& batch) {
+void ProviderCall::SplitToLimits(Batch& batch) {
   std::vector<uint32_t>& indexes = batch.text_indexes;
   size_t count = 1;
   int64_t size_bytes = SizeBytesOf(indexes.front());
@@ -207,15 +203,19 @@ void OpenAiCall::SplitToLimits(Batch& batch) {
   }
 }
 
-void OpenAiCall::Start(Batch batch) {
+void ProviderCall::Start(Batch batch) {
   const absl::Time now = environment_.clock();
   Flight flight;
   flight.start_time = now;
   flight.asks_for_base64 = endpoint_.asks_for_base64();
   HttpRequest request;
-  request.body = MakeRequestBody(profile_, prefix_, TextsOf(batch),
-                                 flight.asks_for_base64);
-  request.api_key = endpoint_.api_key();
+  const std::vector<absl::string_view> texts = TextsOf(batch);
+  request.body =
+      dialect_.write_body({.profile = profile_,
+                           .role = role_,
+                           .texts = texts,
+                           .asks_for_base64 = flight.asks_for_base64});
+  request.headers = KeyHeaders(dialect_, endpoint_.api_key());
   request.timeout =
       std::min(*profile_.request_timeout, context_.deadline - now);
   request.reply_size_max =
@@ -229,12 +229,12 @@ void OpenAiCall::Start(Batch batch) {
   flights_[flight_id] = std::move(flight);
 }
 
-absl::Status OpenAiCall::HandleReply(const HttpReply& reply) {
+absl::Status ProviderCall::HandleReply(const HttpReply& reply) {
   const auto found = flights_.find(reply.id);
   COPSE_CHECK(found != flights_.end());
   Flight flight = std::move(found->second);
   flights_.erase(found);
-  endpoint_.lane(role_).GiveBack();
+  flow_.lane(role_).GiveBack();
 
   EmbeddingRequestEvent event;
   event.attempt = flight.batch.attempt;
@@ -267,7 +267,7 @@ absl::Status OpenAiCall::HandleReply(const HttpReply& reply) {
 
 // What the provider calls the request. Redacted, because a provider or a proxy
 // before it may put anything there.
-std::string OpenAiCall::RequestIdOf(const HttpReply& reply) const {
+std::string ProviderCall::RequestIdOf(const HttpReply& reply) const {
   for (const absl::string_view name :
        {"x-request-id", "request-id", "apim-request-id"}) {
     if (const absl::string_view id = reply.Header(name); !id.empty()) {
@@ -277,8 +277,9 @@ std::string OpenAiCall::RequestIdOf(const HttpReply& reply) const {
   return "";
 }
 
-absl::Status OpenAiCall::HandleTransfer(Flight& flight, const HttpReply& reply,
-                                        Failure& failure) {
+absl::Status ProviderCall::HandleTransfer(Flight& flight,
+                                          const HttpReply& reply,
+                                          Failure& failure) {
   Batch& batch = flight.batch;
   failure.message = Redacted(reply.failure, batch);
   switch (reply.result) {
@@ -293,7 +294,7 @@ absl::Status OpenAiCall::HandleTransfer(Flight& flight, const HttpReply& reply,
       return QueueLater(std::move(batch), failure, std::nullopt);
   }
   // Too slow for so many texts, perhaps: once more, with half of them.
-  endpoint_.lane(role_).OnOverload(flight.start_time, environment_.clock());
+  flow_.lane(role_).OnOverload(flight.start_time, environment_.clock());
   if (std::exchange(batch.had_time_out, true) || attempt_count_max_ <= 1) {
     return Unavailable(failure, "it was too slow twice");
   }
@@ -304,19 +305,20 @@ absl::Status OpenAiCall::HandleTransfer(Flight& flight, const HttpReply& reply,
   return absl::OkStatus();
 }
 
-absl::Status OpenAiCall::HandleVectors(Flight& flight, const HttpReply& reply,
-                                       Failure& failure) {
+absl::Status ProviderCall::HandleVectors(Flight& flight, const HttpReply& reply,
+                                         Failure& failure) {
   Batch& batch = flight.batch;
   std::variant<EmbeddingReply, ReplyFault> result =
-      ReadEmbeddingReply(reply.body, {.text_count = batch.text_indexes.size(),
-                                      .dimension = profile_.dimension,
-                                      .normalize = profile_.normalize});
+      ReadReply(dialect_, reply,
+                {.text_count = batch.text_indexes.size(),
+                 .dimension = profile_.dimension,
+                 .normalize = profile_.normalize});
   if (const auto* const fault = std::get_if<ReplyFault>(&result);
       fault != nullptr) {
     failure.message = Redacted(fault->message, batch);
     return HandleFault(flight, *fault, failure);
   }
-  endpoint_.lane(role_).OnSuccess();
+  flow_.lane(role_).OnSuccess();
   auto& vectors = std::get<EmbeddingReply>(result);
   statistics_.token_count += vectors.token_count;
   for (size_t i = 0; i < batch.text_indexes.size(); ++i) {
@@ -336,8 +338,8 @@ absl::Status OpenAiCall::HandleVectors(Flight& flight, const HttpReply& reply,
   return absl::OkStatus();
 }
 
-absl::Status OpenAiCall::HandleFault(Flight& flight, const ReplyFault& fault,
-                                     const Failure& failure) {
+absl::Status ProviderCall::HandleFault(Flight& flight, const ReplyFault& fault,
+                                       const Failure& failure) {
   Batch& batch = flight.batch;
   switch (fault.kind) {
     case ReplyFault::Kind::kNoVectors:
@@ -363,15 +365,15 @@ absl::Status OpenAiCall::HandleFault(Flight& flight, const ReplyFault& fault,
   return absl::OkStatus();
 }
 
-absl::Status OpenAiCall::HandleError(Flight& flight, const HttpReply& reply,
-                                     Failure& failure) {
+absl::Status ProviderCall::HandleError(Flight& flight, const HttpReply& reply,
+                                       Failure& failure) {
   Batch& batch = flight.batch;
   const ErrorBody error = ParseErrorBody(reply.body);
-  const ErrorVerdict verdict = JudgeError(reply, error);
+  const ErrorVerdict verdict = JudgeError(dialect_.errors, reply, error);
   const absl::Time now = environment_.clock();
   failure.message = Redacted(error.message, batch);
   if (verdict.is_overload) {
-    endpoint_.lane(role_).OnOverload(flight.start_time, now);
+    flow_.lane(role_).OnOverload(flight.start_time, now);
   }
   switch (verdict.action) {
     case ErrorAction::kRetryOnce:
@@ -384,7 +386,7 @@ absl::Status OpenAiCall::HandleError(Flight& flight, const HttpReply& reply,
           ServerDelay(reply, error.delay, now);
       if (verdict.is_overload && delay.has_value() &&
           *delay <= kServerDelayMax) {
-        endpoint_.PauseUntil(now + *delay);
+        flow_.PauseUntil(now + *delay);
       }
       return QueueLater(std::move(batch), failure, delay);
     }
@@ -418,9 +420,9 @@ absl::Status OpenAiCall::HandleError(Flight& flight, const HttpReply& reply,
   return absl::OkStatus();
 }
 
-absl::Status OpenAiCall::HandleRefusal(Flight& flight,
-                                       absl::string_view setting,
-                                       const Failure& failure) {
+absl::Status ProviderCall::HandleRefusal(Flight& flight,
+                                         absl::string_view setting,
+                                         const Failure& failure) {
   if (failure.status == 401 && !has_reloaded_key_) {
     has_reloaded_key_ = true;
     if (endpoint_.ReloadKey()) {
@@ -432,11 +434,11 @@ absl::Status OpenAiCall::HandleRefusal(Flight& flight,
   return Refused(failure, setting);
 }
 
-void OpenAiCall::QueueFirst(Batch batch) {
+void ProviderCall::QueueFirst(Batch batch) {
   waiting_.push_front(std::move(batch));
 }
 
-void OpenAiCall::QueueHalves(Batch batch) {
+void ProviderCall::QueueHalves(Batch batch) {
   const size_t half = (batch.text_indexes.size() + 1) / 2;
   batch.attempt = 1;
   Batch second = batch;
@@ -448,7 +450,7 @@ void OpenAiCall::QueueHalves(Batch batch) {
   QueueFirst(std::move(batch));
 }
 
-absl::Status OpenAiCall::QueueLater(
+absl::Status ProviderCall::QueueLater(
     Batch batch, const Failure& failure,
     std::optional<absl::Duration> server_delay) {
   if (batch.attempt >= attempt_count_max_) {
@@ -476,7 +478,7 @@ absl::Status OpenAiCall::QueueLater(
   return absl::OkStatus();
 }
 
-void OpenAiCall::Settle(uint32_t text_index, EmbeddingOutcome outcome) {
+void ProviderCall::Settle(uint32_t text_index, EmbeddingOutcome outcome) {
   if (outcome.ok() && context_.on_vector) {
     context_.on_vector(text_index, *outcome);
   }
@@ -484,17 +486,17 @@ void OpenAiCall::Settle(uint32_t text_index, EmbeddingOutcome outcome) {
   ++settled_count_;
 }
 
-void OpenAiCall::RefuseText(const Batch& batch, const Failure& failure) {
+void ProviderCall::RefuseText(const Batch& batch, const Failure& failure) {
   Settle(batch.text_indexes.front(), TextRefused(Describe(failure)));
 }
 
-std::string OpenAiCall::Redacted(absl::string_view message,
-                                 const Batch& batch) const {
+std::string ProviderCall::Redacted(absl::string_view message,
+                                   const Batch& batch) const {
   return Redact(message, endpoint_.api_key(), TextsOf(batch),
                 kProviderMessageSizeMax);
 }
 
-std::string OpenAiCall::Describe(const Failure& failure) const {
+std::string ProviderCall::Describe(const Failure& failure) const {
   std::string text = absl::StrCat("embedding provider ", endpoint_.origin());
   if (failure.status == 0) {
     absl::StrAppend(&text, " did not answer");
@@ -507,8 +509,8 @@ std::string OpenAiCall::Describe(const Failure& failure) const {
   return text;
 }
 
-absl::Status OpenAiCall::Unavailable(const Failure& failure,
-                                     absl::string_view why_not_again) const {
+absl::Status ProviderCall::Unavailable(const Failure& failure,
+                                       absl::string_view why_not_again) const {
   return WithReason(absl::UnavailableError(absl::StrFormat(
                         "%s (%s; embedding profile '%s')", Describe(failure),
                         why_not_again, profile_.name)),
@@ -518,8 +520,8 @@ absl::Status OpenAiCall::Unavailable(const Failure& failure,
                      {"status", absl::StrCat(failure.status)}});
 }
 
-absl::Status OpenAiCall::Refused(const Failure& failure,
-                                 absl::string_view setting) const {
+absl::Status ProviderCall::Refused(const Failure& failure,
+                                   absl::string_view setting) const {
   if (setting == "api_key_env" && !profile_.api_key_file.empty()) {
     setting = "api_key_file";
   } else if (setting == "send_dimensions" && !profile_.send_dimensions) {
@@ -535,8 +537,8 @@ absl::Status OpenAiCall::Refused(const Failure& failure,
                      {"setting", std::string(setting)}});
 }
 
-absl::Status OpenAiCall::DimensionMismatch(const Failure& failure,
-                                           size_t dimension) const {
+absl::Status ProviderCall::DimensionMismatch(const Failure& failure,
+                                             size_t dimension) const {
   return WithReason(
       absl::FailedPreconditionError(absl::StrFormat(
           "%s (check the setting dimension of embedding profile '%s')",
@@ -550,7 +552,7 @@ absl::Status OpenAiCall::DimensionMismatch(const Failure& failure,
        {"expected", absl::StrCat(profile_.dimension)}});
 }
 
-std::vector<absl::string_view> OpenAiCall::TextsOf(const Batch& batch) const {
+std::vector<absl::string_view> ProviderCall::TextsOf(const Batch& batch) const {
   std::vector<absl::string_view> texts;
   texts.reserve(batch.text_indexes.size());
   for (const uint32_t text_index : batch.text_indexes) {
@@ -559,9 +561,9 @@ std::vector<absl::string_view> OpenAiCall::TextsOf(const Batch& batch) const {
   return texts;
 }
 
-int64_t OpenAiCall::SizeBytesOf(uint32_t text_index) const {
-  return static_cast<int64_t>(prefix_.size()) +
-         JsonSizeBytes(texts_[text_index]);
+int64_t ProviderCall::SizeBytesOf(uint32_t text_index) const {
+  return static_cast<int64_t>(PrefixOf(profile_, role_).size()) +
+         dialect_.text_overhead_bytes + JsonSizeBytes(texts_[text_index]);
 }
 
 }  // namespace copse

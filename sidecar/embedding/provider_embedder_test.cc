@@ -4,7 +4,7 @@
 // What a provider may do, and what becomes of it. The provider is a server on
 // the loopback address; the clock is not real, so nothing waits.
 
-#include "sidecar/embedding/openai_embedder.h"
+#include "sidecar/embedding/provider_embedder.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -45,11 +45,11 @@ using ::testing::Pair;
 using ::testing::Pointwise;
 using ::testing::SizeIs;
 
-using OpenAiEmbedderTest = ScriptedProviderTest;
+using ProviderEmbedderTest = ScriptedProviderTest;
 
 // ---- Requests ---------------------------------------------------------------
 
-TEST_F(OpenAiEmbedderTest, SendsWhatTheApiAsksFor) {
+TEST_F(ProviderEmbedderTest, SendsWhatTheApiAsksFor) {
   Start(RightReply);
   ExpectVectors({"oak \"tree\"\n\x01", "beech \\ \xC3\xA9"});
   const std::vector<ScriptedRequest> requests = server_->requests();
@@ -69,7 +69,7 @@ TEST_F(OpenAiEmbedderTest, SendsWhatTheApiAsksFor) {
                       {"encoding_format", "base64"}}));
 }
 
-TEST_F(OpenAiEmbedderTest, SendsNoKeyWhenNoneIsConfigured) {
+TEST_F(ProviderEmbedderTest, SendsNoKeyWhenNoneIsConfigured) {
   Start(RightReply);
   options_.api_key_env.clear();
   ExpectVectors({"oak"});
@@ -77,7 +77,7 @@ TEST_F(OpenAiEmbedderTest, SendsNoKeyWhenNoneIsConfigured) {
               Not(Contains(Pair("authorization", ::testing::_))));
 }
 
-TEST_F(OpenAiEmbedderTest, SendsDimensionsOnlyWhenAsked) {
+TEST_F(ProviderEmbedderTest, SendsDimensionsOnlyWhenAsked) {
   Start(RightReply);
   options_.send_dimensions = true;
   ExpectVectors({"oak"});
@@ -85,14 +85,14 @@ TEST_F(OpenAiEmbedderTest, SendsDimensionsOnlyWhenAsked) {
             kDimension);
 }
 
-TEST_F(OpenAiEmbedderTest, UnderstandsArraysWhereBase64WasAskedFor) {
+TEST_F(ProviderEmbedderTest, UnderstandsArraysWhereBase64WasAskedFor) {
   Start([](const ScriptedRequest& request) {
     return Ok(VectorsFor(InputOf(request), /*is_base64=*/false));
   });
   ExpectVectors({"oak", "beech"});
 }
 
-TEST_F(OpenAiEmbedderTest, AsksForNumbersOfServersWithoutBase64) {
+TEST_F(ProviderEmbedderTest, AsksForNumbersOfServersWithoutBase64) {
   Start([](const ScriptedRequest& request) {
     const nlohmann::json body = nlohmann::json::parse(request.body);
     return body["encoding_format"] == "base64"
@@ -104,7 +104,7 @@ TEST_F(OpenAiEmbedderTest, AsksForNumbersOfServersWithoutBase64) {
   EXPECT_THAT(server_->requests(), SizeIs(3));
 }
 
-TEST_F(OpenAiEmbedderTest, PutsThePrefixOfTheRoleBeforeEachText) {
+TEST_F(ProviderEmbedderTest, PutsThePrefixOfTheRoleBeforeEachText) {
   Start(RightReply);
   options_.model = "nomic-embed-text-v1.5";
   COPSE_ASSERT_OK_AND_ASSIGN(const auto documents, Embed({"oak"}));
@@ -115,7 +115,7 @@ TEST_F(OpenAiEmbedderTest, PutsThePrefixOfTheRoleBeforeEachText) {
   EXPECT_THAT(InputOf(requests[1]), ElementsAre("search_query: oak"));
 }
 
-TEST_F(OpenAiEmbedderTest, MakesBatchesByNumber) {
+TEST_F(ProviderEmbedderTest, MakesBatchesByNumber) {
   Start(RightReply);
   options_.batch_text_count_max = 4;
   ExpectVectors(Texts(10));
@@ -124,7 +124,7 @@ TEST_F(OpenAiEmbedderTest, MakesBatchesByNumber) {
   EXPECT_THAT(sizes, ElementsAre(2, 4, 4));
 }
 
-TEST_F(OpenAiEmbedderTest, MakesBatchesBySize) {
+TEST_F(ProviderEmbedderTest, MakesBatchesBySize) {
   Start(RightReply);
   options_.batch_size_bytes_max = 1024;
   ExpectVectors({std::string(600, 'a'), std::string(500, 'b'),
@@ -134,7 +134,7 @@ TEST_F(OpenAiEmbedderTest, MakesBatchesBySize) {
   EXPECT_THAT(sizes, ElementsAre(1, 1, 2));
 }
 
-TEST_F(OpenAiEmbedderTest, HasSeveralRequestsInFlight) {
+TEST_F(ProviderEmbedderTest, HasSeveralRequestsInFlight) {
   auto latch = std::make_shared<std::latch>(2);
   auto count = std::make_shared<int>(0);
   Start([latch, count](const ScriptedRequest& request) {
@@ -148,7 +148,7 @@ TEST_F(OpenAiEmbedderTest, HasSeveralRequestsInFlight) {
   ExpectVectors(Texts(6));
 }
 
-TEST_F(OpenAiEmbedderTest, ReusesItsConnections) {
+TEST_F(ProviderEmbedderTest, ReusesItsConnections) {
   Start(RightReply);
   for (int i = 0; i < 5; ++i) {
     ExpectVectors({"oak"});
@@ -156,7 +156,7 @@ TEST_F(OpenAiEmbedderTest, ReusesItsConnections) {
   EXPECT_EQ(server_->connection_count(), 1);
 }
 
-TEST_F(OpenAiEmbedderTest, CountsWhatACallCost) {
+TEST_F(ProviderEmbedderTest, CountsWhatACallCost) {
   Start(ThenRight({Error(503, "busy")}));
   int64_t progress = 0;
   std::vector<size_t> told;
@@ -183,7 +183,7 @@ TEST_F(OpenAiEmbedderTest, CountsWhatACallCost) {
                           "request test 200 attempt 2 texts 2 tokens 6"));
 }
 
-TEST_F(OpenAiEmbedderTest, TellsTheObserverTheRequestIdOfTheProvider) {
+TEST_F(ProviderEmbedderTest, TellsTheObserverTheRequestIdOfTheProvider) {
   Start([](const ScriptedRequest& request) {
     ScriptedReply reply = RightReply(request);
     reply.headers = {{"X-Request-ID", "req-7"}};
@@ -195,7 +195,7 @@ TEST_F(OpenAiEmbedderTest, TellsTheObserverTheRequestIdOfTheProvider) {
                           "req-7"));
 }
 
-TEST_F(OpenAiEmbedderTest, NeverSendsEmptyOrInvalidTexts) {
+TEST_F(ProviderEmbedderTest, NeverSendsEmptyOrInvalidTexts) {
   Start(RightReply);
   COPSE_ASSERT_OK_AND_ASSIGN(const auto outcomes,
                              Embed({"", " \n\t\xE3\x80\x80", "oak",
@@ -214,13 +214,13 @@ TEST_F(OpenAiEmbedderTest, NeverSendsEmptyOrInvalidTexts) {
   EXPECT_THAT(RequestSizes(), ElementsAre(1));
 }
 
-TEST_F(OpenAiEmbedderTest, AsksNothingForNoTexts) {
+TEST_F(ProviderEmbedderTest, AsksNothingForNoTexts) {
   Start(RightReply);
   EXPECT_THAT(Embed({}), IsOkAndHolds(IsEmpty()));
   EXPECT_THAT(server_->requests(), IsEmpty());
 }
 
-TEST_F(OpenAiEmbedderTest, LeavesTheLengthOfVectorsAloneWhenTold) {
+TEST_F(ProviderEmbedderTest, LeavesTheLengthOfVectorsAloneWhenTold) {
   Start(RightReply);
   options_.normalize = false;
   COPSE_ASSERT_OK_AND_ASSIGN(const auto outcomes, Embed({"oak"}));
@@ -230,7 +230,7 @@ TEST_F(OpenAiEmbedderTest, LeavesTheLengthOfVectorsAloneWhenTold) {
 // ---- Replies that look right and are not
 // -------------------------------------
 
-TEST_F(OpenAiEmbedderTest, PairsVectorsWithTextsByIndex) {
+TEST_F(ProviderEmbedderTest, PairsVectorsWithTextsByIndex) {
   Start([](const ScriptedRequest& request) {
     nlohmann::json answer = RightAnswer(request);
     std::reverse(answer["data"].begin(), answer["data"].end());
@@ -239,7 +239,7 @@ TEST_F(OpenAiEmbedderTest, PairsVectorsWithTextsByIndex) {
   ExpectVectors({"a", "bb", "ccc"});
 }
 
-TEST_F(OpenAiEmbedderTest, TakesTheOrderOfTheTextsWhereNoIndexIsGiven) {
+TEST_F(ProviderEmbedderTest, TakesTheOrderOfTheTextsWhereNoIndexIsGiven) {
   Start([](const ScriptedRequest& request) {
     nlohmann::json answer = RightAnswer(request);
     for (nlohmann::json& item : answer["data"]) {
@@ -250,7 +250,7 @@ TEST_F(OpenAiEmbedderTest, TakesTheOrderOfTheTextsWhereNoIndexIsGiven) {
   ExpectVectors({"a", "bb", "ccc"});
 }
 
-TEST_F(OpenAiEmbedderTest, TakesAnyIndexForASingleText) {
+TEST_F(ProviderEmbedderTest, TakesAnyIndexForASingleText) {
   Start([](const ScriptedRequest& request) {
     nlohmann::json answer = RightAnswer(request);
     answer["data"][0]["index"] = 7;
@@ -338,13 +338,13 @@ INSTANTIATE_TEST_SUITE_P(
                    "no vectors but: Unexpected endpoint or method"}),
     [](const auto& test) { return test.param.name; });
 
-TEST_F(OpenAiEmbedderTest, RetriesWhatIsNotJson) {
+TEST_F(ProviderEmbedderTest, RetriesWhatIsNotJson) {
   Start(ThenRight({{.body = "<html>gateway</html>"}, {.body = ""}}));
   ExpectVectors({"oak"});
   EXPECT_THAT(server_->requests(), SizeIs(3));
 }
 
-TEST_F(OpenAiEmbedderTest, RefusesVectorsOfAnotherDimension) {
+TEST_F(ProviderEmbedderTest, RefusesVectorsOfAnotherDimension) {
   for (const auto& vector :
        {std::vector<float>{1, 2, 3}, std::vector<float>{1, 2, 3, 4, 5},
         std::vector<float>{}}) {

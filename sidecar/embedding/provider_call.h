@@ -1,8 +1,10 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// One call of Embed() to an OpenAI-compatible provider: the texts as batches,
-// and what becomes of each batch.
+// One call of Embed() to a provider: the texts as batches, and what becomes of
+// each batch. What is sent and what a reply means, the dialect knows
+// (provider_dialect.h); when a request may go out, flow_control.h and
+// retry_delay.h. Between them this is the loop.
 //
 // Every batch is either waiting (perhaps until some time), or in flight. A
 // reply settles its texts, or puts the batch back to wait, or puts its two
@@ -10,8 +12,8 @@
 // way back is bounded: attempts by a number, halves by the number of texts,
 // other second chances by a mark on the batch.
 
-#ifndef COPSE_SIDECAR_EMBEDDING_OPENAI_CALL_H_
-#define COPSE_SIDECAR_EMBEDDING_OPENAI_CALL_H_
+#ifndef COPSE_SIDECAR_EMBEDDING_PROVIDER_CALL_H_
+#define COPSE_SIDECAR_EMBEDDING_PROVIDER_CALL_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -30,21 +32,24 @@
 
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/embedding/embedding_reply.h"
+#include "sidecar/embedding/flow_control.h"
 #include "sidecar/embedding/http_session.h"
-#include "sidecar/embedding/openai_endpoint.h"
+#include "sidecar/embedding/provider_dialect.h"
+#include "sidecar/embedding/provider_endpoint.h"
 #include "sidecar/embedding/provider_error.h"
 
 namespace copse {
 
 // Thread safety: none; the thread that calls Embed() owns it.
-class OpenAiCall {
+class ProviderCall {
  public:
   // All arguments must outlive the call.
-  OpenAiCall(OpenAiEndpoint& endpoint, std::span<const absl::string_view> texts,
-             EmbeddingRole role, const EmbedContext& context);
-  ~OpenAiCall();
-  OpenAiCall(const OpenAiCall&) = delete;
-  OpenAiCall& operator=(const OpenAiCall&) = delete;
+  ProviderCall(ProviderEndpoint& endpoint,
+               std::span<const absl::string_view> texts, EmbeddingRole role,
+               const EmbedContext& context);
+  ~ProviderCall();
+  ProviderCall(const ProviderCall&) = delete;
+  ProviderCall& operator=(const ProviderCall&) = delete;
 
   // To be called once.
   absl::StatusOr<std::vector<EmbeddingOutcome>> Run();
@@ -79,7 +84,6 @@ class OpenAiCall {
 
   void QueueTexts();
   absl::Status Step();
-  absl::Time PauseEnd() const;
   absl::Time NextReadyTime(absl::Time now) const;
   bool MayStart(const Batch& batch, absl::Time now) const;
   void StartReady();
@@ -118,13 +122,14 @@ class OpenAiCall {
   std::vector<absl::string_view> TextsOf(const Batch& batch) const;
   int64_t SizeBytesOf(uint32_t text_index) const;
 
-  OpenAiEndpoint& endpoint_;
+  ProviderEndpoint& endpoint_;
   const EmbeddingProfileOptions& profile_;
   const EmbedderEnvironment& environment_;
   const std::span<const absl::string_view> texts_;
   const EmbeddingRole role_;
   const EmbedContext& context_;
-  const absl::string_view prefix_;
+  const ProviderDialect& dialect_;  // What to send.
+  FlowControl& flow_;               // When.
   const uint32_t attempt_count_max_;
 
   std::unique_ptr<HttpSession> session_;
@@ -140,4 +145,4 @@ class OpenAiCall {
 
 }  // namespace copse
 
-#endif  // COPSE_SIDECAR_EMBEDDING_OPENAI_CALL_H_
+#endif  // COPSE_SIDECAR_EMBEDDING_PROVIDER_CALL_H_

@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "sidecar/embedding/openai_endpoint.h"
+#include "sidecar/embedding/provider_endpoint.h"
 
 #include <algorithm>
 #include <atomic>
@@ -21,7 +21,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
@@ -34,8 +33,6 @@ constexpr size_t kKeySizeMax = 16384;
 
 // Sessions that wait for the next call, each with a few connections.
 constexpr size_t kIdleSessionCountMax = 8;
-
-constexpr uint32_t kQueryLaneSize = 32;
 
 absl::Status KeyMissing(const EmbeddingProfileOptions& profile,
                         absl::string_view setting, absl::string_view what) {
@@ -126,19 +123,19 @@ void LowerTo(std::atomic<T>& limit, T value) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<OpenAiEndpoint>> OpenAiEndpoint::Create(
+absl::StatusOr<std::unique_ptr<ProviderEndpoint>> ProviderEndpoint::Create(
     const EmbeddingProfileOptions& profile,
     const EmbedderEnvironment& environment) {
   COPSE_ASSIGN_OR_RETURN(std::string origin, OriginOf(profile.url));
   COPSE_ASSIGN_OR_RETURN(std::string api_key, ReadKey(profile, environment));
   COPSE_RETURN_IF_ERROR(CheckCaFile(profile));
-  return std::unique_ptr<OpenAiEndpoint>(new OpenAiEndpoint(
+  return std::unique_ptr<ProviderEndpoint>(new ProviderEndpoint(
       profile, environment, std::move(origin), std::move(api_key)));
 }
 
-OpenAiEndpoint::OpenAiEndpoint(const EmbeddingProfileOptions& profile,
-                               const EmbedderEnvironment& environment,
-                               std::string origin, std::string api_key)
+ProviderEndpoint::ProviderEndpoint(const EmbeddingProfileOptions& profile,
+                                   const EmbedderEnvironment& environment,
+                                   std::string origin, std::string api_key)
     : profile_(profile),
       environment_(environment),
       origin_(std::move(origin)),
@@ -146,19 +143,19 @@ OpenAiEndpoint::OpenAiEndpoint(const EmbeddingProfileOptions& profile,
                      .proxy = profile.proxy,
                      .ca_file = profile.ca_file,
                      .connect_timeout = profile.connect_timeout},
-      document_lane_(profile.concurrency_max),
-      query_lane_(std::max(kQueryLaneSize, profile.concurrency_max)),
+      dialect_(DialectOf(profile.dialect)),
+      flow_(profile.concurrency_max),
       text_count_max_(profile.batch_text_count_max),
       size_bytes_max_(profile.batch_size_bytes_max),
-      asks_for_base64_(profile.request_base64),
+      asks_for_base64_(profile.request_base64 && dialect_.has_base64),
       api_key_(std::move(api_key)) {}
 
-std::string OpenAiEndpoint::api_key() const {
+std::string ProviderEndpoint::api_key() const {
   MutexLock lock(mutex_);
   return api_key_;
 }
 
-bool OpenAiEndpoint::ReloadKey() {
+bool ProviderEndpoint::ReloadKey() {
   if (profile_.api_key_file.empty()) {
     return false;
   }
@@ -174,7 +171,7 @@ bool OpenAiEndpoint::ReloadKey() {
   return true;
 }
 
-std::unique_ptr<HttpSession> OpenAiEndpoint::TakeSession() {
+std::unique_ptr<HttpSession> ProviderEndpoint::TakeSession() {
   {
     MutexLock lock(mutex_);
     if (!sessions_.empty()) {
@@ -186,29 +183,19 @@ std::unique_ptr<HttpSession> OpenAiEndpoint::TakeSession() {
   return std::make_unique<HttpSession>(http_endpoint_);
 }
 
-void OpenAiEndpoint::GiveSessionBack(std::unique_ptr<HttpSession> session) {
+void ProviderEndpoint::GiveSessionBack(std::unique_ptr<HttpSession> session) {
   MutexLock lock(mutex_);
   if (sessions_.size() < kIdleSessionCountMax) {
     sessions_.push_back(std::move(session));
   }
 }
 
-void OpenAiEndpoint::LearnTextCountMax(uint32_t count) {
+void ProviderEndpoint::LearnTextCountMax(uint32_t count) {
   LowerTo(text_count_max_, std::max<uint32_t>(count, 1));
 }
 
-void OpenAiEndpoint::LearnSizeBytesMax(int64_t size_bytes) {
+void ProviderEndpoint::LearnSizeBytesMax(int64_t size_bytes) {
   LowerTo(size_bytes_max_, std::max<int64_t>(size_bytes, 1));
-}
-
-absl::Time OpenAiEndpoint::pause_end() const {
-  MutexLock lock(mutex_);
-  return pause_end_;
-}
-
-void OpenAiEndpoint::PauseUntil(absl::Time end) {
-  MutexLock lock(mutex_);
-  pause_end_ = std::max(pause_end_, end);
 }
 
 }  // namespace copse

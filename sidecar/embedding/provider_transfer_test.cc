@@ -25,7 +25,7 @@
 #include "nlohmann/json.hpp"
 
 #include "sidecar/embedding/embedder.h"
-#include "sidecar/embedding/openai_embedder.h"
+#include "sidecar/embedding/provider_embedder.h"
 #include "tests/support/scripted_http_server.h"
 #include "tests/support/scripted_provider.h"
 #include "tests/support/status_matchers.h"
@@ -44,7 +44,7 @@ using ::testing::Values;
 
 using Framing = ScriptedReply::Framing;
 
-using OpenAiTransferTest = ScriptedProviderTest;
+using ProviderTransferTest = ScriptedProviderTest;
 
 // ---- Broken transfers
 // --------------------------------------------------------
@@ -99,7 +99,7 @@ INSTANTIATE_TEST_SUITE_P(
                        true}),
     [](const auto& test) { return test.param.name; });
 
-TEST_F(OpenAiTransferTest,
+TEST_F(ProviderTransferTest,
        TakesChunkedRepliesAndThoseThatEndWithTheConnection) {
   for (const Framing framing : {Framing::kChunked, Framing::kUntilClose}) {
     embedder_.reset();
@@ -112,11 +112,11 @@ TEST_F(OpenAiTransferTest,
   }
 }
 
-TEST_F(OpenAiTransferTest, SaysThatNobodyListens) {
+TEST_F(ProviderTransferTest, SaysThatNobodyListens) {
   Start(RightReply);
   const std::string url = server_->url();
   const std::unique_ptr<Embedder> embedder =
-      MakeOpenAiEmbedder(options_, world_.environment()).value();
+      MakeProviderEmbedder(options_, world_.environment()).value();
   server_.reset();
   const absl::string_view texts[] = {"oak"};
   const absl::Status status =
@@ -128,7 +128,7 @@ TEST_F(OpenAiTransferTest, SaysThatNobodyListens) {
   EXPECT_EQ(MetadataOf(status, "status"), "0");
 }
 
-TEST_F(OpenAiTransferTest, TriesASlowProviderOnceMoreWithHalfTheTexts) {
+TEST_F(ProviderTransferTest, TriesASlowProviderOnceMoreWithHalfTheTexts) {
   Start([](const ScriptedRequest& request) {
     ScriptedReply reply = RightReply(request);
     reply.is_hanging = InputOf(request).size() > 2;
@@ -139,7 +139,7 @@ TEST_F(OpenAiTransferTest, TriesASlowProviderOnceMoreWithHalfTheTexts) {
   EXPECT_THAT(RequestSizes(), ElementsAre(4, 2, 2));
 }
 
-TEST_F(OpenAiTransferTest, GivesUpOnAProviderThatNeverAnswers) {
+TEST_F(ProviderTransferTest, GivesUpOnAProviderThatNeverAnswers) {
   Start([](const ScriptedRequest& /*request*/) {
     return ScriptedReply{.is_hanging = true};
   });
@@ -150,7 +150,7 @@ TEST_F(OpenAiTransferTest, GivesUpOnAProviderThatNeverAnswers) {
   EXPECT_THAT(server_->requests(), SizeIs(2));
 }
 
-TEST_F(OpenAiTransferTest, EndsSoonWhenItIsCancelled) {
+TEST_F(ProviderTransferTest, EndsSoonWhenItIsCancelled) {
   Start([](const ScriptedRequest& /*request*/) {
     return ScriptedReply{.is_hanging = true};
   });
@@ -220,7 +220,7 @@ std::string GzipBomb(size_t size) {
   return header + bits.bytes() + std::string(8, '\0');
 }
 
-TEST_F(OpenAiTransferTest, StopsAtADecompressionBomb) {
+TEST_F(ProviderTransferTest, StopsAtADecompressionBomb) {
   const std::string bomb = GzipBomb(size_t{256} << 20);
   ASSERT_LT(bomb.size(), size_t{2} << 20);
   for (const int code : {200, 500}) {
@@ -240,7 +240,7 @@ TEST_F(OpenAiTransferTest, StopsAtADecompressionBomb) {
   }
 }
 
-TEST_F(OpenAiTransferTest, StopsAtAReplyThatIsTooLong) {
+TEST_F(ProviderTransferTest, StopsAtAReplyThatIsTooLong) {
   Start([](const ScriptedRequest& /*request*/) {
     return ScriptedReply{.body = std::string(4 << 20, ' '),
                          .framing = Framing::kChunked};
@@ -252,7 +252,7 @@ TEST_F(OpenAiTransferTest, StopsAtAReplyThatIsTooLong) {
   EXPECT_THAT(server_->requests(), SizeIs(1));
 }
 
-TEST_F(OpenAiTransferTest, ReadsOnlyTheBeginningOfALongError) {
+TEST_F(ProviderTransferTest, ReadsOnlyTheBeginningOfALongError) {
   Start([](const ScriptedRequest& /*request*/) {
     return ScriptedReply{.status = 401,
                          .body = "no " + std::string(8 << 20, 'x')};
@@ -266,7 +266,7 @@ TEST_F(OpenAiTransferTest, ReadsOnlyTheBeginningOfALongError) {
 // ---- The key
 // -----------------------------------------------------------------
 
-TEST_F(OpenAiTransferTest, NeverShowsTheKey) {
+TEST_F(ProviderTransferTest, NeverShowsTheKey) {
   const std::string echo =
       absl::StrCat("bad key ", kKey, " in 'Authorization: Bearer ", kKey,
                    "' or Bearer abcdefgh12345678, also sk-proj-ABCDEF123456");
@@ -287,7 +287,7 @@ TEST_F(OpenAiTransferTest, NeverShowsTheKey) {
                                           Not(HasSubstr("sk-proj")))));
 }
 
-TEST_F(OpenAiTransferTest, HidesTheKeyInANameOfARequest) {
+TEST_F(ProviderTransferTest, HidesTheKeyInANameOfARequest) {
   Start([](const ScriptedRequest& request) {
     ScriptedReply reply = RightReply(request);
     reply.headers = {{"X-Request-Id", absl::StrCat("call-", kKey, "-7")}};
@@ -299,7 +299,7 @@ TEST_F(OpenAiTransferTest, HidesTheKeyInANameOfARequest) {
                                 Not(HasSubstr(std::string(kKey))))));
 }
 
-TEST_F(OpenAiTransferTest, NeverShowsTheTexts) {
+TEST_F(ProviderTransferTest, NeverShowsTheTexts) {
   const std::string text = "the patient Ada Lovelace has measles";
   Start([&](const ScriptedRequest& /*request*/) {
     return Error(400, "cannot embed: " + text + " (sorry)");
@@ -310,11 +310,11 @@ TEST_F(OpenAiTransferTest, NeverShowsTheTexts) {
                              Not(HasSubstr("Lovelace")))));
 }
 
-TEST_F(OpenAiTransferTest, SaysWhatIsWrongWithAKeyButNotTheKey) {
+TEST_F(ProviderTransferTest, SaysWhatIsWrongWithAKeyButNotTheKey) {
   Start(RightReply);
   options_.api_key_env = "ABSENT";
   absl::Status status =
-      MakeOpenAiEmbedder(options_, world_.environment()).status();
+      MakeProviderEmbedder(options_, world_.environment()).status();
   EXPECT_THAT(status,
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        Eq("embedding profile 'test': api_key_env names the "
@@ -324,21 +324,21 @@ TEST_F(OpenAiTransferTest, SaysWhatIsWrongWithAKeyButNotTheKey) {
 
   options_.api_key_env = "SPLIT";
   world_.set_variable("SPLIT", "secret1\r\nX-Header: secret2");
-  status = MakeOpenAiEmbedder(options_, world_.environment()).status();
+  status = MakeProviderEmbedder(options_, world_.environment()).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
                                AllOf(HasSubstr("control characters"),
                                      Not(HasSubstr("secret1")))));
 
   options_.api_key_env.clear();
   options_.api_key_file = "/nonexistent/key";
-  EXPECT_THAT(MakeOpenAiEmbedder(options_, world_.environment()),
+  EXPECT_THAT(MakeProviderEmbedder(options_, world_.environment()),
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        Eq("embedding profile 'test': api_key_file names the "
                           "file '/nonexistent/key', which cannot be read: No "
                           "such file or directory")));
 }
 
-TEST_F(OpenAiTransferTest, ReadsTheKeyFileAgainWhenTheKeyIsRefused) {
+TEST_F(ProviderTransferTest, ReadsTheKeyFileAgainWhenTheKeyIsRefused) {
   const std::string path = absl::StrCat(::testing::TempDir(), "copse_key_",
                                         static_cast<int64_t>(::getpid()));
   std::ofstream(path) << "old-key\n";

@@ -1,0 +1,79 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/embedding/provider_dialect.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/check.h"
+#include "sidecar/embedding/openai_dialect.h"
+
+namespace copse {
+namespace {
+
+constexpr const ProviderDialect* kDialects[] = {
+    &kOpenAiDialect,
+};
+
+}  // namespace
+
+std::span<const ProviderDialect* const> ProviderDialects() { return kDialects; }
+
+const ProviderDialect& DialectOf(EmbeddingDialect id) {
+  const auto* const found = std::ranges::find(
+      kDialects, id,
+      [](const ProviderDialect* dialect) { return dialect->id; });
+  COPSE_CHECK(found != std::end(kDialects));
+  return **found;
+}
+
+std::string EndpointPath(const ProviderDialect& dialect, absl::string_view path,
+                         absl::string_view model) {
+  const std::string end =
+      absl::StrReplaceAll(dialect.endpoint_path, {{"{model}", model}});
+  while (absl::EndsWith(path, "/")) {
+    path.remove_suffix(1);
+  }
+  if (path.empty()) {
+    path = dialect.base_path;
+  }
+  return absl::EndsWith(path, end) ? std::string(path)
+                                   : absl::StrCat(path, end);
+}
+
+std::vector<HttpHeader> KeyHeaders(const ProviderDialect& dialect,
+                                   absl::string_view key) {
+  if (key.empty()) {
+    return {};
+  }
+  return {{.name = std::string(dialect.key_header),
+           .value = absl::StrCat(dialect.key_prefix, key)}};
+}
+
+std::variant<EmbeddingReply, ReplyFault> ReadReply(
+    const ProviderDialect& dialect, const HttpReply& reply,
+    const ReplyFormat& format) {
+  std::variant<EmbeddingReply, ReplyFault> result =
+      ReadEmbeddingReply(reply.body, dialect.reply, format);
+  int64_t count = 0;
+  if (auto* const vectors = std::get_if<EmbeddingReply>(&result);
+      vectors != nullptr && !dialect.reply.token_header.empty() &&
+      absl::SimpleAtoi(reply.Header(dialect.reply.token_header), &count)) {
+    vectors->token_count = std::max<int64_t>(count, 0);
+  }
+  return result;
+}
+
+}  // namespace copse
