@@ -285,10 +285,12 @@ TEST_F(ConfigTest, OwnVariablesWinOverThoseOfVectorLink) {
 }
 
 TEST_F(ConfigTest, NamesTheVariableOfVectorLinkThatIsWrong) {
-  ExpectEnvironmentError({{"VECTORLINK_EMBED_PROVIDER", "cohere"}},
+  ExpectEnvironmentError({{"VECTORLINK_EMBED_PROVIDER", "bedrock"}},
                          "environment VECTORLINK_EMBED_PROVIDER: "
-                         "embedding.dialect is 'cohere', expected one of "
-                         "builtin, openai");
+                         "embedding.dialect is 'bedrock', expected one of "
+                         "builtin, openai, azure, mistral, vllm, llama.cpp, "
+                         "lmstudio, localai, tei-v1, tei, ollama, cohere, "
+                         "voyage, jina, gemini");
 }
 
 // ---- Embedding profiles ----------------------------------------------------

@@ -191,6 +191,7 @@ std::string RangeOf(const Setting& setting) {
   switch (setting.kind) {
     case SettingKind::kCount:
     case SettingKind::kSeconds:
+    case SettingKind::kDecimal:
       return absl::StrCat(" From ", setting.min, " to ", setting.max, ".");
     case SettingKind::kSize:
       return absl::StrCat(" From ", FormatSize(setting.min), " to ",
@@ -272,7 +273,6 @@ void AppendProfileSample(std::string& out) {
       "  #- name: small\n"
       "    #url: http://127.0.0.1:11434\n"
       "    #model: nomic-embed-text\n"
-      "    #dimension: 768\n"
       "  #- name: words\n"
       "    #dialect: builtin\n"
       "    #dimension: 768\n");

@@ -205,7 +205,8 @@ absl::StatusOr<SettingValue> ParseSettingValue(const Setting& setting,
       }
       return SettingValue(*number);
     }
-    case SettingKind::kSeconds: {
+    case SettingKind::kSeconds:
+    case SettingKind::kDecimal: {
       const std::optional<double> seconds = ParseDecimal(text);
       if (!seconds.has_value() || !IsInRange(setting, *seconds)) {
         return Unexpected(setting, text);
@@ -232,6 +233,7 @@ std::string FormatSettingValue(const Setting& setting,
     case SettingKind::kSize:
       return FormatSize(std::get<int64_t>(value));
     case SettingKind::kSeconds:
+    case SettingKind::kDecimal:
       return absl::StrCat(std::get<double>(value));
   }
   return "";
@@ -254,6 +256,7 @@ std::string DescribeWanted(const Setting& setting) {
     case SettingKind::kFlag:
       return "true or false";
     case SettingKind::kCount:
+    case SettingKind::kDecimal:
       return absl::StrCat("a number from ", setting.min, " to ", setting.max);
     case SettingKind::kSize:
       return absl::StrCat("a size from ", FormatSize(setting.min), " to ",
@@ -280,6 +283,7 @@ std::string PlaceholderOf(const Setting& setting) {
     case SettingKind::kFlag:
       return "true|false";
     case SettingKind::kCount:
+    case SettingKind::kDecimal:
       return "NUMBER";
     case SettingKind::kSize:
       return "SIZE";

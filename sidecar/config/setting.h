@@ -34,6 +34,7 @@ enum class SettingKind {
   kCount,    // int64_t
   kSize,     // int64_t: bytes, written with or without a unit
   kSeconds,  // double
+  kDecimal,  // double
 };
 
 using SettingValue = std::variant<std::string, int64_t, double, bool>;
@@ -50,7 +51,7 @@ struct Setting {
   // Sentences, without a line break.
   std::string help;
 
-  // The range of kCount, kSize and kSeconds.
+  // The range of kCount, kSize, kSeconds and kDecimal.
   int64_t min = 0;
   int64_t max = 0;
 

@@ -67,6 +67,9 @@ void Write(const SettingValue& value, uint32_t& member) {
   COPSE_CHECK(number >= 0 && number <= std::numeric_limits<uint32_t>::max());
   member = static_cast<uint32_t>(number);
 }
+void Write(const SettingValue& value, double& member) {
+  member = std::get<double>(value);
+}
 void Write(const SettingValue& value, absl::Duration& member) {
   member = absl::Seconds(std::get<double>(value));
 }
@@ -98,6 +101,7 @@ std::optional<SettingValue> Read(const std::string& member) { return member; }
 std::optional<SettingValue> Read(bool member) { return member; }
 std::optional<SettingValue> Read(int64_t member) { return member; }
 std::optional<SettingValue> Read(uint32_t member) { return int64_t{member}; }
+std::optional<SettingValue> Read(double member) { return member; }
 std::optional<SettingValue> Read(absl::Duration member) {
   return absl::ToDoubleSeconds(member);
 }
@@ -293,23 +297,27 @@ void AppendModelRows(ProfileRows& rows) {
             .help = "How domains name the profile: letters, digits, '_', '.' "
                     "and '-'.",
             .sample = "small"}));
-  rows.push_back(
-      Bind(&Profile::dialect,
-           {.key = "dialect",
-            .kind = SettingKind::kChoice,
-            .help = "How to talk to the provider. `openai` is what most "
-                    "servers understand: OpenAI, Ollama, vLLM, llama.cpp, "
-                    "text-embeddings-inference, LM Studio. `builtin` needs no "
-                    "server and finds shared words, not meaning. Unset, it is "
-                    "`openai` if `url` is set.",
-            .choices = EmbeddingDialectNames(),
-            .sample = "openai"}));
+  rows.push_back(Bind(
+      &Profile::dialect,
+      {.key = "dialect",
+       .kind = SettingKind::kChoice,
+       .help = "How to talk to the provider. `openai` is what most "
+               "servers understand: OpenAI, Ollama, vLLM, llama.cpp, "
+               "text-embeddings-inference, LM Studio; the name of a server "
+               "or provider uses what is special about it. `builtin` "
+               "needs no server and finds shared words, not meaning. "
+               "Unset, it is `openai` if `url` is set.",
+       .choices = EmbeddingDialectNames(),
+       .sample = "openai"}));
   rows.push_back(
       Bind(&Profile::url,
            {.key = "url",
             .kind = SettingKind::kUrl,
             .help = "The provider: its origin, its base with the version, or "
-                    "the whole address that ends in /embeddings.",
+                    "the whole address, such as one that ends in /embeddings. "
+                    "Unset, it is the public one of mistral, cohere, voyage, "
+                    "jina or gemini, and for ollama and lmstudio the usual one "
+                    "on this machine.",
             .may_be_empty = true,
             .sample = "https://api.openai.com/v1"}));
   rows.push_back(
@@ -329,8 +337,9 @@ void AppendModelRows(ProfileRows& rows) {
       &Profile::dimension,
       {.key = "dimension",
        .kind = SettingKind::kCount,
-       .help = "The components of a vector, as the model makes them. Required "
-               "for `openai`; 0 means 384 for `builtin`.",
+       .help = "The components of a vector, as the model makes them. 0 means "
+               "384 for `builtin` and what is known of the model for others; "
+               "required where nothing is known of it.",
        .min = 0,
        .max = kDimensionMax,
        .sample = "1536"}));
@@ -339,7 +348,10 @@ void AppendModelRows(ProfileRows& rows) {
            {.key = "send_dimensions",
             .kind = SettingKind::kFlag,
             .help = "Whether to send the dimension with each request: only for "
-                    "models that can shorten their vectors."}));
+                    "models that can shorten their vectors. Unset, it is sent "
+                    "to models that are known to, for a dimension that is not "
+                    "theirs.",
+            .sample = "false"}));
   rows.push_back(
       Bind(&Profile::request_base64,
            {.key = "request_base64",
@@ -401,8 +413,8 @@ void AppendKeyRows(ProfileRows& rows) {
 
 void AppendPrefixRows(ProfileRows& rows) {
   constexpr absl::string_view kRule =
-      " Unset, it is what the model is known to want: the prefixes of the "
-      "nomic family, and nothing for others.";
+      " Unset, it is what the model is known to want; the dialect `openai` "
+      "knows only the prefixes of the nomic family.";
   rows.push_back(Bind(&Profile::document_prefix,
                       {.key = "document_prefix",
                        .kind = SettingKind::kText,
@@ -429,9 +441,12 @@ void AppendLimitRows(ProfileRows& rows) {
   rows.push_back(Bind(&Profile::batch_text_count_max,
                       {.key = "batch_text_count_max",
                        .kind = SettingKind::kCount,
-                       .help = "The most texts of one request.",
+                       .help = "The most texts of one request. Unset, it is "
+                               "256, or what the provider takes if that is "
+                               "less.",
                        .min = 1,
-                       .max = 2048}));
+                       .max = 2048,
+                       .sample = "256"}));
   rows.push_back(Bind(&Profile::batch_size_bytes_max,
                       {.key = "batch_size_bytes_max",
                        .kind = SettingKind::kSize,
@@ -439,6 +454,35 @@ void AppendLimitRows(ProfileRows& rows) {
                                "longer text is sent alone.",
                        .min = 1024,
                        .max = 64 * kMiB}));
+  rows.push_back(Bind(
+      &Profile::batch_token_count_max,
+      {.key = "batch_token_count_max",
+       .kind = SettingKind::kCount,
+       .help = "The most tokens that the provider takes in one request; "
+               "requests are filled to 80 % of it, since tokens are estimated. "
+               "Unset, it is what is known of model and provider, if anything.",
+       .min = 1,
+       .max = 10000000,
+       .sample = "300000"}));
+  rows.push_back(
+      Bind(&Profile::tokens_per_text_max,
+           {.key = "tokens_per_text_max",
+            .kind = SettingKind::kCount,
+            .help = "The most tokens of one text. A text that may have more is "
+                    "sent alone, so that others do not share its fate. Unset, "
+                    "it is what is known of the model, if anything.",
+            .min = 1,
+            .max = 1000000,
+            .sample = "8191"}));
+  rows.push_back(
+      Bind(&Profile::price_per_million_tokens,
+           {.key = "price_per_million_tokens",
+            .kind = SettingKind::kDecimal,
+            .help = "US dollars for a million tokens. Unset, it is what is "
+                    "known of the model, if anything.",
+            .min = 0,
+            .max = 1000,
+            .sample = "0.02"}));
   rows.push_back(
       Bind(&Profile::concurrency_max,
            {.key = "concurrency_max",

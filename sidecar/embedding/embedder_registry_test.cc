@@ -107,8 +107,7 @@ TEST(EmbedderRegistryTest, PassesOnWhatIsWrongWithAProfile) {
                           "such file or directory")));
 }
 
-// ---- The probe
-// ---------------------------------------------------------------
+// ---- The probe --------------------------------------------------------------
 
 // A provider whose vectors are all the same.
 ScriptedHttpServer::Handler Constant(const std::vector<float>& vector) {

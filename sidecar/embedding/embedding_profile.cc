@@ -42,6 +42,8 @@
 #include "index/util/error_reason.h"
 #include "index/util/little_endian.h"
 #include "index/util/status_macros.h"
+#include "sidecar/embedding/dialect_request.h"
+#include "sidecar/embedding/embedding_model.h"
 #include "sidecar/embedding/provider_dialect.h"
 
 namespace copse {
@@ -132,10 +134,9 @@ bool IsLoopback(const std::string& host) {
 
 // Applies the rule at the head of the header.
 std::string EndpointOf(const EmbeddingProfileOptions& options, const Url& url) {
-  const std::string path =
-      EndpointPath(DialectOf(options.dialect), url.path, options.model);
-  return absl::StrCat(url.Origin(), path, url.query.empty() ? "" : "?",
-                      url.query);
+  return absl::StrCat(url.Origin(),
+                      EndpointPath(DialectOf(options.dialect), url.path,
+                                   url.query, options.model));
 }
 
 absl::Status CheckProfileName(const EmbeddingProfileOptions& options) {
@@ -179,7 +180,19 @@ absl::Status CheckDuration(const EmbeddingProfileOptions& options,
 
 absl::Status CheckLimits(const EmbeddingProfileOptions& options) {
   COPSE_RETURN_IF_ERROR(CheckRange(options, "batch_text_count_max",
-                                   options.batch_text_count_max, 1, 2048));
+                                   options.batch_text_count_max.value_or(1), 1,
+                                   2048));
+  COPSE_RETURN_IF_ERROR(CheckRange(options, "batch_token_count_max",
+                                   options.batch_token_count_max.value_or(1), 1,
+                                   10000000));
+  COPSE_RETURN_IF_ERROR(CheckRange(options, "tokens_per_text_max",
+                                   options.tokens_per_text_max.value_or(1), 1,
+                                   1000000));
+  const double price = options.price_per_million_tokens.value_or(0.0);
+  if (!(price >= 0.0 && price <= 1000.0)) {
+    return Invalid(options, "price_per_million_tokens",
+                   absl::StrFormat("is %g, expected 0 to 1000", price));
+  }
   COPSE_RETURN_IF_ERROR(CheckRange(options, "batch_size_bytes_max",
                                    options.batch_size_bytes_max, 1 << 10,
                                    64 << 20));
@@ -255,13 +268,13 @@ absl::Status CheckBuiltin(const EmbeddingProfileOptions& options) {
       {"classification_prefix", !ViewOf(options.classification_prefix).empty()},
       {"ca_file", !options.ca_file.empty()},
       {"proxy", !options.proxy.empty()},
-      {"send_dimensions", options.send_dimensions},
+      {"send_dimensions", options.send_dimensions.value_or(false)},
   };
   for (const auto& [setting, is_set] : settings) {
     if (is_set) {
       return Invalid(options, setting,
                      "is set, but the dialect 'builtin' has no use for it; "
-                     "expected the dialect 'openai'");
+                     "expected the dialect of a provider, such as 'openai'");
     }
   }
   if (!options.normalize) {
@@ -310,7 +323,7 @@ bool IsVariableName(absl::string_view name) {
          });
 }
 
-absl::Status CheckOpenAi(const EmbeddingProfileOptions& options) {
+absl::Status CheckProvider(const EmbeddingProfileOptions& options) {
   if (options.model.empty()) {
     return Invalid(options, "model",
                    "is empty, expected the name of a model of the provider");
@@ -328,20 +341,108 @@ absl::Status CheckOpenAi(const EmbeddingProfileOptions& options) {
   return CheckRange(options, "dimension", options.dimension, 1, kDimensionMax);
 }
 
-void SetIfUnset(std::optional<std::string>& prefix, absl::string_view value) {
-  if (!prefix.has_value()) {
-    prefix = std::string(value);
+// `model` is null if it is not known.
+absl::Status CheckShortVectors(const EmbeddingProfileOptions& options,
+                               const EmbeddingModel* model) {
+  if (!options.send_dimensions.value_or(false)) {
+    return absl::OkStatus();
+  }
+  const ProviderDialect& dialect = DialectOf(options.dialect);
+  if (!dialect.has_dimensions) {
+    return Invalid(options, "send_dimensions",
+                   absl::StrFormat("is true, but the dialect '%s' cannot say "
+                                   "it; expected false",
+                                   dialect.name));
+  }
+  if (model != nullptr && !model->CanMake(options.dimension)) {
+    return Invalid(
+        options, "dimension",
+        absl::StrFormat("is %d, which the model %s does not make, expected %s",
+                        options.dimension, options.model,
+                        model->DescribeDimensions()));
+  }
+  return absl::OkStatus();
+}
+
+template <typename T, typename U>
+void SetIfUnset(std::optional<T>& setting, const U& value) {
+  if (!setting.has_value()) {
+    setting = T(value);
   }
 }
 
-void ResolvePrefixes(EmbeddingProfileOptions& options) {
-  const bool is_nomic =
-      options.dialect == EmbeddingDialect::kOpenAi &&
-      absl::StrContains(absl::AsciiStrToLower(options.model), "nomic-embed");
-  SetIfUnset(options.document_prefix, is_nomic ? "search_document: " : "");
-  SetIfUnset(options.query_prefix, is_nomic ? "search_query: " : "");
-  SetIfUnset(options.clustering_prefix, is_nomic ? "clustering: " : "");
-  SetIfUnset(options.classification_prefix, is_nomic ? "classification: " : "");
+// Returns the prefixes that the model of `options` is known to want.
+RoleWords PrefixesOf(const EmbeddingProfileOptions& options,
+                     const EmbeddingModel* model) {
+  if (options.dialect != EmbeddingDialect::kBuiltin &&
+      absl::StrContains(absl::AsciiStrToLower(options.model), "nomic-embed")) {
+    return NomicPrefixes();  // Every version, in whatever file.
+  }
+  if (model == nullptr || options.dialect == EmbeddingDialect::kOpenAi) {
+    return {};
+  }
+  return model->prefixes;
+}
+
+void ResolvePrefixes(EmbeddingProfileOptions& options,
+                     const EmbeddingModel* model) {
+  const RoleWords prefixes = PrefixesOf(options, model);
+  SetIfUnset(options.document_prefix, prefixes.document);
+  SetIfUnset(options.query_prefix, prefixes.query);
+  SetIfUnset(options.clustering_prefix, prefixes.clustering);
+  SetIfUnset(options.classification_prefix, prefixes.classification);
+}
+
+void ResolveLimits(EmbeddingProfileOptions& options,
+                   const EmbeddingModel* model) {
+  constexpr uint32_t kTextCountDefault = 256;
+  const DialectLimits& limits = DialectOf(options.dialect).limits;
+  SetIfUnset(options.batch_text_count_max,
+             limits.text_count_max == 0
+                 ? kTextCountDefault
+                 : std::min(limits.text_count_max, kTextCountDefault));
+  int64_t token_count_max = limits.token_count_max;
+  if (model != nullptr) {
+    SetIfUnset(options.tokens_per_text_max, model->tokens_per_text_max);
+    if (model->batch_token_count_max != 0) {
+      token_count_max = model->batch_token_count_max;
+    }
+    if (model->has_price()) {
+      SetIfUnset(options.price_per_million_tokens,
+                 model->price_per_million_tokens);
+    }
+  }
+  if (token_count_max != 0) {
+    SetIfUnset(options.batch_token_count_max, token_count_max);
+  }
+}
+
+// Fills in what has a default in a profile of a provider.
+absl::Status ResolveProvider(EmbeddingProfileOptions& options) {
+  const ProviderDialect& dialect = DialectOf(options.dialect);
+  if (options.url.empty()) {
+    options.url = std::string(dialect.default_url);
+  }
+  COPSE_ASSIGN_OR_RETURN(const Url url, CheckUrl(options));
+  const EmbeddingModel* const model = FindEmbeddingModel(options.model);
+  if (model != nullptr && options.dimension == 0) {
+    options.dimension = model->dimension;
+  }
+  COPSE_RETURN_IF_ERROR(CheckProvider(options));
+  COPSE_RETURN_IF_ERROR(CheckShortVectors(options, model));
+  SetIfUnset(options.send_dimensions,
+             dialect.has_dimensions && model != nullptr &&
+                 options.dimension != model->dimension &&
+                 model->CanMake(options.dimension));
+  ResolveLimits(options, model);
+  ResolvePrefixes(options, model);
+  options.url = EndpointOf(options, url);
+  SetIfUnset(options.vector_space, url.Origin());
+  if (!options.request_timeout.has_value()) {
+    options.request_timeout =
+        IsLoopback(url.host) ? absl::Minutes(10) : absl::Minutes(2);
+  }
+  return absl::OkStatus();
 }
 
 class Hasher {
@@ -404,29 +505,17 @@ absl::StatusOr<EmbeddingProfileOptions> ResolveProfile(
   COPSE_RETURN_IF_ERROR(CheckTexts(options));
   COPSE_RETURN_IF_ERROR(CheckLimits(options));
   EmbeddingProfileOptions resolved = options;
-  switch (options.dialect) {
-    case EmbeddingDialect::kBuiltin: {
-      COPSE_RETURN_IF_ERROR(CheckBuiltin(options));
-      resolved.model = std::string(kBuiltinModel);
-      if (resolved.dimension == 0) {
-        resolved.dimension = kBuiltinDimensionDefault;
-      }
-      SetIfUnset(resolved.vector_space, "builtin");
-      break;
+  if (options.dialect == EmbeddingDialect::kBuiltin) {
+    COPSE_RETURN_IF_ERROR(CheckBuiltin(options));
+    resolved.model = std::string(kBuiltinModel);
+    if (resolved.dimension == 0) {
+      resolved.dimension = kBuiltinDimensionDefault;
     }
-    case EmbeddingDialect::kOpenAi: {
-      COPSE_ASSIGN_OR_RETURN(const Url url, CheckUrl(options));
-      COPSE_RETURN_IF_ERROR(CheckOpenAi(options));
-      resolved.url = EndpointOf(options, url);
-      SetIfUnset(resolved.vector_space, url.Origin());
-      if (!resolved.request_timeout.has_value()) {
-        resolved.request_timeout =
-            IsLoopback(url.host) ? absl::Minutes(10) : absl::Minutes(2);
-      }
-      break;
-    }
+    SetIfUnset(resolved.vector_space, "builtin");
+    ResolvePrefixes(resolved, nullptr);
+  } else {
+    COPSE_RETURN_IF_ERROR(ResolveProvider(resolved));
   }
-  ResolvePrefixes(resolved);
   return resolved;
 }
 

@@ -10,7 +10,6 @@
 //   options.dialect = EmbeddingDialect::kOpenAi;
 //   options.url = "http://127.0.0.1:8080/v1";
 //   options.model = "all-MiniLM-L6-v2";
-//   options.dimension = 384;
 //   options.api_key_env = "EMBEDDING_API_KEY";
 //   COPSE_ASSIGN_OR_RETURN(EmbeddingProfileOptions profile,
 //                          ResolveProfile(options));
@@ -23,12 +22,13 @@
 // * The hash depends on what changes a vector and on nothing else: limits,
 //   time-outs and keys may change without making a vector stale.
 //
-// The URL of the `openai` dialect may be written in three ways, which mean the
-// same endpoint: the origin ("http://host:8080"), the base with its version
+// A URL may be written in three ways, which mean the same endpoint; for the
+// `openai` dialect: the origin ("http://host:8080"), the base with its version
 // ("http://host:8080/v1") and the endpoint ("http://host:8080/v1/embeddings").
 // The rule: a path that ends in "/embeddings" is taken as it is; else an empty
 // path becomes "/v1/embeddings" and any other path gets "/embeddings" added. A
-// query such as "?api-version=2024-10-21" is kept.
+// query such as "?api-version=2024-10-21" is kept. Other dialects have other
+// paths in the place of these two (provider_dialect.h).
 
 #ifndef COPSE_SIDECAR_EMBEDDING_EMBEDDING_PROFILE_H_
 #define COPSE_SIDECAR_EMBEDDING_EMBEDDING_PROFILE_H_
@@ -65,6 +65,23 @@ enum class EmbeddingDialect : uint8_t {
 
   // POST {url}/embeddings as OpenAI has it, which most servers understand.
   kOpenAi = 2,
+
+  // The same with what is special about a provider (openai_dialect.h).
+  kAzure = 3,
+  kMistral = 4,
+  kVllm = 5,
+  kLlamaCpp = 6,
+  kLmStudio = 7,
+  kLocalAi = 8,
+  kTeiV1 = 9,
+
+  // APIs of their own.
+  kTei = 10,
+  kOllama = 11,
+  kCohere = 12,
+  kVoyage = 13,
+  kJina = 14,
+  kGemini = 15,
 };
 
 // Returns the name of `dialect` in settings, such as "builtin".
@@ -84,22 +101,25 @@ struct EmbeddingProfileOptions {
 
   EmbeddingDialect dialect = EmbeddingDialect::kBuiltin;
 
-  // `openai` only, and required there; see the head of this file. Plain http is
-  // for loopback addresses unless `allow_http` is set. Names and passwords do
-  // not belong in a URL and are refused.
+  // Not for `builtin`. Required, except for the URL of a provider that is in
+  // one place only; see the head of this file. Plain http is for loopback
+  // addresses unless `allow_http` is set. Names and passwords do not belong in
+  // a URL and are refused.
   std::string url;
   std::string model;
 
   // A revision of the model, if the provider has such; only hashed.
   std::string revision;
 
-  // In [1, kDimensionMax] for `openai`, where it is required; in
-  // [256, kDimensionMax] for `builtin`, where 0 means 384.
+  // In [1, kDimensionMax], where 0 means that of the model, which must be known
+  // (embedding_model.h) then; in [256, kDimensionMax] for `builtin`, where 0
+  // means 384.
   uint32_t dimension = 0;
 
   // Whether to send `dimension` in the request. Only for models that can
-  // shorten their vectors; others refuse the field.
-  bool send_dimensions = false;
+  // shorten their vectors; others refuse the field. Unset, it is sent to models
+  // that are known to, unless it is what they have anyway.
+  std::optional<bool> send_dimensions;
 
   // Whether to ask for base64 vectors, a third of the bytes. A server that
   // answers arrays nevertheless is understood, too.
@@ -110,9 +130,10 @@ struct EmbeddingProfileOptions {
   std::string api_key_env;
   std::string api_key_file;
 
-  // Put before each text. Unset, it is what the model is known to want: the
-  // prefixes of the nomic family, and nothing for other models. Set it to ""
-  // where the server adds a prefix itself.
+  // Put before each text. Unset, it is what the model is known to want. The
+  // dialect `openai` knows the prefixes of the nomic family only, as it did
+  // before there were others: vectors of other models would go stale with a new
+  // prefix. Set it to "" where the server adds a prefix itself.
   std::optional<std::string> document_prefix;
   std::optional<std::string> query_prefix;
   std::optional<std::string> clustering_prefix;
@@ -121,10 +142,21 @@ struct EmbeddingProfileOptions {
   // Whether vectors are scaled to length 1 before they are used.
   bool normalize = true;
 
-  // What a request may hold at most: [1, 2048] texts and [1 KiB, 64 MiB] of
-  // them. A single longer text is sent alone.
-  uint32_t batch_text_count_max = 256;
+  // What a request may hold at most: [1, 2048] texts, which unset is 256 or
+  // what the provider takes if that is less, and [1 KiB, 64 MiB] of them. A
+  // single longer text is sent alone.
+  std::optional<uint32_t> batch_text_count_max;
   int64_t batch_size_bytes_max = int64_t{1} << 20;
+
+  // The tokens that the provider takes in a request, in [1, 10,000,000], and in
+  // a text, in [1, 1,000,000]. Unset, they are those of the model or provider
+  // if they are known, and do not limit anything if not.
+  std::optional<int64_t> batch_token_count_max;
+  std::optional<uint32_t> tokens_per_text_max;
+
+  // US dollars for a million tokens, in [0, 1000]. Unset, it is that of the
+  // model if it is known.
+  std::optional<double> price_per_million_tokens;
 
   // Requests of one profile in flight at the same time, in [1, 64], for
   // documents. Queries have a lane of their own.
@@ -165,10 +197,10 @@ inline constexpr uint32_t kBuiltinDimensionMin = 256;
 inline constexpr uint32_t kChunkerVersion = 1;
 
 // Checks `options` and fills in everything that has a default: dimension,
-// prefixes, time-outs, vector space, and `url` as the whole URL of the
-// endpoint. Idempotent. Fails with kInvalidArgument as
+// prefixes, limits, price, time-outs, vector space, and `url` as the whole URL
+// of the endpoint. Idempotent. Fails with kInvalidArgument as
 //
-//   embedding profile 'minilm': dimension is 0, expected 1 to 4096
+//   embedding profile 'minilm': concurrency_max is 0, expected 1 to 64
 //
 // and the reason EMBEDDING_PROFILE_INVALID, whose metadata name `profile` and
 // `setting`.

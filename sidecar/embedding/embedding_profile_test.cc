@@ -3,6 +3,7 @@
 
 #include "sidecar/embedding/embedding_profile.h"
 
+#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -139,6 +140,86 @@ TEST(EmbeddingProfileTest, HashesTheLayoutOfVersion1) {
             "b981bcc50961360fa0aaad78492089d898f13e38aa6529ef36be64f6ae493ef1");
 }
 
+// Profiles of builds that knew no models but nomic's keep their vectors.
+TEST(EmbeddingProfileTest, NeverChangesTheHashOfAnOpenAiProfile) {
+  EmbeddingProfileOptions options = MiniLm();
+  options.model = "intfloat/e5-base-v2";
+  options.dimension = 768;
+  EXPECT_EQ(Hex(HashOf(options)),
+            "46791ab44338ebb12bcaf9a7d5995daa3caa8bf815a3095573e7bd0362fd7b96");
+  options.dimension = 0;  // Known of the model.
+  EXPECT_EQ(Hex(HashOf(options)),
+            "46791ab44338ebb12bcaf9a7d5995daa3caa8bf815a3095573e7bd0362fd7b96");
+  options.model = "nomic-embed-text";
+  EXPECT_EQ(Hex(HashOf(options)),
+            "58fd0d3153da1ae6fc7f38322407457b5f040204f8e6c4185901165552977b8f");
+}
+
+TEST(EmbeddingProfileTest, HashesTheDialect) {
+  EmbeddingProfileOptions options = MiniLm();
+  options.model = "intfloat/e5-base-v2";
+  options.dimension = 768;
+  options.dialect = EmbeddingDialect::kTei;
+  EXPECT_EQ(Hex(HashOf(options)),
+            "bd6bc45f9ec284c47d3ef67e0bc11dd9fb9c08eb031e1f59b59fc21f69625b6f");
+}
+
+// ---- Known models -----------------------------------------------------------
+
+TEST(EmbeddingProfileTest, FillsInWhatIsKnownOfTheModel) {
+  EmbeddingProfileOptions options = MiniLm();
+  options.model = "text-embedding-3-small";
+  options.dimension = 0;
+  COPSE_ASSERT_OK_AND_ASSIGN(const EmbeddingProfileOptions profile,
+                             ResolveProfile(options));
+  EXPECT_EQ(profile.dimension, 1536U);
+  EXPECT_EQ(profile.tokens_per_text_max, 8191U);
+  EXPECT_EQ(profile.batch_token_count_max, 300000);
+  EXPECT_EQ(profile.price_per_million_tokens, 0.02);
+  EXPECT_EQ(profile.send_dimensions, false);
+}
+
+TEST(EmbeddingProfileTest, LetsSettingsWinOverWhatIsKnown) {
+  EmbeddingProfileOptions options = MiniLm();
+  options.dialect = EmbeddingDialect::kVllm;
+  options.model = "BAAI/bge-small-en-v1.5";
+  options.dimension = 512;
+  options.tokens_per_text_max = 100U;
+  options.batch_token_count_max = 1000;
+  options.price_per_million_tokens = 0.5;
+  options.query_prefix = "find: ";
+  COPSE_ASSERT_OK_AND_ASSIGN(const EmbeddingProfileOptions profile,
+                             ResolveProfile(options));
+  EXPECT_EQ(profile.dimension, 512U);
+  EXPECT_EQ(profile.tokens_per_text_max, 100U);
+  EXPECT_EQ(profile.batch_token_count_max, 1000);
+  EXPECT_EQ(profile.price_per_million_tokens, 0.5);
+  EXPECT_EQ(profile.query_prefix, "find: ");
+  EXPECT_EQ(profile.send_dimensions, false);
+}
+
+TEST(EmbeddingProfileTest, AsksForShortVectorsOfModelsThatMakeThem) {
+  EmbeddingProfileOptions options = MiniLm();
+  options.model = "text-embedding-3-large";
+  options.dimension = 256;
+  EXPECT_EQ(ResolveProfile(options)->send_dimensions, true);
+  options.send_dimensions = false;
+  EXPECT_EQ(ResolveProfile(options)->send_dimensions, false);
+  options.send_dimensions.reset();
+  options.dialect = EmbeddingDialect::kLlamaCpp;  // Cannot be asked.
+  EXPECT_EQ(ResolveProfile(options)->send_dimensions, false);
+}
+
+TEST(EmbeddingProfileTest, KnowsNothingOfOtherModels) {
+  EmbeddingProfileOptions options = MiniLm();
+  options.model = "own";
+  COPSE_ASSERT_OK_AND_ASSIGN(const EmbeddingProfileOptions profile,
+                             ResolveProfile(options));
+  EXPECT_FALSE(profile.tokens_per_text_max.has_value());
+  EXPECT_FALSE(profile.batch_token_count_max.has_value());
+  EXPECT_FALSE(profile.price_per_million_tokens.has_value());
+}
+
 TEST(EmbeddingProfileTest, HashesWhatChangesAVectorAndNothingElse) {
   using Change = std::function<void(EmbeddingProfileOptions&)>;
   const Change stale[] = {
@@ -168,6 +249,9 @@ TEST(EmbeddingProfileTest, HashesWhatChangesAVectorAndNothingElse) {
       [](auto& options) { options.concurrency_max = 7; },
       [](auto& options) { options.attempt_count_max = 7; },
       [](auto& options) { options.query_prefix = ""; },
+      [](auto& options) { options.tokens_per_text_max = 7U; },
+      [](auto& options) { options.batch_token_count_max = 7; },
+      [](auto& options) { options.price_per_million_tokens = 7.0; },
       [](auto& options) { options.request_timeout = absl::Seconds(7); },
   };
   for (const Change& change : fresh) {
@@ -235,7 +319,11 @@ INSTANTIATE_TEST_SUITE_P(
                      "url", "sends texts and key to"},
         WrongSetting{"NoModel", [](auto& o) { o.model = ""; }, "model",
                      "is empty"},
-        WrongSetting{"NoDimension", [](auto& o) { o.dimension = 0; },
+        WrongSetting{"NoDimension",
+                     [](auto& o) {
+                       o.model = "own";
+                       o.dimension = 0;
+                     },
                      "dimension", "is 0, expected 1 to 4096"},
         WrongSetting{"DimensionTooLarge", [](auto& o) { o.dimension = 4097; },
                      "dimension", "is 4097, expected 1 to 4096"},
@@ -256,6 +344,33 @@ INSTANTIATE_TEST_SUITE_P(
                      "is not the name of an environment variable"},
         WrongSetting{"BatchCount", [](auto& o) { o.batch_text_count_max = 0; },
                      "batch_text_count_max", "is 0, expected 1 to 2048"},
+        WrongSetting{"BatchTokens",
+                     [](auto& o) { o.batch_token_count_max = 0; },
+                     "batch_token_count_max", "is 0, expected 1 to 10000000"},
+        WrongSetting{"TextTokens", [](auto& o) { o.tokens_per_text_max = 0U; },
+                     "tokens_per_text_max", "is 0, expected 1 to 1000000"},
+        WrongSetting{"Price",
+                     [](auto& o) { o.price_per_million_tokens = -1.0; },
+                     "price_per_million_tokens", "is -1, expected 0 to 1000"},
+        WrongSetting{"PriceNotANumber",
+                     [](auto& o) { o.price_per_million_tokens = NAN; },
+                     "price_per_million_tokens", "is nan, expected 0 to 1000"},
+        WrongSetting{"DimensionsForLlamaCpp",
+                     [](auto& o) {
+                       o.dialect = EmbeddingDialect::kLlamaCpp;
+                       o.send_dimensions = true;
+                     },
+                     "send_dimensions",
+                     "is true, but the dialect 'llama.cpp' cannot say it"},
+        WrongSetting{"DimensionThatTheModelDoesNotMake",
+                     [](auto& o) {
+                       o.model = "voyage-3.5";
+                       o.dimension = 300;
+                       o.send_dimensions = true;
+                     },
+                     "dimension",
+                     "is 300, which the model voyage-3.5 does not make, "
+                     "expected 256, 512, 2048 or 1024"},
         WrongSetting{"BatchSize", [](auto& o) { o.batch_size_bytes_max = 1; },
                      "batch_size_bytes_max", "is 1, expected 1024 to"},
         WrongSetting{"Concurrency", [](auto& o) { o.concurrency_max = 65; },
@@ -305,10 +420,12 @@ TEST(EmbeddingProfileTest, ParsesDialects) {
               IsOkAndHolds(EmbeddingDialect::kOpenAi));
   EXPECT_THAT(ParseEmbeddingDialect("builtin"),
               IsOkAndHolds(EmbeddingDialect::kBuiltin));
-  EXPECT_THAT(ParseEmbeddingDialect("OpenAI"),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       Eq("dialect is 'OpenAI', expected one of builtin, "
-                          "openai")));
+  EXPECT_THAT(
+      ParseEmbeddingDialect("OpenAI"),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               Eq("dialect is 'OpenAI', expected one of builtin, openai, "
+                  "azure, mistral, vllm, llama.cpp, lmstudio, localai, "
+                  "tei-v1, tei, ollama, cohere, voyage, jina, gemini")));
 }
 
 TEST(EmbeddingProfileTest, IsHonestAboutTheBuiltinEmbedder) {

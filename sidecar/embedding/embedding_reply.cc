@@ -289,9 +289,11 @@ int64_t ReadTokenCount(const element& root, const ReplyShape& shape) {
   return 0;
 }
 
-// "/data" as a person would say it.
-absl::string_view NameOf(absl::string_view pointer) {
-  return absl::StripPrefix(pointer, "/");
+// Returns " in 'data'" for "/data".
+std::string PlaceOf(absl::string_view pointer) {
+  return pointer.empty()
+             ? ""
+             : absl::StrCat(" in '", absl::StripPrefix(pointer, "/"), "'");
 }
 
 }  // namespace
@@ -312,8 +314,7 @@ std::variant<EmbeddingReply, ReplyFault> ReadEmbeddingReply(
     const ErrorBody error = ParseErrorBody(body);
     return Fault(ReplyFault::Kind::kNoVectors,
                  error.message.empty()
-                     ? absl::StrFormat("JSON without vectors in '%s'",
-                                       NameOf(shape.vectors))
+                     ? "JSON without vectors" + PlaceOf(shape.vectors)
                      : absl::StrCat("no vectors but: ", error.message));
   }
   std::variant<EmbeddingReply, ReplyFault> result =

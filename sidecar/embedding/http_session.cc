@@ -45,6 +45,7 @@ constexpr absl::string_view kKeptHeaders[] = {
     "request-id",
     "retry-after",
     "retry-after-ms",
+    "x-compute-tokens",
     "x-ratelimit-remaining-requests",
     "x-ratelimit-remaining-tokens",
     "x-ratelimit-reset-requests",

@@ -3,13 +3,11 @@
 
 #include "sidecar/embedding/openai_dialect.h"
 
-#include <cstddef>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-#include "sidecar/embedding/json_text.h"
+#include "sidecar/embedding/dialect_request.h"
 
 namespace copse {
 namespace {
@@ -67,46 +65,121 @@ constexpr absl::string_view kUnpaid[] = {
     "billing_not_active",
 };
 
-// ---- The request
-// -------------------------------------------------------------
+// ---- The request ------------------------------------------------------------
 
-std::string WriteBody(const DialectRequest& request) {
-  const EmbeddingProfileOptions& profile = request.profile;
-  const absl::string_view prefix = PrefixOf(profile, request.role);
-  std::string body = "{\"model\":";
-  AppendJsonString("", profile.model, body);
-  body.append(",\"input\":[");
-  for (size_t i = 0; i < request.texts.size(); ++i) {
-    body.append(i == 0 ? "" : ",");
-    AppendJsonString(prefix, request.texts[i], body);
-  }
-  absl::StrAppend(&body, "],\"encoding_format\":\"",
-                  request.asks_for_base64 ? "base64" : "float", "\"");
-  if (profile.send_dimensions) {
-    absl::StrAppend(&body, ",\"dimensions\":", profile.dimension);
-  }
-  body.push_back('}');
+std::string WriteBody(const DialectRequest& request,
+                      absl::string_view dimension_field) {
+  std::string body = "{";
+  AppendField("model", request.profile.model, body);
+  AppendTexts("input", request, body);
+  AppendField("encoding_format", request.asks_for_base64 ? "base64" : "float",
+              body);
+  AppendDimension(dimension_field, request, body);
   return body;
+}
+
+std::string WriteOpenAi(const DialectRequest& request) {
+  return WriteBody(request, "dimensions") + "}";
+}
+
+// The base64 of an integer type holds integers, so ask for floats.
+std::string WriteMistral(const DialectRequest& request) {
+  return WriteBody(request, "output_dimension") + R"(,"output_dtype":"float"})";
+}
+
+// By default base64 holds whatever the host's order is.
+std::string WriteVllm(const DialectRequest& request) {
+  return WriteBody(request, "dimensions") +
+         (request.asks_for_base64 ? R"(,"endianness":"little"})" : "}");
+}
+
+constexpr ReplyShape kReply = {
+    .vectors = "/data",
+    .vector = "embedding",
+    .has_index = true,
+    .token_counts = {"/usage/total_tokens", "/usage/prompt_tokens"}};
+
+constexpr ErrorSignatures kErrors = {.too_many_texts = kTooManyTexts,
+                                     .too_many_bytes = kTooManyBytes,
+                                     .too_large_code = "3210",
+                                     .text_refused = kTextRefused,
+                                     .unpaid = kUnpaid};
+
+// ---- The table --------------------------------------------------------------
+
+constexpr ProviderDialect kBase = {.id = EmbeddingDialect::kOpenAi,
+                                   .name = "openai",
+                                   .base_path = "/v1",
+                                   .endpoint_path = "/embeddings",
+                                   .has_base64 = true,
+                                   .has_dimensions = true,
+                                   .limits = {.text_count_max = 2048},
+                                   .reply = kReply,
+                                   .errors = kErrors,
+                                   .write_body = WriteOpenAi};
+
+constexpr ProviderDialect Variant(EmbeddingDialect id, absl::string_view name) {
+  ProviderDialect dialect = kBase;
+  dialect.id = id;
+  dialect.name = name;
+  dialect.limits = {};
+  return dialect;
+}
+
+constexpr ProviderDialect MakeAzure() {
+  ProviderDialect azure = Variant(EmbeddingDialect::kAzure, "azure");
+  azure.base_path = "/openai/v1";
+  azure.deployment_query = "api-version=2024-10-21";
+  azure.key_header = "api-key";
+  azure.key_prefix = "";
+  azure.limits.text_count_max = 2048;
+  return azure;
+}
+
+constexpr ProviderDialect MakeMistral() {
+  ProviderDialect mistral = Variant(EmbeddingDialect::kMistral, "mistral");
+  mistral.default_url = "https://api.mistral.ai/v1";
+  mistral.limits = {.text_count_max = 512, .token_count_max = 16384};
+  mistral.write_body = WriteMistral;
+  return mistral;
+}
+
+constexpr ProviderDialect MakeVllm() {
+  ProviderDialect vllm = Variant(EmbeddingDialect::kVllm, "vllm");
+  vllm.write_body = WriteVllm;
+  return vllm;
+}
+
+constexpr ProviderDialect MakeLlamaCpp() {
+  ProviderDialect llama_cpp = Variant(EmbeddingDialect::kLlamaCpp, "llama.cpp");
+  llama_cpp.has_dimensions = false;
+  return llama_cpp;
+}
+
+constexpr ProviderDialect MakeLmStudio() {
+  ProviderDialect lm_studio = Variant(EmbeddingDialect::kLmStudio, "lmstudio");
+  lm_studio.default_url = "http://127.0.0.1:1234/v1";
+  lm_studio.has_base64 = false;
+  lm_studio.has_dimensions = false;
+  return lm_studio;
+}
+
+constexpr ProviderDialect MakeTeiV1() {
+  ProviderDialect tei = Variant(EmbeddingDialect::kTeiV1, "tei-v1");
+  tei.limits = {.text_count_max = 32, .size_bytes_max = 1500000};
+  return tei;
 }
 
 }  // namespace
 
-const ProviderDialect kOpenAiDialect = {
-    .id = EmbeddingDialect::kOpenAi,
-    .name = "openai",
-    .base_path = "/v1",
-    .endpoint_path = "/embeddings",
-    .has_base64 = true,
-    .has_dimensions = true,
-    .reply = {.vectors = "/data",
-              .vector = "embedding",
-              .has_index = true,
-              .token_counts = {"/usage/total_tokens", "/usage/prompt_tokens"}},
-    .errors = {.too_many_texts = kTooManyTexts,
-               .too_many_bytes = kTooManyBytes,
-               .too_large_code = "3210",
-               .text_refused = kTextRefused,
-               .unpaid = kUnpaid},
-    .write_body = WriteBody};
+constexpr ProviderDialect kOpenAiDialect = kBase;
+constexpr ProviderDialect kAzureDialect = MakeAzure();
+constexpr ProviderDialect kMistralDialect = MakeMistral();
+constexpr ProviderDialect kVllmDialect = MakeVllm();
+constexpr ProviderDialect kLlamaCppDialect = MakeLlamaCpp();
+constexpr ProviderDialect kLmStudioDialect = MakeLmStudio();
+constexpr ProviderDialect kLocalAiDialect =
+    Variant(EmbeddingDialect::kLocalAi, "localai");
+constexpr ProviderDialect kTeiV1Dialect = MakeTeiV1();
 
 }  // namespace copse

@@ -524,7 +524,8 @@ absl::Status ProviderCall::Refused(const Failure& failure,
                                    absl::string_view setting) const {
   if (setting == "api_key_env" && !profile_.api_key_file.empty()) {
     setting = "api_key_file";
-  } else if (setting == "send_dimensions" && !profile_.send_dimensions) {
+  } else if (setting == "send_dimensions" &&
+             !profile_.send_dimensions.value_or(false)) {
     setting = "dimension";
   }
   return WithReason(absl::FailedPreconditionError(absl::StrFormat(

@@ -11,21 +11,47 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 
 #include "index/util/check.h"
+#include "sidecar/embedding/cohere_dialect.h"
+#include "sidecar/embedding/gemini_dialect.h"
+#include "sidecar/embedding/jina_dialect.h"
+#include "sidecar/embedding/ollama_dialect.h"
 #include "sidecar/embedding/openai_dialect.h"
+#include "sidecar/embedding/tei_dialect.h"
+#include "sidecar/embedding/voyage_dialect.h"
 
 namespace copse {
 namespace {
 
 constexpr const ProviderDialect* kDialects[] = {
-    &kOpenAiDialect,
+    &kOpenAiDialect,   &kAzureDialect,    &kMistralDialect, &kVllmDialect,
+    &kLlamaCppDialect, &kLmStudioDialect, &kLocalAiDialect, &kTeiV1Dialect,
+    &kTeiDialect,      &kOllamaDialect,   &kCohereDialect,  &kVoyageDialect,
+    &kJinaDialect,     &kGeminiDialect,
 };
+
+// Escapes what may not stand in a segment of a path.
+std::string ToPathSegment(absl::string_view text) {
+  std::string segment;
+  for (const char c : text) {
+    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+        absl::StrContains("-._~", c)) {
+      segment.push_back(c);
+    } else {
+      absl::StrAppendFormat(&segment, "%%%02X", static_cast<unsigned char>(c));
+    }
+  }
+  return segment;
+}
 
 }  // namespace
 
@@ -40,17 +66,21 @@ const ProviderDialect& DialectOf(EmbeddingDialect id) {
 }
 
 std::string EndpointPath(const ProviderDialect& dialect, absl::string_view path,
-                         absl::string_view model) {
-  const std::string end =
-      absl::StrReplaceAll(dialect.endpoint_path, {{"{model}", model}});
+                         absl::string_view query, absl::string_view model) {
+  const std::string end = absl::StrReplaceAll(
+      dialect.endpoint_path,
+      {{"{model}", ToPathSegment(absl::StripPrefix(model, "models/"))}});
   while (absl::EndsWith(path, "/")) {
     path.remove_suffix(1);
   }
-  if (path.empty()) {
+  if (query.empty() && absl::StrContains(path, "/deployments/")) {
+    query = dialect.deployment_query;
+  }
+  if (absl::StartsWith(dialect.base_path, absl::StrCat(path, "/"))) {
     path = dialect.base_path;
   }
-  return absl::EndsWith(path, end) ? std::string(path)
-                                   : absl::StrCat(path, end);
+  return absl::StrCat(path, absl::EndsWith(path, end) ? "" : end,
+                      query.empty() ? "" : "?", query);
 }
 
 std::vector<HttpHeader> KeyHeaders(const ProviderDialect& dialect,

@@ -27,20 +27,13 @@
 
 #include "absl/strings/string_view.h"
 
+#include "sidecar/embedding/dialect_request.h"
 #include "sidecar/embedding/embedding_profile.h"
 #include "sidecar/embedding/embedding_reply.h"
 #include "sidecar/embedding/http_session.h"
 #include "sidecar/embedding/provider_error.h"
 
 namespace copse {
-
-// The texts of one request.
-struct DialectRequest {
-  const EmbeddingProfileOptions& profile;  // Resolved.
-  EmbeddingRole role = EmbeddingRole::kDocument;
-  std::span<const absl::string_view> texts;  // Valid UTF-8.
-  bool asks_for_base64 = false;
-};
 
 // What a request may hold at most by the provider's word; 0 where it sets no
 // limit or does not say.
@@ -59,17 +52,21 @@ struct ProviderDialect {
   // Where the provider is, if it is in one place; else `url` is required.
   absl::string_view default_url = "";
 
-  // The rule of embedding_profile.h: a URL that ends in `endpoint_path` is
-  // taken as it is; else an empty path becomes `base_path`, and
-  // `endpoint_path` is added. "{model}" stands for the model.
+  // The rule of embedding_profile.h: a path that ends in `endpoint_path` is
+  // taken as it is; else one that is empty, or where `base_path` begins,
+  // becomes `base_path`, and `endpoint_path` is added. "{model}" stands for
+  // the model.
   absl::string_view base_path = "";
   absl::string_view endpoint_path = "";
+
+  // The query for URLs of a deployment that have none.
+  absl::string_view deployment_query = "";
 
   // The header that carries the key, and what stands before the key in it.
   absl::string_view key_header = "Authorization";
   absl::string_view key_prefix = "Bearer ";
 
-  // Whether the request can ask for base64 instead of numbers, or for shorter
+  // Whether a request can ask for base64 instead of numbers, or for shorter
   // vectors.
   bool has_base64 = false;
   bool has_dimensions = false;
@@ -86,16 +83,16 @@ struct ProviderDialect {
   std::string (*write_body)(const DialectRequest& request) = nullptr;
 };
 
-// Every dialect but `builtin`, in the order of their enumerators.
+// Every dialect but `builtin`.
 std::span<const ProviderDialect* const> ProviderDialects();
 
 // REQUIRES: `id` is not kBuiltin.
 const ProviderDialect& DialectOf(EmbeddingDialect id);
 
-// Returns the path of the endpoint for a configured `path`, which begins with
-// "/".
+// Returns path and query of the endpoint for those of a configured URL: `path`
+// begins with "/", `query` has no "?".
 std::string EndpointPath(const ProviderDialect& dialect, absl::string_view path,
-                         absl::string_view model);
+                         absl::string_view query, absl::string_view model);
 
 // Returns the headers that show `key` to the provider: none if it is empty.
 std::vector<HttpHeader> KeyHeaders(const ProviderDialect& dialect,

@@ -145,7 +145,7 @@ ProviderEndpoint::ProviderEndpoint(const EmbeddingProfileOptions& profile,
                      .connect_timeout = profile.connect_timeout},
       dialect_(DialectOf(profile.dialect)),
       flow_(profile.concurrency_max),
-      text_count_max_(profile.batch_text_count_max),
+      text_count_max_(*profile.batch_text_count_max),
       size_bytes_max_(profile.batch_size_bytes_max),
       asks_for_base64_(profile.request_base64 && dialect_.has_base64),
       api_key_(std::move(api_key)) {}

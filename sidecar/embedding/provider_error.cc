@@ -34,7 +34,8 @@ bool ContainsAny(absl::string_view text,
 // Whether the error points at one text by its number, as in "input[3]".
 bool NamesOneText(absl::string_view text) {
   for (const absl::string_view name :
-       {"input[", "inputs[", "input.", "inputs.", "texts[", "input index "}) {
+       {"input[", "inputs[", "input.", "inputs.", "texts[", "texts.",
+        "requests[", "input index "}) {
     for (size_t at = text.find(name); at != absl::string_view::npos;
          at = text.find(name, at + 1)) {
       const size_t next = at + name.size();
@@ -278,7 +279,9 @@ ErrorVerdict JudgeError(const ErrorSignatures& signatures,
   }
   if (status == 400 || status == 422) {
     const std::string param = absl::AsciiStrToLower(error.param);
-    if (absl::StrContains(absl::StrCat(text, " ", param), "encoding_format")) {
+    const std::string place = absl::StrCat(text, " ", param);
+    if (absl::StrContains(place, "encoding_format") ||
+        absl::StrContains(place, "embedding_type")) {
       return {.action = ErrorAction::kAskForNumbers,
               .setting = "request_base64"};
     }

@@ -37,8 +37,7 @@ using ::testing::Values;
 
 using ProviderFailureTest = ScriptedProviderTest;
 
-// ---- What passes
-// -------------------------------------------------------------
+// ---- What passes ------------------------------------------------------------
 
 class PassingStatusTest : public ScriptedProviderTest,
                           public ::testing::WithParamInterface<int> {};
@@ -134,8 +133,7 @@ TEST_F(ProviderFailureTest, ObeysTheProviderAboutTryingAgain) {
   ExpectVectors({"oak"});
 }
 
-// ---- How long it waits
-// -------------------------------------------------------
+// ---- How long it waits ------------------------------------------------------
 
 struct WaitCase {
   std::string name;
@@ -269,8 +267,7 @@ TEST_F(ProviderFailureTest, KeepsTheOtherDocumentsWaitingToo) {
   EXPECT_EQ(world_.now() - world_.StartTime(), absl::Seconds(10.5));
 }
 
-// ---- What does not pass
-// ------------------------------------------------------
+// ---- What does not pass -----------------------------------------------------
 
 struct RefusalCase {
   std::string name;
@@ -366,8 +363,7 @@ TEST_F(ProviderFailureTest, DoesNotFollowRedirects) {
   EXPECT_EQ(elsewhere.connection_count(), 0);
 }
 
-// ---- Too large, and texts to blame
-// -------------------------------------------
+// ---- Too large, and texts to blame ------------------------------------------
 
 struct BlameCase {
   std::string name;

@@ -46,8 +46,7 @@ using Framing = ScriptedReply::Framing;
 
 using ProviderTransferTest = ScriptedProviderTest;
 
-// ---- Broken transfers
-// --------------------------------------------------------
+// ---- Broken transfers -------------------------------------------------------
 
 struct BrokenReply {
   std::string name;
@@ -170,8 +169,7 @@ TEST_F(ProviderTransferTest, EndsSoonWhenItIsCancelled) {
   EXPECT_EQ(ReasonName(status), "EMBEDDING_CANCELLED");
 }
 
-// ---- Outsiders' bounds
-// -------------------------------------------------------
+// ---- Outsiders' bounds ------------------------------------------------------
 
 // Writes bits as deflate (RFC 1951) orders them.
 class BitWriter {
@@ -263,8 +261,7 @@ TEST_F(ProviderTransferTest, ReadsOnlyTheBeginningOfALongError) {
   EXPECT_LE(status.message().size(), 512);
 }
 
-// ---- The key
-// -----------------------------------------------------------------
+// ---- The key ----------------------------------------------------------------
 
 TEST_F(ProviderTransferTest, NeverShowsTheKey) {
   const std::string echo =
