@@ -24,11 +24,13 @@
 #include "index/util/check.h"
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
+#include "sidecar/embedding/batch_fill.h"
 #include "sidecar/embedding/call_check.h"
 #include "sidecar/embedding/json_text.h"
 #include "sidecar/embedding/provider_dialect.h"
 #include "sidecar/embedding/retry_delay.h"
 #include "sidecar/embedding/text_check.h"
+#include "sidecar/embedding/token_meter.h"
 
 namespace copse {
 namespace {
@@ -84,24 +86,29 @@ absl::StatusOr<std::vector<EmbeddingOutcome>> ProviderCall::Run() {
 }
 
 void ProviderCall::QueueTexts() {
-  const uint32_t text_count_max = endpoint_.text_count_max();
-  const int64_t size_bytes_max = endpoint_.size_bytes_max();
+  const BatchLimits limits = endpoint_.batch_limits();
+  const absl::string_view prefix = PrefixOf(profile_, role_);
+  const TextSize prefix_size = {
+      .size_bytes =
+          static_cast<int64_t>(prefix.size()) + dialect_.text_overhead_bytes,
+      .token_count = EstimateTokenCount(prefix)};
+  sizes_.resize(texts_.size());
   Batch batch;
-  int64_t size_bytes = 0;
+  BatchFill fill(limits);
   for (uint32_t i = 0; i < texts_.size(); ++i) {
     if (const absl::Status status = CheckText(texts_[i]); !status.ok()) {
       Settle(i, status);
       continue;
     }
-    const int64_t text_size_bytes = SizeBytesOf(i);
-    if (batch.text_indexes.size() >= text_count_max ||
-        (!batch.text_indexes.empty() &&
-         size_bytes + text_size_bytes > size_bytes_max)) {
+    sizes_[i] = {
+        .size_bytes = prefix_size.size_bytes + JsonSizeBytes(texts_[i]),
+        .token_count = prefix_size.token_count + EstimateTokenCount(texts_[i])};
+    if (!fill.TryAdd(sizes_[i])) {
       waiting_.push_back(std::exchange(batch, Batch()));
-      size_bytes = 0;
+      fill = BatchFill(limits);
+      fill.TryAdd(sizes_[i]);
     }
     batch.text_indexes.push_back(i);
-    size_bytes += text_size_bytes;
   }
   if (!batch.text_indexes.empty()) {
     waiting_.push_back(std::move(batch));
@@ -185,13 +192,9 @@ void ProviderCall::StartReady() {
 // rest. The limits may have shrunk since the batch was made.
 void ProviderCall::SplitToLimits(Batch& batch) {
   std::vector<uint32_t>& indexes = batch.text_indexes;
-  size_t count = 1;
-  int64_t size_bytes = SizeBytesOf(indexes.front());
-  while (count < indexes.size() && count < endpoint_.text_count_max()) {
-    size_bytes += SizeBytesOf(indexes[count]);
-    if (size_bytes > endpoint_.size_bytes_max()) {
-      break;
-    }
+  BatchFill fill(endpoint_.batch_limits());
+  size_t count = 0;
+  while (count < indexes.size() && fill.TryAdd(sizes_[indexes[count]])) {
     ++count;
   }
   if (count < indexes.size()) {
@@ -321,6 +324,8 @@ absl::Status ProviderCall::HandleVectors(Flight& flight, const HttpReply& reply,
   flow_.lane(role_).OnSuccess();
   auto& vectors = std::get<EmbeddingReply>(result);
   statistics_.token_count += vectors.token_count;
+  endpoint_.token_meter().Observe(vectors.token_count,
+                                  EstimatedTokensOf(batch));
   for (size_t i = 0; i < batch.text_indexes.size(); ++i) {
     EmbeddingOutcome& outcome = vectors.outcomes[i];
     if (outcome.ok() || batch.had_useless_vector) {
@@ -553,6 +558,14 @@ absl::Status ProviderCall::DimensionMismatch(const Failure& failure,
        {"expected", absl::StrCat(profile_.dimension)}});
 }
 
+double ProviderCall::EstimatedTokensOf(const Batch& batch) const {
+  double token_count = 0.0;
+  for (const uint32_t text_index : batch.text_indexes) {
+    token_count += sizes_[text_index].token_count;
+  }
+  return token_count;
+}
+
 std::vector<absl::string_view> ProviderCall::TextsOf(const Batch& batch) const {
   std::vector<absl::string_view> texts;
   texts.reserve(batch.text_indexes.size());
@@ -560,11 +573,6 @@ std::vector<absl::string_view> ProviderCall::TextsOf(const Batch& batch) const {
     texts.push_back(texts_[text_index]);
   }
   return texts;
-}
-
-int64_t ProviderCall::SizeBytesOf(uint32_t text_index) const {
-  return static_cast<int64_t>(PrefixOf(profile_, role_).size()) +
-         dialect_.text_overhead_bytes + JsonSizeBytes(texts_[text_index]);
 }
 
 }  // namespace copse

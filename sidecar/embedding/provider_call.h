@@ -30,6 +30,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "sidecar/embedding/batch_fill.h"
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/embedding/embedding_reply.h"
 #include "sidecar/embedding/flow_control.h"
@@ -120,7 +121,7 @@ class ProviderCall {
   absl::Status DimensionMismatch(const Failure& failure,
                                  size_t dimension) const;
   std::vector<absl::string_view> TextsOf(const Batch& batch) const;
-  int64_t SizeBytesOf(uint32_t text_index) const;
+  double EstimatedTokensOf(const Batch& batch) const;
 
   ProviderEndpoint& endpoint_;
   const EmbeddingProfileOptions& profile_;
@@ -138,6 +139,7 @@ class ProviderCall {
   uint64_t next_flight_id_ = 1;
   bool has_reloaded_key_ = false;
 
+  std::vector<TextSize> sizes_;  // Of the texts that can be embedded at all.
   std::vector<EmbeddingOutcome> outcomes_;
   int64_t settled_count_ = 0;
   EmbedStatistics statistics_;

@@ -134,6 +134,45 @@ TEST_F(ProviderEmbedderTest, MakesBatchesBySize) {
   EXPECT_THAT(sizes, ElementsAre(1, 1, 2));
 }
 
+TEST_F(ProviderEmbedderTest, MakesBatchesByTokens) {
+  Start(RightReply);
+  options_.batch_token_count_max = 1000;  // Filled to 800; a text is 270.
+  ExpectVectors(std::vector<std::string>(5, std::string(600, 'a')));
+  std::vector<size_t> sizes = RequestSizes();
+  std::ranges::sort(sizes);
+  EXPECT_THAT(sizes, ElementsAre(1, 2, 2));
+}
+
+TEST_F(ProviderEmbedderTest, FillsRequestsByTheCountsOfTheProvider) {
+  Start(RightReply);
+  options_.batch_token_count_max = 100;
+  ExpectVectors({"x"});  // Estimated at 0.45 tokens, and it is 3.
+  ExpectVectors(std::vector<std::string>(60, "x"));
+  std::vector<size_t> sizes = RequestSizes();
+  std::ranges::sort(sizes);
+  EXPECT_THAT(sizes, ElementsAre(1, 8, 26, 26));
+}
+
+TEST_F(ProviderEmbedderTest, SendsATextThatIsProbablyTooLongAlone) {
+  Start([](const ScriptedRequest& request) {
+    for (const std::string& text : InputOf(request)) {
+      if (text.size() > 500) {
+        return Error(400, "maximum context length is 100 tokens");
+      }
+    }
+    return RightReply(request);
+  });
+  options_.tokens_per_text_max = 100U;
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const auto outcomes,
+      Embed({"oak", std::string(1000, 'a'), "fir", "elm"}));
+  EXPECT_THAT(outcomes[0], IsOk());
+  EXPECT_EQ(ReasonName(outcomes[1].status()), "EMBEDDING_TEXT_REFUSED");
+  EXPECT_THAT(outcomes[2], IsOk());
+  EXPECT_THAT(outcomes[3], IsOk());
+  EXPECT_THAT(server_->requests(), SizeIs(3));  // Nothing had to be halved.
+}
+
 TEST_F(ProviderEmbedderTest, HasSeveralRequestsInFlight) {
   auto latch = std::make_shared<std::latch>(2);
   auto count = std::make_shared<int>(0);
@@ -227,8 +266,7 @@ TEST_F(ProviderEmbedderTest, LeavesTheLengthOfVectorsAloneWhenTold) {
   EXPECT_THAT(*outcomes[0], Pointwise(Eq(), RawVector("oak")));
 }
 
-// ---- Replies that look right and are not
-// -------------------------------------
+// ---- Replies that look right and are not ------------------------------------
 
 TEST_F(ProviderEmbedderTest, PairsVectorsWithTextsByIndex) {
   Start([](const ScriptedRequest& request) {

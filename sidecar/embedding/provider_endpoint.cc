@@ -114,6 +114,12 @@ absl::Status CheckCaFile(const EmbeddingProfileOptions& profile) {
       {{"profile", profile.name}, {"setting", "ca_file"}});
 }
 
+int64_t SizeBytesMaxOf(const EmbeddingProfileOptions& profile) {
+  const int64_t limit = DialectOf(profile.dialect).limits.size_bytes_max;
+  return limit == 0 ? profile.batch_size_bytes_max
+                    : std::min(limit, profile.batch_size_bytes_max);
+}
+
 template <typename T>
 void LowerTo(std::atomic<T>& limit, T value) {
   T current = limit;
@@ -146,7 +152,7 @@ ProviderEndpoint::ProviderEndpoint(const EmbeddingProfileOptions& profile,
       dialect_(DialectOf(profile.dialect)),
       flow_(profile.concurrency_max),
       text_count_max_(*profile.batch_text_count_max),
-      size_bytes_max_(profile.batch_size_bytes_max),
+      size_bytes_max_(SizeBytesMaxOf(profile)),
       asks_for_base64_(profile.request_base64 && dialect_.has_base64),
       api_key_(std::move(api_key)) {}
 
@@ -188,6 +194,24 @@ void ProviderEndpoint::GiveSessionBack(std::unique_ptr<HttpSession> session) {
   if (sessions_.size() < kIdleSessionCountMax) {
     sessions_.push_back(std::move(session));
   }
+}
+
+BatchLimits ProviderEndpoint::batch_limits() const {
+  constexpr double kTokenShare = 0.8;
+  BatchLimits limits;
+  limits.text_count_max = text_count_max_;
+  limits.size_bytes_max = size_bytes_max_;
+  if (profile_.batch_token_count_max.has_value()) {
+    limits.token_count_max =
+        kTokenShare * static_cast<double>(*profile_.batch_token_count_max) /
+        token_meter_.upper_ratio();
+  }
+  if (profile_.tokens_per_text_max.has_value()) {
+    limits.tokens_per_text_max =
+        static_cast<double>(*profile_.tokens_per_text_max) /
+        token_meter_.typical_ratio();
+  }
+  return limits;
 }
 
 void ProviderEndpoint::LearnTextCountMax(uint32_t count) {

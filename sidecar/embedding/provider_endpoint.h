@@ -18,11 +18,13 @@
 #include "absl/status/statusor.h"
 
 #include "index/util/mutex.h"
+#include "sidecar/embedding/batch_fill.h"
 #include "sidecar/embedding/embedder_environment.h"
 #include "sidecar/embedding/embedding_profile.h"
 #include "sidecar/embedding/flow_control.h"
 #include "sidecar/embedding/http_session.h"
 #include "sidecar/embedding/provider_dialect.h"
+#include "sidecar/embedding/token_meter.h"
 
 namespace copse {
 
@@ -55,9 +57,10 @@ class ProviderEndpoint {
   void GiveSessionBack(std::unique_ptr<HttpSession> session);
 
   // What a request may hold at most: the settings, or less once the provider
-  // has refused a request as too large.
-  uint32_t text_count_max() const { return text_count_max_; }
-  int64_t size_bytes_max() const { return size_bytes_max_; }
+  // has refused a request as too large; of tokens 80 %, by the measure of its
+  // own counts, because they are estimated.
+  BatchLimits batch_limits() const;
+  TokenMeter& token_meter() { return token_meter_; }
   void LearnTextCountMax(uint32_t count);
   void LearnSizeBytesMax(int64_t size_bytes);
 
@@ -78,6 +81,7 @@ class ProviderEndpoint {
   std::atomic<uint32_t> text_count_max_;
   std::atomic<int64_t> size_bytes_max_;
   std::atomic<bool> asks_for_base64_;
+  TokenMeter token_meter_;
 
   mutable Mutex mutex_;
   std::string api_key_ ABSL_GUARDED_BY(mutex_);
