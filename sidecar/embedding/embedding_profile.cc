@@ -396,11 +396,14 @@ void ResolvePrefixes(EmbeddingProfileOptions& options,
 void ResolveLimits(EmbeddingProfileOptions& options,
                    const EmbeddingModel* model) {
   constexpr uint32_t kTextCountDefault = 256;
-  const DialectLimits& limits = DialectOf(options.dialect).limits;
+  const ProviderDialect& dialect = DialectOf(options.dialect);
+  const DialectLimits& limits = dialect.limits;
+  // A server that tells its limit may take more than its kind does by default.
+  const bool is_limited =
+      limits.text_count_max != 0 && dialect.info_path.empty();
   SetIfUnset(options.batch_text_count_max,
-             limits.text_count_max == 0
-                 ? kTextCountDefault
-                 : std::min(limits.text_count_max, kTextCountDefault));
+             is_limited ? std::min(limits.text_count_max, kTextCountDefault)
+                        : kTextCountDefault);
   int64_t token_count_max = limits.token_count_max;
   if (model != nullptr) {
     SetIfUnset(options.tokens_per_text_max, model->tokens_per_text_max);

@@ -182,10 +182,12 @@ void HttpSession::Transfer::Prepare(const HttpEndpoint& endpoint, uint64_t id,
 
   SetConnection(endpoint);
   SetHeaders();
-  Set(easy_, CURLOPT_POST, 1L);
-  Set(easy_, CURLOPT_POSTFIELDS, request_.body.c_str());
-  Set(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
-      static_cast<curl_off_t>(request_.body.size()));
+  if (!request_.is_get) {
+    Set(easy_, CURLOPT_POST, 1L);
+    Set(easy_, CURLOPT_POSTFIELDS, request_.body.c_str());
+    Set(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
+        static_cast<curl_off_t>(request_.body.size()));
+  }
   Set(easy_, CURLOPT_TIMEOUT_MS, ToMilliseconds(request_.timeout));
   Set(easy_, CURLOPT_HEADERFUNCTION, &Transfer::OnHeader);
   Set(easy_, CURLOPT_HEADERDATA, static_cast<void*>(this));
@@ -230,7 +232,9 @@ void HttpSession::Transfer::SetHeaders() {
     COPSE_CHECK(list != nullptr);
     header_list_ = list;
   };
-  add("Content-Type: application/json");
+  if (!request_.is_get) {
+    add("Content-Type: application/json");
+  }
   add("Accept: application/json");
   add("User-Agent: copse");
   add("Expect:");  // Or a body above 1 MiB waits a second for "100 Continue".

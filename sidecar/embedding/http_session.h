@@ -51,7 +51,8 @@ struct HttpHeader {
 };
 
 struct HttpRequest {
-  std::string body;                 // Sent as application/json.
+  bool is_get = false;              // Else POST.
+  std::string body;                 // Sent as application/json; not by GET.
   std::vector<HttpHeader> headers;  // Beside those every request has: the key.
   absl::Duration timeout = absl::Minutes(2);
   size_t reply_size_max = size_t{1} << 20;

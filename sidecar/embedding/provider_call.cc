@@ -74,6 +74,7 @@ ProviderCall::~ProviderCall() {
 absl::StatusOr<std::vector<EmbeddingOutcome>> ProviderCall::Run() {
   outcomes_.resize(texts_.size(),
                    EmbeddingOutcome(absl::UnknownError("not settled")));
+  endpoint_.LearnServerLimits(context_);
   QueueTexts();
   while (!waiting_.empty() || !flights_.empty()) {
     COPSE_RETURN_IF_ERROR(Step());

@@ -4,6 +4,7 @@
 #include "sidecar/embedding/provider_dialect.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <span>
@@ -81,6 +82,15 @@ std::string EndpointPath(const ProviderDialect& dialect, absl::string_view path,
   }
   return absl::StrCat(path, absl::EndsWith(path, end) ? "" : end,
                       query.empty() ? "" : "?", query);
+}
+
+std::string InfoUrl(const ProviderDialect& dialect,
+                    absl::string_view endpoint_url) {
+  COPSE_CHECK(!dialect.info_path.empty());
+  const size_t query = std::min(endpoint_url.find('?'), endpoint_url.size());
+  return absl::StrCat(
+      absl::StripSuffix(endpoint_url.substr(0, query), dialect.endpoint_path),
+      dialect.info_path, endpoint_url.substr(query));
 }
 
 std::vector<HttpHeader> KeyHeaders(const ProviderDialect& dialect,

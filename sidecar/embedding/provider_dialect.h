@@ -43,6 +43,15 @@ struct DialectLimits {
   int64_t size_bytes_max = 0;
 };
 
+// What a server says of itself; 0 where it does not.
+struct ServerLimits {
+  uint32_t text_count_max = 0;  // Of a request.
+  uint32_t tokens_per_text_max = 0;
+
+  // Texts of all requests in flight together.
+  uint32_t texts_in_flight_max = 0;
+};
+
 struct ProviderDialect {
   EmbeddingDialect id = EmbeddingDialect::kOpenAi;
 
@@ -79,6 +88,11 @@ struct ProviderDialect {
   ReplyShape reply = {};
   ErrorSignatures errors = {};
 
+  // Where a server tells its limits, in the place of `endpoint_path`, and how
+  // to read them; "" and null if it does not. Until it has, `limits` hold.
+  absl::string_view info_path = "";
+  ServerLimits (*read_info)(absl::string_view body) = nullptr;
+
   // Returns the body that asks for the vectors of the texts.
   std::string (*write_body)(const DialectRequest& request) = nullptr;
 };
@@ -93,6 +107,11 @@ const ProviderDialect& DialectOf(EmbeddingDialect id);
 // begins with "/", `query` has no "?".
 std::string EndpointPath(const ProviderDialect& dialect, absl::string_view path,
                          absl::string_view query, absl::string_view model);
+
+// Returns the URL where the server tells its limits, for the resolved URL of
+// the endpoint. REQUIRES: the dialect has an `info_path`.
+std::string InfoUrl(const ProviderDialect& dialect,
+                    absl::string_view endpoint_url);
 
 // Returns the headers that show `key` to the provider: none if it is empty.
 std::vector<HttpHeader> KeyHeaders(const ProviderDialect& dialect,

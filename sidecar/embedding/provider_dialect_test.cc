@@ -6,6 +6,7 @@
 
 #include "sidecar/embedding/provider_dialect.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -34,7 +35,6 @@ using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Le;
 using ::testing::Not;
 using ::testing::Pair;
 using ::testing::SizeIs;
@@ -235,10 +235,11 @@ std::string NameOf(const ::testing::TestParamInfo<DialectCase>& test) {
 class DialectTest : public ScriptedProviderTest,
                     public ::testing::WithParamInterface<DialectCase> {
  protected:
-  // Starts a server that answers `reply`, and chooses the dialect.
+  // Starts a server that answers `reply` to what is posted, and chooses the
+  // dialect.
   void StartWith(ScriptedReply reply) {
-    Start([reply = std::move(reply)](const ScriptedRequest& /*request*/) {
-      return reply;
+    Start([reply = std::move(reply)](const ScriptedRequest& request) {
+      return request.method == "GET" ? ScriptedReply{.status = 404} : reply;
     });
     options_.dialect = GetParam().dialect;
     options_.url = server_->url(GetParam().url_path);
@@ -257,6 +258,15 @@ class DialectTest : public ScriptedProviderTest,
     return {.headers = GetParam().reply_headers, .body = body};
   }
 
+  // What was posted.
+  std::vector<ScriptedRequest> Posts() const {
+    std::vector<ScriptedRequest> posts = server_->requests();
+    std::erase_if(posts, [](const ScriptedRequest& request) {
+      return request.method == "GET";
+    });
+    return posts;
+  }
+
   static void Replace(const std::string& from, const std::string& to,
                       std::string& text) {
     if (const size_t at = text.find(from); at != std::string::npos) {
@@ -272,7 +282,7 @@ class DialectTest : public ScriptedProviderTest,
 TEST_P(DialectTest, AsksAsTheProviderDocumentsAndReadsItsVectors) {
   StartWith(RightReplyOfCase());
   ExpectVectors(TextsOfCase());
-  const std::vector<ScriptedRequest> requests = server_->requests();
+  const std::vector<ScriptedRequest> requests = Posts();
   ASSERT_THAT(requests, SizeIs(1));
   EXPECT_EQ(requests[0].method, "POST");
   EXPECT_EQ(requests[0].path, GetParam().path);
@@ -288,7 +298,7 @@ TEST_P(DialectTest, AsksAsTheProviderDocumentsAndReadsItsVectors) {
 TEST_P(DialectTest, SendsTheKeyInOneHeaderOnly) {
   StartWith(RightReplyOfCase());
   ExpectVectors(TextsOfCase());
-  const std::vector<ScriptedRequest> requests = server_->requests();
+  const std::vector<ScriptedRequest> requests = Posts();
   EXPECT_THAT(requests[0].path, Not(HasSubstr(std::string(kKey))));
   EXPECT_THAT(requests[0].body, Not(HasSubstr(std::string(kKey))));
   for (const auto& [name, value] : requests[0].headers) {
@@ -322,7 +332,7 @@ TEST_P(DialectTest, AsksAgainWhenSuccessBringsAnError) {
   EXPECT_THAT(EmbedStatus(TextsOfCase()),
               StatusIs(absl::StatusCode::kUnavailable,
                        HasSubstr("no vectors but: Unexpected endpoint")));
-  EXPECT_THAT(server_->requests(), SizeIs(6));
+  EXPECT_THAT(Posts(), SizeIs(6));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, DialectTest, ::testing::ValuesIn(DialectCases()),
@@ -608,7 +618,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(ProviderDialectTest, KeepsToTheNumberOfTextsThatTheProviderTakes) {
   const std::pair<EmbeddingDialect, uint32_t> cases[] = {
       {EmbeddingDialect::kOpenAi, 256}, {EmbeddingDialect::kCohere, 96},
-      {EmbeddingDialect::kGemini, 100}, {EmbeddingDialect::kTei, 32},
+      {EmbeddingDialect::kGemini, 100}, {EmbeddingDialect::kTei, 256},
       {EmbeddingDialect::kTeiV1, 32},   {EmbeddingDialect::kVoyage, 256}};
   for (const auto& [dialect, count] : cases) {
     EmbeddingProfileOptions options;
@@ -621,6 +631,96 @@ TEST(ProviderDialectTest, KeepsToTheNumberOfTextsThatTheProviderTakes) {
     options.batch_text_count_max = 7U;
     EXPECT_EQ(ResolveProfile(options)->batch_text_count_max, 7U);
   }
+}
+
+// ---- What text-embeddings-inference says of itself --------------------------
+
+class TeiInfoTest : public ScriptedProviderTest {
+ protected:
+  // Starts a server that answers `info` to GET /info.
+  void StartTei(const ScriptedReply& info) {
+    Start([info](const ScriptedRequest& request) {
+      if (request.method == "GET") {
+        return info;
+      }
+      json vectors = json::array();
+      for (const std::string& text : InputsOf(request)) {
+        vectors.push_back(RawVector(text));
+      }
+      return Ok(vectors);
+    });
+    options_.dialect = EmbeddingDialect::kTei;
+    options_.url = server_->url("/tei");
+  }
+
+  static std::vector<std::string> InputsOf(const ScriptedRequest& request) {
+    return json::parse(request.body)
+        .at("inputs")
+        .get<std::vector<std::string>>();
+  }
+
+  std::vector<size_t> PostSizes() const {
+    std::vector<size_t> sizes;
+    for (const ScriptedRequest& request : server_->requests()) {
+      if (request.method == "POST") {
+        sizes.push_back(InputsOf(request).size());
+      }
+    }
+    std::ranges::sort(sizes);
+    return sizes;
+  }
+};
+
+TEST_F(TeiInfoTest, TakesItsLimitsOnce) {
+  StartTei({.body =
+                R"({"model_id":"m","max_client_batch_size":48,)"
+                R"("max_input_length":100,"max_concurrent_requests":512})"});
+  ExpectVectors(Texts(100));
+  EXPECT_THAT(PostSizes(), ElementsAre(4, 48, 48));
+  const ScriptedRequest info = server_->requests()[0];
+  EXPECT_EQ(info.method, "GET");
+  EXPECT_EQ(info.path, "/tei/info");
+  EXPECT_EQ(info.body, "");
+  EXPECT_THAT(info.headers,
+              Contains(Pair("authorization", absl::StrCat("Bearer ", kKey))));
+  ExpectVectors({"oak", std::string(1000, 'a'), "fir"});  // The second alone.
+  EXPECT_THAT(server_->requests(), SizeIs(1 + 3 + 3));
+}
+
+TEST_F(TeiInfoTest, LeavesRoomForAllRequestsInFlight) {
+  StartTei({.body = R"({"max_client_batch_size":32,)"
+                    R"("max_concurrent_requests":40})"});
+  options_.concurrency_max = 4;
+  ExpectVectors(Texts(20));
+  EXPECT_THAT(PostSizes(), ElementsAre(10, 10));
+}
+
+TEST_F(TeiInfoTest, KeepsToASmallerSetting) {
+  StartTei({.body = R"({"max_client_batch_size":64})"});
+  options_.batch_text_count_max = 8;
+  ExpectVectors(Texts(16));
+  EXPECT_THAT(PostSizes(), ElementsAre(8, 8));
+}
+
+TEST_F(TeiInfoTest, GoesOnWithTheUsualLimitsWithoutAnAnswer) {
+  for (const ScriptedReply& info :
+       {ScriptedReply{.status = 404}, ScriptedReply{.body = "nonsense"},
+        ScriptedReply{.body = R"({"max_client_batch_size":-1})"},
+        ScriptedReply{.is_silent = true}}) {
+    embedder_.reset();
+    StartTei(info);
+    ExpectVectors(Texts(40));
+    EXPECT_THAT(PostSizes(), ElementsAre(8, 32));
+  }
+}
+
+TEST_F(TeiInfoTest, AsksAServerThatDoesNotAnswerThreeTimes) {
+  StartTei({.is_silent = true});
+  for (int i = 0; i < 5; ++i) {
+    ExpectVectors({"oak"});
+  }
+  EXPECT_THAT(PostSizes(), SizeIs(5));
+  EXPECT_THAT(server_->requests(), SizeIs(5 + 3));
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
@@ -33,6 +34,12 @@ constexpr size_t kKeySizeMax = 16384;
 
 // Sessions that wait for the next call, each with a few connections.
 constexpr size_t kIdleSessionCountMax = 8;
+
+// About asking a server for its limits.
+constexpr int kInfoAttemptCountMax = 3;
+constexpr absl::Duration kInfoTimeout = absl::Seconds(2);
+constexpr absl::Duration kInfoTimeoutMin = absl::Milliseconds(1);
+constexpr absl::Duration kInfoWait = absl::Milliseconds(50);
 
 absl::Status KeyMissing(const EmbeddingProfileOptions& profile,
                         absl::string_view setting, absl::string_view what) {
@@ -114,6 +121,15 @@ absl::Status CheckCaFile(const EmbeddingProfileOptions& profile) {
       {{"profile", profile.name}, {"setting", "ca_file"}});
 }
 
+// What is safe until the server tells its own limit.
+uint32_t TextCountMaxOf(const EmbeddingProfileOptions& profile) {
+  const ProviderDialect& dialect = DialectOf(profile.dialect);
+  const uint32_t count = *profile.batch_text_count_max;
+  return dialect.info_path.empty()
+             ? count
+             : std::min(count, dialect.limits.text_count_max);
+}
+
 int64_t SizeBytesMaxOf(const EmbeddingProfileOptions& profile) {
   const int64_t limit = DialectOf(profile.dialect).limits.size_bytes_max;
   return limit == 0 ? profile.batch_size_bytes_max
@@ -151,7 +167,7 @@ ProviderEndpoint::ProviderEndpoint(const EmbeddingProfileOptions& profile,
                      .connect_timeout = profile.connect_timeout},
       dialect_(DialectOf(profile.dialect)),
       flow_(profile.concurrency_max),
-      text_count_max_(*profile.batch_text_count_max),
+      text_count_max_(TextCountMaxOf(profile)),
       size_bytes_max_(SizeBytesMaxOf(profile)),
       asks_for_base64_(profile.request_base64 && dialect_.has_base64),
       api_key_(std::move(api_key)) {}
@@ -206,12 +222,55 @@ BatchLimits ProviderEndpoint::batch_limits() const {
         kTokenShare * static_cast<double>(*profile_.batch_token_count_max) /
         token_meter_.upper_ratio();
   }
-  if (profile_.tokens_per_text_max.has_value()) {
+  const uint32_t tokens_per_text_max =
+      profile_.tokens_per_text_max.value_or(server_tokens_per_text_max_);
+  if (tokens_per_text_max != 0) {
     limits.tokens_per_text_max =
-        static_cast<double>(*profile_.tokens_per_text_max) /
-        token_meter_.typical_ratio();
+        static_cast<double>(tokens_per_text_max) / token_meter_.typical_ratio();
   }
   return limits;
+}
+
+void ProviderEndpoint::LearnServerLimits(const EmbedContext& context) {
+  if (dialect_.info_path.empty() ||
+      info_attempt_count_ >= kInfoAttemptCountMax) {
+    return;
+  }
+  ++info_attempt_count_;
+  HttpEndpoint endpoint = http_endpoint_;
+  endpoint.url = InfoUrl(dialect_, profile_.url);
+  HttpRequest request;
+  request.is_get = true;
+  request.headers = KeyHeaders(dialect_, api_key());
+  request.timeout = std::min(
+      {kInfoTimeout, *profile_.request_timeout,
+       std::max(context.deadline - environment_.clock(), kInfoTimeoutMin)});
+  HttpSession session(endpoint);
+  session.Start(0, std::move(request));
+  while (session.in_flight_count() > 0 &&
+         !(context.cancelled && context.cancelled())) {
+    for (const HttpReply& reply : session.Wait(kInfoWait)) {
+      if (reply.result != TransferResult::kComplete) {
+        return;
+      }
+      info_attempt_count_ = kInfoAttemptCountMax;
+      if (reply.status == 200) {
+        TakeServerLimits(dialect_.read_info(reply.body));
+      }
+    }
+  }
+}
+
+void ProviderEndpoint::TakeServerLimits(const ServerLimits& limits) {
+  uint32_t count = limits.text_count_max != 0 ? limits.text_count_max
+                                              : dialect_.limits.text_count_max;
+  if (limits.texts_in_flight_max != 0) {
+    count =
+        std::min(count, limits.texts_in_flight_max / profile_.concurrency_max);
+  }
+  text_count_max_ =
+      std::clamp<uint32_t>(count, 1, *profile_.batch_text_count_max);
+  server_tokens_per_text_max_ = limits.tokens_per_text_max;
 }
 
 void ProviderEndpoint::LearnTextCountMax(uint32_t count) {

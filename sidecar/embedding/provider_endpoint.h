@@ -19,6 +19,7 @@
 
 #include "index/util/mutex.h"
 #include "sidecar/embedding/batch_fill.h"
+#include "sidecar/embedding/embedder.h"
 #include "sidecar/embedding/embedder_environment.h"
 #include "sidecar/embedding/embedding_profile.h"
 #include "sidecar/embedding/flow_control.h"
@@ -61,6 +62,13 @@ class ProviderEndpoint {
   // own counts, because they are estimated.
   BatchLimits batch_limits() const;
   TokenMeter& token_meter() { return token_meter_; }
+
+  // Asks a server that tells its limits for them, the first time; waits at most
+  // 2 seconds, and no longer than `context` lets. A server that cannot be
+  // reached is asked again by the next call, three times in all; one that has
+  // no answer is taken as its dialect has it.
+  void LearnServerLimits(const EmbedContext& context);
+
   void LearnTextCountMax(uint32_t count);
   void LearnSizeBytesMax(int64_t size_bytes);
 
@@ -72,6 +80,8 @@ class ProviderEndpoint {
                    const EmbedderEnvironment& environment, std::string origin,
                    std::string api_key);
 
+  void TakeServerLimits(const ServerLimits& limits);
+
   const EmbeddingProfileOptions profile_;
   const EmbedderEnvironment environment_;
   const std::string origin_;
@@ -81,6 +91,8 @@ class ProviderEndpoint {
   std::atomic<uint32_t> text_count_max_;
   std::atomic<int64_t> size_bytes_max_;
   std::atomic<bool> asks_for_base64_;
+  std::atomic<uint32_t> server_tokens_per_text_max_ = 0;
+  std::atomic<int> info_attempt_count_ = 0;
   TokenMeter token_meter_;
 
   mutable Mutex mutex_;

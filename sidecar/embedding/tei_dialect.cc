@@ -3,9 +3,13 @@
 
 #include "sidecar/embedding/tei_dialect.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "simdjson.h"
 
 #include "sidecar/embedding/dialect_request.h"
 
@@ -35,6 +39,28 @@ std::string WriteBody(const DialectRequest& request) {
   return body;
 }
 
+uint32_t ReadCount(const simdjson::dom::element& root, const char* name) {
+  uint64_t count = 0;
+  if (root[name].get(count) != simdjson::SUCCESS) {
+    return 0;
+  }
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(count, std::numeric_limits<uint32_t>::max()));
+}
+
+ServerLimits ReadInfo(absl::string_view body) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  ServerLimits limits;
+  if (parser.parse(simdjson::padded_string(body.data(), body.size()))
+          .get(root) == simdjson::SUCCESS) {
+    limits.text_count_max = ReadCount(root, "max_client_batch_size");
+    limits.tokens_per_text_max = ReadCount(root, "max_input_length");
+    limits.texts_in_flight_max = ReadCount(root, "max_concurrent_requests");
+  }
+  return limits;
+}
+
 }  // namespace
 
 constexpr ProviderDialect kTeiDialect = {
@@ -47,6 +73,8 @@ constexpr ProviderDialect kTeiDialect = {
     .errors = {.too_many_texts = kTooManyTexts,
                .too_many_bytes = kTooManyBytes,
                .text_refused = kTextRefused},
+    .info_path = "/info",
+    .read_info = ReadInfo,
     .write_body = WriteBody};
 
 }  // namespace copse

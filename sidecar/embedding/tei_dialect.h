@@ -3,7 +3,7 @@
 //
 // text-embeddings-inference by its own route, POST {url}/embed, which refuses
 // texts that are too long whatever the server is told. The server has one
-// model, so none is named.
+// model, so none is named, and GET {url}/info tells its limits.
 
 #ifndef COPSE_SIDECAR_EMBEDDING_TEI_DIALECT_H_
 #define COPSE_SIDECAR_EMBEDDING_TEI_DIALECT_H_
