@@ -12,9 +12,12 @@
 #include "absl/time/time.h"
 #include "prometheus/counter.h"
 #include "prometheus/family.h"
+#include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
+#include "prometheus/labels.h"
 #include "prometheus/registry.h"
 
+#include "index/util/mutex.h"
 #include "sidecar/embedding/embedding_observer.h"
 #include "sidecar/util/logger.h"
 
@@ -23,6 +26,7 @@ namespace {
 
 using prometheus::Counter;
 using prometheus::Family;
+using prometheus::Gauge;
 using prometheus::Histogram;
 
 // A small model nearby answers in milliseconds; a cold one takes minutes.
@@ -35,6 +39,11 @@ const Histogram::BucketBoundaries& LatencyBoundaries() {
 Family<Counter>& CounterFamilyOf(prometheus::Registry& registry,
                                  const char* name, const char* help) {
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+}
+
+Family<Gauge>& GaugeFamilyOf(prometheus::Registry& registry, const char* name,
+                             const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
 }
 
 }  // namespace
@@ -62,6 +71,26 @@ struct EmbeddingMetrics::Families {
         cache_failures(CounterFamilyOf(
             registry, "copse_embedding_cache_failures_total",
             "Failures of the cache, by operation; embedding went on.")),
+        wait_seconds(CounterFamilyOf(
+            registry, "copse_embedding_wait_seconds_total",
+            "Time that requests were held back, by what they waited for: "
+            "place, turn, rate, pause, retry_budget or probe.")),
+        waits(CounterFamilyOf(registry, "copse_embedding_waits_total",
+                              "Requests that were held back, likewise.")),
+        open(GaugeFamilyOf(registry, "copse_embedding_breaker_open",
+                           "1 while the provider is not asked because it fails "
+                           "or refuses.")),
+        in_flight(GaugeFamilyOf(registry, "copse_embedding_requests_in_flight",
+                                "Requests under way, by lane: document or "
+                                "query.")),
+        in_flight_max(GaugeFamilyOf(
+            registry, "copse_embedding_document_requests_in_flight_max",
+            "How many requests for documents may be under way at the "
+            "moment.")),
+        rate_limits(GaugeFamilyOf(
+            registry, "copse_embedding_rate_limit_per_minute",
+            "What the provider allows a minute, by unit: requests or tokens; "
+            "0 if unknown.")),
         seconds(prometheus::BuildHistogram()
                     .Name("copse_embedding_request_duration_seconds")
                     .Help("Time of a request to an embedding provider, from "
@@ -77,6 +106,12 @@ struct EmbeddingMetrics::Families {
   Family<Counter>& cache_hits;
   Family<Counter>& cache_misses;
   Family<Counter>& cache_failures;
+  Family<Counter>& wait_seconds;
+  Family<Counter>& waits;
+  Family<Gauge>& open;
+  Family<Gauge>& in_flight;
+  Family<Gauge>& in_flight_max;
+  Family<Gauge>& rate_limits;
   Family<Histogram>& seconds;
 };
 
@@ -131,6 +166,53 @@ void EmbeddingMetrics::OnRetry(absl::string_view profile,
   logger_.Debug(
       "embedding request waits to be repeated",
       {{"profile", profile}, {"seconds", absl::ToDoubleSeconds(delay)}});
+}
+
+void EmbeddingMetrics::OnWait(absl::string_view profile, absl::string_view wait,
+                              absl::Duration duration) {
+  const prometheus::Labels labels = {{"profile", std::string(profile)},
+                                     {"wait", std::string(wait)}};
+  families_->wait_seconds.Add(labels).Increment(
+      absl::ToDoubleSeconds(duration));
+  families_->waits.Add(labels).Increment();
+}
+
+void EmbeddingMetrics::OnFlow(const EmbeddingFlowEvent& event) {
+  const std::string profile(event.profile);
+  const auto set = [&profile](Family<Gauge>& family, const char* label,
+                              const char* value, int64_t number) {
+    prometheus::Labels labels = {{"profile", profile}};
+    if (label != nullptr) {
+      labels[label] = value;
+    }
+    family.Add(labels).Set(static_cast<double>(number));
+  };
+  set(families_->open, nullptr, nullptr, event.is_open ? 1 : 0);
+  set(families_->in_flight, "lane", "document", event.document_request_count);
+  set(families_->in_flight, "lane", "query", event.query_request_count);
+  set(families_->in_flight_max, nullptr, nullptr,
+      event.document_request_count_max);
+  set(families_->rate_limits, "unit", "requests", event.requests_per_minute);
+  set(families_->rate_limits, "unit", "tokens", event.tokens_per_minute);
+  if (!NoteOpen(profile, event.is_open)) {
+    return;
+  }
+  if (event.is_open) {
+    logger_.Warning(
+        "embedding provider is left alone",
+        {{"profile", profile},
+         {"until", absl::FormatTime(absl::RFC3339_sec, event.next_try_time,
+                                    absl::UTCTimeZone())},
+         {"error", event.last_words}});
+  } else {
+    logger_.Info("embedding provider answers again", {{"profile", profile}});
+  }
+}
+
+bool EmbeddingMetrics::NoteOpen(const std::string& profile, bool is_open) {
+  MutexLock lock(mutex_);
+  return is_open ? open_profiles_.insert(profile).second
+                 : open_profiles_.erase(profile) > 0;
 }
 
 void EmbeddingMetrics::OnCacheLookup(absl::string_view profile,

@@ -99,5 +99,62 @@ TEST_F(EmbeddingMetricsTest, CountsWhatTheCacheDoes) {
                               "operation=put error=\"disk is full\"\n"));
 }
 
+TEST_F(EmbeddingMetricsTest, CountsWaitsByWhatTheyAreFor) {
+  metrics_.OnWait("small", "rate", absl::Milliseconds(1500));
+  metrics_.OnWait("small", "rate", absl::Milliseconds(500));
+  const std::string text = registry_.Serialize();
+  EXPECT_THAT(text, HasSubstr("copse_embedding_wait_seconds_total{profile="
+                              "\"small\",wait=\"rate\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("copse_embedding_waits_total{profile=\"small\","
+                              "wait=\"rate\"} 2\n"));
+}
+
+TEST_F(EmbeddingMetricsTest, ShowsHowTheFlowStands) {
+  EmbeddingFlowEvent event;
+  event.profile = "small";
+  event.document_request_count = 3;
+  event.document_request_count_max = 8;
+  event.query_request_count = 1;
+  event.requests_per_minute = 600;
+  metrics_.OnFlow(event);
+  const std::string text = registry_.Serialize();
+  for (const char* line :
+       {"copse_embedding_breaker_open{profile=\"small\"} 0\n",
+        "copse_embedding_requests_in_flight{lane=\"document\",profile="
+        "\"small\"} 3\n",
+        "copse_embedding_requests_in_flight{lane=\"query\",profile="
+        "\"small\"} 1\n",
+        "copse_embedding_document_requests_in_flight_max{profile=\"small\"} "
+        "8\n",
+        "copse_embedding_rate_limit_per_minute{profile=\"small\",unit="
+        "\"requests\"} 600\n",
+        "copse_embedding_rate_limit_per_minute{profile=\"small\",unit="
+        "\"tokens\"} 0\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+  EXPECT_THAT(log_, IsEmpty());
+}
+
+TEST_F(EmbeddingMetricsTest, LogsOnceThatAProviderIsLeftAlone) {
+  EmbeddingFlowEvent event;
+  event.profile = "small";
+  event.is_open = true;
+  event.last_words = "answered 500: the oven is cold";
+  event.next_try_time = absl::UnixEpoch() + absl::Seconds(7);
+  metrics_.OnFlow(event);
+  metrics_.OnFlow(event);
+  EXPECT_EQ(
+      log_,
+      "1970-01-01T00:00:00.000000Z WARN  embedding provider is left alone "
+      "profile=small until=1970-01-01T00:00:07+00:00 "
+      "error=\"answered 500: the oven is cold\"\n");
+  EXPECT_THAT(registry_.Serialize(),
+              HasSubstr("copse_embedding_breaker_open{profile=\"small\"} 1\n"));
+  log_.clear();
+  event.is_open = false;
+  metrics_.OnFlow(event);
+  EXPECT_THAT(log_, HasSubstr("embedding provider answers again"));
+}
+
 }  // namespace
 }  // namespace copse

@@ -492,6 +492,48 @@ void AppendLimitRows(ProfileRows& rows) {
             .min = 1,
             .max = 64}));
   rows.push_back(Bind(
+      &Profile::requests_per_minute,
+      {.key = "requests_per_minute",
+       .kind = SettingKind::kCount,
+       .help = "What the provider allows, for all pushes and searches "
+               "together; 95 % of it are used. 0 if unknown; then only what "
+               "its headers say counts, and where they say less, less does.",
+       .min = 0,
+       .max = 1'000'000'000}));
+  rows.push_back(Bind(&Profile::tokens_per_minute,
+                      {.key = "tokens_per_minute",
+                       .kind = SettingKind::kCount,
+                       .help = "The same for tokens. Requests are made small "
+                               "enough for two seconds of it.",
+                       .min = 0,
+                       .max = 1'000'000'000}));
+  rows.push_back(
+      Bind(&Profile::breaker_delay,
+           {.key = "breaker_delay_seconds",
+            .kind = SettingKind::kSeconds,
+            .help = "A provider that failed five times in a row, or more often "
+                    "than not, is left alone for a random time from as much up "
+                    "to twice as much, and longer if it fails then, too. "
+                    "Meanwhile calls fail at once and say when it is asked "
+                    "again.",
+            .min = 0,
+            .max = 3600}));
+  rows.push_back(
+      Bind(&Profile::breaker_delay_max, {.key = "breaker_delay_max_seconds",
+                                         .kind = SettingKind::kSeconds,
+                                         .help = "The longest such time.",
+                                         .min = 0,
+                                         .max = 3600}));
+  rows.push_back(
+      Bind(&Profile::refusal_delay,
+           {.key = "refusal_delay_seconds",
+            .kind = SettingKind::kSeconds,
+            .help = "How long a provider is left alone that refuses the key or "
+                    "the account. A new key in api_key_file ends it, and so "
+                    "does a restart.",
+            .min = 0,
+            .max = 86400}));
+  rows.push_back(Bind(
       &Profile::attempt_count_max,
       {.key = "attempt_count_max",
        .kind = SettingKind::kCount,

@@ -77,6 +77,16 @@ void CircuitBreaker::OnRefusal(bool is_probe, absl::string_view words,
   next_try_time_ = now + options_.refusal_delay;
 }
 
+void CircuitBreaker::OnLongPause(absl::string_view words, absl::Time until) {
+  if (is_open_ && !is_probing_ && next_try_time_ >= until) {
+    return;
+  }
+  last_words_ = std::string(words);
+  is_open_ = true;
+  is_probing_ = false;
+  next_try_time_ = until;
+}
+
 void CircuitBreaker::Reset() {
   is_open_ = false;
   is_probing_ = false;

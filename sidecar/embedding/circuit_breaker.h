@@ -17,7 +17,8 @@
 // mends, such as a wrong key or an empty account, opens it at once, for 10
 // minutes.
 //
-// Being told to slow down (429) is no failure: the provider lives.
+// Being told to slow down (429) is no failure: the provider lives. But who asks
+// for a longer pause than a caller can be held up for is left alone that long.
 
 #ifndef COPSE_SIDECAR_EMBEDDING_CIRCUIT_BREAKER_H_
 #define COPSE_SIDECAR_EMBEDDING_CIRCUIT_BREAKER_H_
@@ -72,6 +73,9 @@ class CircuitBreaker {
   void OnFailure(bool is_probe, absl::string_view words, absl::Time start,
                  absl::Time now, double random);
   void OnRefusal(bool is_probe, absl::string_view words, absl::Time now);
+
+  // The provider asks to be left alone until `until`.
+  void OnLongPause(absl::string_view words, absl::Time until);
 
   // The configuration has changed, such as the key: all is forgotten.
   void Reset();

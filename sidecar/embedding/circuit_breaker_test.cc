@@ -132,6 +132,16 @@ TEST_F(CircuitBreakerTest, ARefusalOpensItForTenMinutes) {
   EXPECT_FALSE(breaker_.is_probing());
 }
 
+TEST_F(CircuitBreakerTest, LeavesAProviderAloneThatAsksForIt) {
+  breaker_.OnLongPause("quota used up", now_ + absl::Minutes(30));
+  EXPECT_EQ(state(), State::kOpen);
+  EXPECT_FALSE(breaker_.is_refused());
+  EXPECT_EQ(delay(), absl::Minutes(30));
+  breaker_.OnLongPause("of another request", now_ + absl::Minutes(3));
+  EXPECT_EQ(delay(), absl::Minutes(30));
+  EXPECT_EQ(breaker_.last_words(), "quota used up");
+}
+
 TEST_F(CircuitBreakerTest, ANewKeyClosesIt) {
   breaker_.OnRefusal(false, "incorrect API key", now_);
   breaker_.Reset();

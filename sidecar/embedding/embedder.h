@@ -27,7 +27,9 @@
 // metadata `profile` and, where one was received, the HTTP `status`:
 //
 //   kUnavailable         EMBEDDING_PROVIDER_UNAVAILABLE  the provider is down,
-//                        overloaded or answers nonsense, also after retries
+//                        overloaded or answers nonsense, also after retries;
+//                        `retry_time`, where there is one, says from when on it
+//                        is worth while to try again (RFC 3339)
 //   kFailedPrecondition  EMBEDDING_PROVIDER_REFUSED      it refuses us, such as
 //                        401, 403, 404: `setting` names what to change
 //   kFailedPrecondition  EMBEDDING_DIMENSION_MISMATCH    its vectors have

@@ -28,6 +28,27 @@ struct EmbeddingRequestEvent {
   absl::string_view failure;     // Empty, or why the reply was not used.
 };
 
+// How the flow control of a profile stands, after a request has started or
+// ended. The views last as long as the call.
+struct EmbeddingFlowEvent {
+  absl::string_view profile;
+
+  // Whether the provider is not asked because it fails or refuses, with what it
+  // said and the time when it is asked again.
+  bool is_open = false;
+  absl::string_view last_words;
+  absl::Time next_try_time;
+
+  // Requests in flight, and how many of documents may be.
+  int64_t document_request_count = 0;
+  int64_t document_request_count_max = 0;
+  int64_t query_request_count = 0;
+
+  // The provider's limits as far as they are known; 0 if not.
+  int64_t requests_per_minute = 0;
+  int64_t tokens_per_minute = 0;
+};
+
 // Thread safety: called from many threads at once.
 class EmbeddingObserver {
  public:
@@ -37,6 +58,13 @@ class EmbeddingObserver {
 
   // A request is repeated after `delay`.
   virtual void OnRetry(absl::string_view profile, absl::Duration delay) = 0;
+
+  // A request started `duration` after it was ready; `wait` is one of the names
+  // of FlowWaitName().
+  virtual void OnWait(absl::string_view profile, absl::string_view wait,
+                      absl::Duration duration) = 0;
+
+  virtual void OnFlow(const EmbeddingFlowEvent& event) = 0;
 
   // Texts that the cache answered, and texts it could not.
   virtual void OnCacheLookup(absl::string_view profile, int64_t hit_count,

@@ -59,6 +59,7 @@ constexpr absl::string_view kBuiltinModel = "lexical-hash-1";
 
 constexpr size_t kNameSizeMax = 64;
 constexpr size_t kSettingSizeMax = 2048;
+constexpr int64_t kRateLimitMax = 1'000'000'000;
 
 absl::Status Invalid(const EmbeddingProfileOptions& options,
                      absl::string_view setting, absl::string_view message) {
@@ -206,6 +207,21 @@ absl::Status CheckLimits(const EmbeddingProfileOptions& options) {
   COPSE_RETURN_IF_ERROR(CheckDuration(options, "backoff_max",
                                       options.backoff_max, options.backoff_base,
                                       absl::Minutes(10)));
+  COPSE_RETURN_IF_ERROR(CheckRange(options, "requests_per_minute",
+                                   options.requests_per_minute, 0,
+                                   kRateLimitMax));
+  COPSE_RETURN_IF_ERROR(CheckRange(options, "tokens_per_minute",
+                                   options.tokens_per_minute, 0,
+                                   kRateLimitMax));
+  COPSE_RETURN_IF_ERROR(CheckDuration(options, "breaker_delay",
+                                      options.breaker_delay,
+                                      absl::Milliseconds(1), absl::Hours(1)));
+  COPSE_RETURN_IF_ERROR(CheckDuration(options, "breaker_delay_max",
+                                      options.breaker_delay_max,
+                                      options.breaker_delay, absl::Hours(1)));
+  COPSE_RETURN_IF_ERROR(CheckDuration(options, "refusal_delay",
+                                      options.refusal_delay,
+                                      absl::Milliseconds(1), absl::Hours(24)));
   COPSE_RETURN_IF_ERROR(CheckDuration(options, "connect_timeout",
                                       options.connect_timeout,
                                       absl::Milliseconds(1), absl::Minutes(5)));

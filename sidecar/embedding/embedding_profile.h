@@ -162,6 +162,19 @@ struct EmbeddingProfileOptions {
   // documents. Queries have a lane of their own.
   uint32_t concurrency_max = 4;
 
+  // What the provider allows a minute, for all calls together, each in [0,
+  // 1e9]; 0 if unknown. Where its headers say less, less counts.
+  int64_t requests_per_minute = 0;
+  int64_t tokens_per_minute = 0;
+
+  // How long a provider that fails again and again is left alone: a random time
+  // from `breaker_delay` up to twice as much, then up to four times and so on,
+  // at most `breaker_delay_max`. One that refuses us, such as for a wrong key,
+  // is left alone for `refusal_delay`.
+  absl::Duration breaker_delay = absl::Seconds(5);
+  absl::Duration breaker_delay_max = absl::Minutes(1);
+  absl::Duration refusal_delay = absl::Minutes(10);
+
   // Attempts of one request, in [1, 20], and the range of the random delay
   // between them: uniform in [0, min(backoff_max, backoff_base * 2^k)].
   uint32_t attempt_count_max = 6;

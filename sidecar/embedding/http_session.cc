@@ -46,6 +46,8 @@ constexpr absl::string_view kKeptHeaders[] = {
     "retry-after",
     "retry-after-ms",
     "x-compute-tokens",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-limit-tokens",
     "x-ratelimit-remaining-requests",
     "x-ratelimit-remaining-tokens",
     "x-ratelimit-reset-requests",

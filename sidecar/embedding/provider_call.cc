@@ -28,6 +28,7 @@
 #include "sidecar/embedding/call_check.h"
 #include "sidecar/embedding/json_text.h"
 #include "sidecar/embedding/provider_dialect.h"
+#include "sidecar/embedding/rate_limit_headers.h"
 #include "sidecar/embedding/retry_delay.h"
 #include "sidecar/embedding/text_check.h"
 #include "sidecar/embedding/token_meter.h"
@@ -37,13 +38,42 @@ namespace {
 
 // How long a reply is waited for before cancellation is looked at.
 constexpr absl::Duration kReplyWait = absl::Milliseconds(50);
-
-// How long a call without a request in flight waits for a place in its lane.
-constexpr absl::Duration kPlaceWait = absl::Milliseconds(10);
+constexpr absl::Duration kReplyWaitMin = absl::Milliseconds(1);
 
 // Of what a provider says; with our own words it stays below 512 bytes.
 constexpr size_t kProviderMessageSizeMax = 300;
 constexpr size_t kRequestIdSizeMax = 128;
+
+// Whole seconds, not before `time`.
+std::string FormatRetryTime(absl::Time time) {
+  const absl::Time second =
+      absl::UnixEpoch() +
+      absl::Ceil(time - absl::UnixEpoch(), absl::Seconds(1));
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", second, absl::UTCTimeZone());
+}
+
+// What `verdict` about a reply of `status` says of the provider.
+FlowResult ResultOf(const ErrorVerdict& verdict, int status) {
+  switch (verdict.action) {
+    case ErrorAction::kRetry:
+    case ErrorAction::kRetryOnce:
+    case ErrorAction::kGiveUp:
+      if (status == 429) {
+        return FlowResult::kSlowDown;
+      }
+      return verdict.is_overload ? FlowResult::kOverload : FlowResult::kFailure;
+    case ErrorAction::kSplit:
+    case ErrorAction::kIsolate:
+    case ErrorAction::kAskForNumbers:
+      return FlowResult::kAnswered;
+    case ErrorAction::kRefused:
+      // A wrong key or an empty account is about us, the rest about what we
+      // sent.
+      return verdict.setting == "api_key_env" ? FlowResult::kRefusal
+                                              : FlowResult::kAnswered;
+  }
+  return FlowResult::kFailure;
+}
 
 }  // namespace
 
@@ -58,6 +88,9 @@ ProviderCall::ProviderCall(ProviderEndpoint& endpoint,
       context_(context),
       dialect_(endpoint.dialect()),
       flow_(endpoint.flow()),
+      caller_(flow_),
+      lane_(role == EmbeddingRole::kQuery ? FlowLane::kQuery
+                                          : FlowLane::kDocument),
       attempt_count_max_(context.attempt_count_max != 0
                              ? context.attempt_count_max
                              : profile_.attempt_count_max),
@@ -65,8 +98,9 @@ ProviderCall::ProviderCall(ProviderEndpoint& endpoint,
 
 ProviderCall::~ProviderCall() {
   session_->CancelAll();
-  for (size_t i = 0; i < flights_.size(); ++i) {
-    flow_.lane(role_).GiveBack();
+  for (const auto& [id, flight] : flights_) {
+    flow_.Finish(flight.ticket, {.result = FlowResult::kAbandoned},
+                 environment_.clock());
   }
   endpoint_.GiveSessionBack(std::move(session_));
 }
@@ -120,39 +154,23 @@ void ProviderCall::QueueTexts() {
 absl::Status ProviderCall::Step() {
   COPSE_RETURN_IF_ERROR(
       CheckCall(context_, profile_.name, environment_.clock()));
-  StartReady();
+  COPSE_RETURN_IF_ERROR(StartReady());
+  const absl::Duration wait = wake_time_ - environment_.clock();
   if (flights_.empty()) {
-    const absl::Time now = environment_.clock();
-    absl::Duration wait = NextReadyTime(now) - now;
-    if (wait <= absl::ZeroDuration()) {
-      wait = kPlaceWait;  // Other calls have all the places.
+    if (wait > absl::ZeroDuration()) {
+      environment_.sleep(
+          std::min(wait, context_.deadline - environment_.clock()),
+          context_.cancelled);
     }
-    environment_.sleep(std::min(wait, context_.deadline - now),
-                       context_.cancelled);
     return absl::OkStatus();
   }
   // Also when one of them ends the call: what the others bring is paid for.
   absl::Status status;
-  for (const HttpReply& reply : session_->Wait(kReplyWait)) {
+  for (const HttpReply& reply :
+       session_->Wait(std::clamp(wait, kReplyWaitMin, kReplyWait))) {
     status.Update(HandleReply(reply));
   }
   return status;
-}
-
-// When it is worth while to look again, with nothing in flight: at once, if
-// only a place is missing.
-absl::Time ProviderCall::NextReadyTime(absl::Time now) const {
-  absl::Time ready_time = absl::InfiniteFuture();
-  for (const Batch& batch : waiting_) {
-    if (MayStart(batch, now)) {
-      ready_time = now;
-      break;
-    }
-    if (batch.attempt > 1) {
-      ready_time = std::min(ready_time, batch.ready_time);
-    }
-  }
-  return std::max(ready_time, flow_.pause_end(role_));
 }
 
 // While batches wait for another attempt, they count as if in flight: a
@@ -168,49 +186,170 @@ bool ProviderCall::MayStart(const Batch& batch, absl::Time now) const {
   const auto retry_count = std::ranges::count_if(
       waiting_, [](const Batch& other) { return other.attempt > 1; });
   return static_cast<size_t>(retry_count) + flights_.size() <
-         flow_.lane(role_).limit();
+         flow_.place_count_max(lane_);
 }
 
-void ProviderCall::StartReady() {
+// Starts what may start. Fails if nothing may for so long that the call had
+// better end, and no reply is on its way.
+absl::Status ProviderCall::StartReady() {
   const absl::Time now = environment_.clock();
-  if (flow_.pause_end(role_) > now) {
-    return;
-  }
+  wake_time_ = absl::InfiniteFuture();
+  bool may_retry = true;
+  absl::Status status;
   while (true) {
-    const auto ready = std::ranges::find_if(
-        waiting_, [&](const Batch& batch) { return MayStart(batch, now); });
-    if (ready == waiting_.end() || !flow_.lane(role_).TryTake()) {
-      return;
+    const auto ready = std::ranges::find_if(waiting_, [&](const Batch& batch) {
+      return MayStart(batch, now) && (may_retry || batch.attempt == 1);
+    });
+    if (ready == waiting_.end()) {
+      break;
     }
     Batch batch = std::move(*ready);
     waiting_.erase(ready);
     SplitToLimits(batch);
-    Start(std::move(batch));
+    const FlowDecision decision = flow_.TryStart(
+        caller_,
+        {.lane = lane_,
+         .token_count = static_cast<int64_t>(EstimatedTokensOf(batch)) + 1,
+         .is_retry = batch.attempt > 1},
+        now);
+    if (decision.kind == FlowDecision::Kind::kStart) {
+      SplitTo(decision.ticket.is_probe ? 1 : batch.text_indexes.size(), batch);
+      Start(std::move(batch), decision.ticket);
+      continue;
+    }
+    QueueFirst(std::move(batch));
+    if (decision.kind == FlowDecision::Kind::kOpen && TryNewKey()) {
+      continue;
+    }
+    NoteWait(decision.wait, now);
+    if (IsWorthWaiting(decision, now)) {
+      wake_time_ = std::min(wake_time_, decision.time);
+    } else {
+      status = NotNow(decision, now);
+    }
+    if (decision.kind == FlowDecision::Kind::kOpen ||
+        decision.wait != FlowWait::kRetryBudget) {
+      break;
+    }
+    may_retry = false;  // First attempts may go nevertheless.
+  }
+  if (waiting_.empty()) {
+    flow_.StopWaiting(caller_);
+  }
+  for (const Batch& batch : waiting_) {
+    if (batch.ready_time > now) {
+      wake_time_ = std::min(wake_time_, batch.ready_time);
+    }
+  }
+  return flights_.empty() ? status : absl::OkStatus();
+}
+
+bool ProviderCall::IsWorthWaiting(const FlowDecision& decision,
+                                  absl::Time now) const {
+  if (decision.time >= context_.deadline ||
+      decision.time - now > kServerDelayMax) {
+    return false;
+  }
+  if (decision.kind == FlowDecision::Kind::kOpen) {
+    // Who has just come learns at once how it stands; who has work done already
+    // waits for the probe, as long as attempts are left.
+    return lane_ == FlowLane::kDocument && statistics_.request_count > 0 &&
+           !flow_.snapshot(now).is_refused;
+  }
+  return lane_ == FlowLane::kDocument ||
+         decision.wait != FlowWait::kRetryBudget;
+}
+
+absl::Status ProviderCall::NotNow(const FlowDecision& decision,
+                                  absl::Time now) const {
+  const FlowSnapshot snapshot = flow_.snapshot(now);
+  const std::string retry_time = FormatRetryTime(decision.time);
+  if (decision.kind == FlowDecision::Kind::kOpen && snapshot.is_refused) {
+    const absl::Status refusal = endpoint_.last_refusal();
+    const std::optional<ErrorReason> reason = ReasonOf(refusal);
+    COPSE_CHECK(reason.has_value());
+    auto metadata = reason->metadata;
+    metadata.push_back({"retry_time", retry_time});
+    return WithReason(
+        absl::Status(refusal.code(), absl::StrCat(refusal.message(),
+                                                  "; not asked again before ",
+                                                  retry_time, " or a restart")),
+        reason->reason, metadata);
+  }
+  std::string message;
+  if (decision.kind == FlowDecision::Kind::kOpen) {
+    message = absl::StrCat(
+        snapshot.last_words.empty()
+            ? absl::StrCat("embedding provider ", endpoint_.origin(), " fails")
+            : snapshot.last_words,
+        " (not asked again before ", retry_time);
+  } else {
+    message = absl::StrFormat(
+        "embedding provider %s cannot be asked before %s (waiting for %s",
+        endpoint_.origin(), retry_time, FlowWaitName(decision.wait));
+  }
+  return WithReason(absl::UnavailableError(absl::StrFormat(
+                        "%s; embedding profile '%s')", message, profile_.name)),
+                    "EMBEDDING_PROVIDER_UNAVAILABLE",
+                    {{"profile", profile_.name},
+                     {"origin", endpoint_.origin()},
+                     {"retry_time", retry_time}});
+}
+
+// Looks once whether there is another key than the one that was refused.
+bool ProviderCall::TryNewKey() {
+  if (has_reloaded_key_ || !flow_.snapshot(environment_.clock()).is_refused) {
+    return false;
+  }
+  has_reloaded_key_ = true;
+  if (!endpoint_.ReloadKey()) {
+    return false;
+  }
+  flow_.OnNewKey();
+  return true;
+}
+
+void ProviderCall::NoteWait(FlowWait wait, absl::Time now) {
+  if (!wait_begin_time_.has_value()) {
+    wait_begin_time_ = now;
+    wait_ = wait;
   }
 }
 
 // Cuts `batch` down to what the provider was found to take, and queues the
 // rest. The limits may have shrunk since the batch was made.
 void ProviderCall::SplitToLimits(Batch& batch) {
-  std::vector<uint32_t>& indexes = batch.text_indexes;
+  const std::vector<uint32_t>& indexes = batch.text_indexes;
   BatchFill fill(endpoint_.batch_limits());
   size_t count = 0;
   while (count < indexes.size() && fill.TryAdd(sizes_[indexes[count]])) {
     ++count;
   }
-  if (count < indexes.size()) {
-    Batch rest = batch;
-    rest.text_indexes.assign(indexes.begin() + static_cast<ptrdiff_t>(count),
-                             indexes.end());
-    indexes.resize(count);
-    QueueFirst(std::move(rest));
-  }
+  SplitTo(count, batch);
 }
 
-void ProviderCall::Start(Batch batch) {
+// Cuts `batch` down to `count` texts, and queues the rest.
+void ProviderCall::SplitTo(size_t count, Batch& batch) {
+  std::vector<uint32_t>& indexes = batch.text_indexes;
+  if (count >= indexes.size()) {
+    return;
+  }
+  Batch rest = batch;
+  rest.text_indexes.assign(indexes.begin() + static_cast<ptrdiff_t>(count),
+                           indexes.end());
+  indexes.resize(count);
+  QueueFirst(std::move(rest));
+}
+
+void ProviderCall::Start(Batch batch, const FlowTicket& ticket) {
   const absl::Time now = environment_.clock();
+  if (wait_begin_time_.has_value() && environment_.observer != nullptr) {
+    environment_.observer->OnWait(profile_.name, FlowWaitName(wait_),
+                                  now - *wait_begin_time_);
+  }
+  wait_begin_time_.reset();
   Flight flight;
-  flight.start_time = now;
+  flight.ticket = ticket;
   flight.asks_for_base64 = endpoint_.asks_for_base64();
   HttpRequest request;
   const std::vector<absl::string_view> texts = TextsOf(batch);
@@ -231,6 +370,7 @@ void ProviderCall::Start(Batch batch) {
   const uint64_t flight_id = next_flight_id_++;
   session_->Start(flight_id, std::move(request));
   flights_[flight_id] = std::move(flight);
+  TellFlow();
 }
 
 absl::Status ProviderCall::HandleReply(const HttpReply& reply) {
@@ -238,7 +378,6 @@ absl::Status ProviderCall::HandleReply(const HttpReply& reply) {
   COPSE_CHECK(found != flights_.end());
   Flight flight = std::move(found->second);
   flights_.erase(found);
-  flow_.lane(role_).GiveBack();
 
   EmbeddingRequestEvent event;
   event.attempt = flight.batch.attempt;
@@ -254,6 +393,10 @@ absl::Status ProviderCall::HandleReply(const HttpReply& reply) {
   } else {
     status = HandleError(flight, reply, failure);
   }
+  if (failure.result == FlowResult::kRefusal) {
+    endpoint_.NoteRefusal(status);
+  }
+  FinishFlight(flight, reply, failure, statistics_.token_count - token_count);
   if (environment_.observer != nullptr) {
     event.profile = profile_.name;
     event.origin = endpoint_.origin();
@@ -267,6 +410,41 @@ absl::Status ProviderCall::HandleReply(const HttpReply& reply) {
     environment_.observer->OnRequest(event);
   }
   return status;
+}
+
+// Tells the flow control what became of `flight`.
+void ProviderCall::FinishFlight(const Flight& flight, const HttpReply& reply,
+                                const Failure& failure, int64_t token_count) {
+  FlowOutcome outcome;
+  outcome.result = failure.result;
+  outcome.headers = ReadRateLimitHeaders(reply);
+  outcome.pause = failure.pause;
+  if (token_count > 0) {
+    outcome.token_count = token_count;
+  }
+  const std::string words =
+      failure.result == FlowResult::kSuccess ? "" : Describe(failure);
+  outcome.words = words;
+  flow_.Finish(flight.ticket, outcome, environment_.clock());
+  TellFlow();
+}
+
+void ProviderCall::TellFlow() const {
+  if (environment_.observer == nullptr) {
+    return;
+  }
+  const FlowSnapshot snapshot = flow_.snapshot(environment_.clock());
+  EmbeddingFlowEvent event;
+  event.profile = profile_.name;
+  event.is_open = snapshot.breaker != CircuitBreaker::State::kClosed;
+  event.last_words = snapshot.last_words;
+  event.next_try_time = snapshot.next_try_time;
+  event.document_request_count = snapshot.document_count;
+  event.query_request_count = snapshot.query_count;
+  event.document_request_count_max = snapshot.document_limit;
+  event.requests_per_minute = snapshot.limits.requests_per_minute;
+  event.tokens_per_minute = snapshot.limits.tokens_per_minute;
+  environment_.observer->OnFlow(event);
 }
 
 // What the provider calls the request. Redacted, because a provider or a proxy
@@ -286,6 +464,9 @@ absl::Status ProviderCall::HandleTransfer(Flight& flight,
                                           Failure& failure) {
   Batch& batch = flight.batch;
   failure.message = Redacted(reply.failure, batch);
+  failure.result = reply.result == TransferResult::kTimedOut
+                       ? FlowResult::kOverload
+                       : FlowResult::kFailure;
   switch (reply.result) {
     case TransferResult::kUntrusted:
       return Refused(failure, "ca_file");
@@ -298,7 +479,7 @@ absl::Status ProviderCall::HandleTransfer(Flight& flight,
       return QueueLater(std::move(batch), failure, std::nullopt);
   }
   // Too slow for so many texts, perhaps: once more, with half of them.
-  flow_.lane(role_).OnOverload(flight.start_time, environment_.clock());
+  endpoint_.OnTimeOut(batch.text_indexes.size());
   if (std::exchange(batch.had_time_out, true) || attempt_count_max_ <= 1) {
     return Unavailable(failure, "it was too slow twice");
   }
@@ -320,9 +501,12 @@ absl::Status ProviderCall::HandleVectors(Flight& flight, const HttpReply& reply,
   if (const auto* const fault = std::get_if<ReplyFault>(&result);
       fault != nullptr) {
     failure.message = Redacted(fault->message, batch);
+    failure.result = fault->kind == ReplyFault::Kind::kDimension
+                         ? FlowResult::kRefusal
+                         : FlowResult::kFailure;
     return HandleFault(flight, *fault, failure);
   }
-  flow_.lane(role_).OnSuccess();
+  endpoint_.OnVectors(batch.text_indexes.size());
   auto& vectors = std::get<EmbeddingReply>(result);
   statistics_.token_count += vectors.token_count;
   endpoint_.token_meter().Observe(vectors.token_count,
@@ -378,9 +562,7 @@ absl::Status ProviderCall::HandleError(Flight& flight, const HttpReply& reply,
   const ErrorVerdict verdict = JudgeError(dialect_.errors, reply, error);
   const absl::Time now = environment_.clock();
   failure.message = Redacted(error.message, batch);
-  if (verdict.is_overload) {
-    flow_.lane(role_).OnOverload(flight.start_time, now);
-  }
+  failure.result = ResultOf(verdict, reply.status);
   switch (verdict.action) {
     case ErrorAction::kRetryOnce:
       if (std::exchange(batch.had_model_fault, true)) {
@@ -390,9 +572,9 @@ absl::Status ProviderCall::HandleError(Flight& flight, const HttpReply& reply,
     case ErrorAction::kRetry: {
       const std::optional<absl::Duration> delay =
           ServerDelay(reply, error.delay, now);
-      if (verdict.is_overload && delay.has_value() &&
-          *delay <= kServerDelayMax) {
-        flow_.PauseUntil(now + *delay);
+      if (verdict.is_overload ||
+          delay.value_or(absl::ZeroDuration()) > kServerDelayMax) {
+        failure.pause = delay;
       }
       return QueueLater(std::move(batch), failure, delay);
     }
@@ -428,10 +610,12 @@ absl::Status ProviderCall::HandleError(Flight& flight, const HttpReply& reply,
 
 absl::Status ProviderCall::HandleRefusal(Flight& flight,
                                          absl::string_view setting,
-                                         const Failure& failure) {
+                                         Failure& failure) {
   if (failure.status == 401 && !has_reloaded_key_) {
     has_reloaded_key_ = true;
     if (endpoint_.ReloadKey()) {
+      flow_.OnNewKey();
+      failure.result = FlowResult::kAnswered;
       flight.batch.attempt += 1;
       QueueFirst(std::move(flight.batch));
       return absl::OkStatus();
@@ -465,9 +649,11 @@ absl::Status ProviderCall::QueueLater(
   }
   if (server_delay.has_value() && *server_delay > kServerDelayMax) {
     return Unavailable(
-        failure, absl::StrFormat("it asks to wait %s, expected at most %s",
-                                 absl::FormatDuration(*server_delay),
-                                 absl::FormatDuration(kServerDelayMax)));
+        failure,
+        absl::StrFormat("it asks to wait %s, expected at most %s",
+                        absl::FormatDuration(*server_delay),
+                        absl::FormatDuration(kServerDelayMax)),
+        environment_.clock() + *server_delay);
   }
   const absl::Duration delay =
       BackoffDelay(batch.attempt, server_delay, profile_.backoff_base,
@@ -515,15 +701,20 @@ std::string ProviderCall::Describe(const Failure& failure) const {
   return text;
 }
 
-absl::Status ProviderCall::Unavailable(const Failure& failure,
-                                       absl::string_view why_not_again) const {
+absl::Status ProviderCall::Unavailable(
+    const Failure& failure, absl::string_view why_not_again,
+    std::optional<absl::Time> retry_time) const {
+  std::vector<std::pair<std::string, std::string>> metadata = {
+      {"profile", profile_.name},
+      {"origin", endpoint_.origin()},
+      {"status", absl::StrCat(failure.status)}};
+  if (retry_time.has_value()) {
+    metadata.emplace_back("retry_time", FormatRetryTime(*retry_time));
+  }
   return WithReason(absl::UnavailableError(absl::StrFormat(
                         "%s (%s; embedding profile '%s')", Describe(failure),
                         why_not_again, profile_.name)),
-                    "EMBEDDING_PROVIDER_UNAVAILABLE",
-                    {{"profile", profile_.name},
-                     {"origin", endpoint_.origin()},
-                     {"status", absl::StrCat(failure.status)}});
+                    "EMBEDDING_PROVIDER_UNAVAILABLE", metadata);
 }
 
 absl::Status ProviderCall::Refused(const Failure& failure,
@@ -559,14 +750,6 @@ absl::Status ProviderCall::DimensionMismatch(const Failure& failure,
        {"expected", absl::StrCat(profile_.dimension)}});
 }
 
-double ProviderCall::EstimatedTokensOf(const Batch& batch) const {
-  double token_count = 0.0;
-  for (const uint32_t text_index : batch.text_indexes) {
-    token_count += sizes_[text_index].token_count;
-  }
-  return token_count;
-}
-
 std::vector<absl::string_view> ProviderCall::TextsOf(const Batch& batch) const {
   std::vector<absl::string_view> texts;
   texts.reserve(batch.text_indexes.size());
@@ -574,6 +757,14 @@ std::vector<absl::string_view> ProviderCall::TextsOf(const Batch& batch) const {
     texts.push_back(texts_[text_index]);
   }
   return texts;
+}
+
+double ProviderCall::EstimatedTokensOf(const Batch& batch) const {
+  double token_count = 0.0;
+  for (const uint32_t text_index : batch.text_indexes) {
+    token_count += sizes_[text_index].token_count;
+  }
+  return token_count;
 }
 
 }  // namespace copse

@@ -72,28 +72,40 @@ class ProviderCall {
 
   struct Flight {
     Batch batch;
-    absl::Time start_time;
+    FlowTicket ticket;
     int64_t size_bytes = 0;
     bool asks_for_base64 = false;
   };
 
-  // A reply that brought nothing, as far as errors and events tell it.
+  // A reply that brought nothing, as far as errors, events and the flow control
+  // tell it.
   struct Failure {
     int status = 0;       // 0 if none came.
     std::string message;  // Redacted.
+    FlowResult result = FlowResult::kSuccess;
+    std::optional<absl::Duration> pause;
   };
 
   void QueueTexts();
   absl::Status Step();
-  absl::Time NextReadyTime(absl::Time now) const;
   bool MayStart(const Batch& batch, absl::Time now) const;
-  void StartReady();
-  void Start(Batch batch);
+  absl::Status StartReady();
+  void Start(Batch batch, const FlowTicket& ticket);
   void SplitToLimits(Batch& batch);
+  void SplitTo(size_t count, Batch& batch);
+
+  // Whether the call waits for what `decision` says; else it ends with
+  // NotNow().
+  bool IsWorthWaiting(const FlowDecision& decision, absl::Time now) const;
+  absl::Status NotNow(const FlowDecision& decision, absl::Time now) const;
+  bool TryNewKey();
+  void NoteWait(FlowWait wait, absl::Time now);
 
   // Each settles the texts of `flight`, queues them again or returns the error
   // that ends the call; `failure` then says what the reply lacked.
   absl::Status HandleReply(const HttpReply& reply);
+  void FinishFlight(const Flight& flight, const HttpReply& reply,
+                    const Failure& failure, int64_t token_count);
   absl::Status HandleTransfer(Flight& flight, const HttpReply& reply,
                               Failure& failure);
   absl::Status HandleVectors(Flight& flight, const HttpReply& reply,
@@ -103,7 +115,7 @@ class ProviderCall {
   absl::Status HandleError(Flight& flight, const HttpReply& reply,
                            Failure& failure);
   absl::Status HandleRefusal(Flight& flight, absl::string_view setting,
-                             const Failure& failure);
+                             Failure& failure);
 
   void QueueFirst(Batch batch);
   void QueueHalves(Batch batch);
@@ -116,10 +128,12 @@ class ProviderCall {
   std::string Redacted(absl::string_view message, const Batch& batch) const;
   std::string Describe(const Failure& failure) const;
   absl::Status Unavailable(const Failure& failure,
-                           absl::string_view why_not_again) const;
+                           absl::string_view why_not_again,
+                           std::optional<absl::Time> retry_time = {}) const;
   absl::Status Refused(const Failure& failure, absl::string_view setting) const;
   absl::Status DimensionMismatch(const Failure& failure,
                                  size_t dimension) const;
+  void TellFlow() const;
   std::vector<absl::string_view> TextsOf(const Batch& batch) const;
   double EstimatedTokensOf(const Batch& batch) const;
 
@@ -131,6 +145,8 @@ class ProviderCall {
   const EmbedContext& context_;
   const ProviderDialect& dialect_;  // What to send.
   FlowControl& flow_;               // When.
+  FlowControl::Caller caller_;
+  const FlowLane lane_;
   const uint32_t attempt_count_max_;
 
   std::unique_ptr<HttpSession> session_;
@@ -138,6 +154,13 @@ class ProviderCall {
   std::map<uint64_t, Flight> flights_;
   uint64_t next_flight_id_ = 1;
   bool has_reloaded_key_ = false;
+
+  // When it is worth while to look again, if no reply comes before.
+  absl::Time wake_time_ = absl::InfinitePast();
+
+  // Since when nothing could be started, and why first.
+  std::optional<absl::Time> wait_begin_time_;
+  FlowWait wait_ = FlowWait::kPlace;
 
   std::vector<TextSize> sizes_;  // Of the texts that can be embedded at all.
   std::vector<EmbeddingOutcome> outcomes_;

@@ -166,7 +166,13 @@ ProviderEndpoint::ProviderEndpoint(const EmbeddingProfileOptions& profile,
                      .ca_file = profile.ca_file,
                      .connect_timeout = profile.connect_timeout},
       dialect_(DialectOf(profile.dialect)),
-      flow_(profile.concurrency_max),
+      flow_({.concurrency_max = profile.concurrency_max,
+             .limits = {.requests_per_minute = profile.requests_per_minute,
+                        .tokens_per_minute = profile.tokens_per_minute},
+             .breaker = {.delay_min = profile.breaker_delay,
+                         .delay_max = profile.breaker_delay_max,
+                         .refusal_delay = profile.refusal_delay}},
+            environment.clock(), environment.random),
       text_count_max_(TextCountMaxOf(profile)),
       size_bytes_max_(SizeBytesMaxOf(profile)),
       asks_for_base64_(profile.request_base64 && dialect_.has_base64),
@@ -215,7 +221,11 @@ void ProviderEndpoint::GiveSessionBack(std::unique_ptr<HttpSession> session) {
 BatchLimits ProviderEndpoint::batch_limits() const {
   constexpr double kTokenShare = 0.8;
   BatchLimits limits;
-  limits.text_count_max = text_count_max_;
+  {
+    MutexLock lock(mutex_);
+    limits.text_count_max =
+        std::min(text_count_max_.load(), slow_batches_.text_count_max());
+  }
   limits.size_bytes_max = size_bytes_max_;
   if (profile_.batch_token_count_max.has_value()) {
     limits.token_count_max =
@@ -227,6 +237,10 @@ BatchLimits ProviderEndpoint::batch_limits() const {
   if (tokens_per_text_max != 0) {
     limits.tokens_per_text_max =
         static_cast<double>(tokens_per_text_max) / token_meter_.typical_ratio();
+  }
+  if (const int64_t count = flow_.request_token_count_max(); count != 0) {
+    limits.token_count_max =
+        std::min(limits.token_count_max, static_cast<double>(count));
   }
   return limits;
 }
@@ -271,6 +285,26 @@ void ProviderEndpoint::TakeServerLimits(const ServerLimits& limits) {
   text_count_max_ =
       std::clamp<uint32_t>(count, 1, *profile_.batch_text_count_max);
   server_tokens_per_text_max_ = limits.tokens_per_text_max;
+}
+
+void ProviderEndpoint::OnTimeOut(size_t text_count) {
+  MutexLock lock(mutex_);
+  slow_batches_.OnTimeOut(static_cast<uint32_t>(text_count));
+}
+
+void ProviderEndpoint::OnVectors(size_t text_count) {
+  MutexLock lock(mutex_);
+  slow_batches_.OnVectors(static_cast<uint32_t>(text_count));
+}
+
+void ProviderEndpoint::NoteRefusal(const absl::Status& refusal) {
+  MutexLock lock(mutex_);
+  last_refusal_ = refusal;
+}
+
+absl::Status ProviderEndpoint::last_refusal() const {
+  MutexLock lock(mutex_);
+  return last_refusal_;
 }
 
 void ProviderEndpoint::LearnTextCountMax(uint32_t count) {

@@ -8,6 +8,7 @@
 #define COPSE_SIDECAR_EMBEDDING_PROVIDER_ENDPOINT_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,6 +26,7 @@
 #include "sidecar/embedding/flow_control.h"
 #include "sidecar/embedding/http_session.h"
 #include "sidecar/embedding/provider_dialect.h"
+#include "sidecar/embedding/slow_batch_limit.h"
 #include "sidecar/embedding/token_meter.h"
 
 namespace copse {
@@ -58,8 +60,9 @@ class ProviderEndpoint {
   void GiveSessionBack(std::unique_ptr<HttpSession> session);
 
   // What a request may hold at most: the settings, or less once the provider
-  // has refused a request as too large; of tokens 80 %, by the measure of its
-  // own counts, because they are estimated.
+  // has refused a request as too large or was too slow for one, or its rates
+  // are low; of tokens 80 %, by the measure of its own counts, because they are
+  // estimated.
   BatchLimits batch_limits() const;
   TokenMeter& token_meter() { return token_meter_; }
 
@@ -71,6 +74,14 @@ class ProviderEndpoint {
 
   void LearnTextCountMax(uint32_t count);
   void LearnSizeBytesMax(int64_t size_bytes);
+
+  // A request of `text_count` texts timed out, or brought its vectors in time.
+  void OnTimeOut(size_t text_count);
+  void OnVectors(size_t text_count);
+
+  // Why the provider last refused us, whatever is sent.
+  void NoteRefusal(const absl::Status& refusal);
+  absl::Status last_refusal() const;
 
   bool asks_for_base64() const { return asks_for_base64_; }
   void AskForNumbers() { asks_for_base64_ = false; }
@@ -97,6 +108,8 @@ class ProviderEndpoint {
 
   mutable Mutex mutex_;
   std::string api_key_ ABSL_GUARDED_BY(mutex_);
+  SlowBatchLimit slow_batches_ ABSL_GUARDED_BY(mutex_);
+  absl::Status last_refusal_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<HttpSession>> sessions_ ABSL_GUARDED_BY(mutex_);
 };
 

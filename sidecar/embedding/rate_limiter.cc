@@ -38,7 +38,7 @@ RateLimiter::Bucket::Bucket(int64_t configured, double saved_share,
 }
 
 double RateLimiter::Bucket::saved_max() const {
-  return std::max(saved_min_, saved_share_ * static_cast<double>(limit_));
+  return saved_min_ + saved_share_ * static_cast<double>(limit_);
 }
 
 double RateLimiter::Bucket::rate() const {

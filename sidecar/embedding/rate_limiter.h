@@ -17,7 +17,7 @@
 //
 // * 95 % of a limit, so that clocks, networks and estimates may be off a
 // little.
-// * What is not used is saved for a moment only: requests of 50 ms, or one,
+// * What is not used is saved for a moment only: a request and those of 50 ms,
 //   since Azure looks at slices of 1 and of 10 seconds, where a burst is
 //   refused that a minute has room for; tokens of 2 s, which a request takes at
 //   once. So in no minute more than the limit is sent, however it is cut out.
@@ -81,7 +81,7 @@ class RateLimiter {
  private:
   class Bucket {
    public:
-    // Saves up to `saved_share` of a minute's limit, and `saved_min`.
+    // Saves up to `saved_min` and `saved_share` of a minute's limit.
     Bucket(int64_t configured, double saved_share, double saved_min,
            absl::Time now);
 

@@ -134,7 +134,7 @@ TEST(RateLimiterTest, SavesLittleWhileIdle) {
     limiter.Reserve(100, later);
     ++count;
   }
-  EXPECT_EQ(count, 5);  // 50 ms of 100 requests a second.
+  EXPECT_EQ(count, 6);  // One, and 50 ms of 100 a second.
 }
 
 TEST(RateLimiterTest, NamesTheTimeAtWhichARequestMayGo) {
@@ -142,7 +142,7 @@ TEST(RateLimiterTest, NamesTheTimeAtWhichARequestMayGo) {
   limiter.Reserve(1, kStart);
   const absl::Time next = limiter.StartTime(1, FlowLane::kDocument, kStart);
   EXPECT_THAT(absl::ToDoubleSeconds(next - kStart),
-              AllOf(Gt(1.05), Lt(1.06)));  // 95 % of one a second.
+              AllOf(Ge(1.0), Lt(1.01)));  // 50 ms were saved, 95 % count.
   EXPECT_EQ(limiter.StartTime(1, FlowLane::kDocument, next), next);
 }
 
@@ -242,7 +242,7 @@ TEST(RateLimiterTest, BearsAClockThatGoesBack) {
   limiter.Reserve(1, kStart);
   const absl::Time before = kStart - absl::Hours(1);
   const absl::Time next = limiter.StartTime(1, FlowLane::kDocument, before);
-  EXPECT_THAT(absl::ToDoubleSeconds(next - before), AllOf(Gt(1.05), Lt(1.06)));
+  EXPECT_THAT(absl::ToDoubleSeconds(next - before), AllOf(Ge(1.0), Lt(1.01)));
 }
 
 HttpReply ReplyWith(

@@ -11,8 +11,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "sidecar/embedding/concurrency_limiter.h"
-
 namespace copse {
 namespace {
 
@@ -82,33 +80,6 @@ TEST(BackoffDelayTest, IsUniformBelowALimitThatDoubles) {
   EXPECT_EQ(BackoffDelay(20, std::nullopt, base, max, 0.5), absl::Seconds(15));
   EXPECT_EQ(BackoffDelay(3, absl::Seconds(10), base, max, 0.5),
             absl::Seconds(10.5));
-}
-
-TEST(ConcurrencyLimiterTest, GrowsWithSuccessAndHalvesOnOverload) {
-  ConcurrencyLimiter limiter(8);
-  EXPECT_EQ(limiter.limit(), 2);
-  for (int i = 0; i < 100; ++i) {
-    limiter.OnSuccess();
-  }
-  EXPECT_EQ(limiter.limit(), 8);
-  const absl::Time start = absl::UnixEpoch();
-  limiter.OnOverload(start, start + absl::Seconds(1));
-  EXPECT_EQ(limiter.limit(), 4);
-  // It was under way when the first one met the overload.
-  limiter.OnOverload(start, start + absl::Seconds(2));
-  EXPECT_EQ(limiter.limit(), 4);
-  limiter.OnOverload(start + absl::Seconds(1), start + absl::Seconds(3));
-  limiter.OnOverload(start + absl::Seconds(3), start + absl::Seconds(4));
-  limiter.OnOverload(start + absl::Seconds(4), start + absl::Seconds(5));
-  EXPECT_EQ(limiter.limit(), 1);
-}
-
-TEST(ConcurrencyLimiterTest, GivesNoMorePlacesThanItHas) {
-  ConcurrencyLimiter limiter(1);
-  EXPECT_TRUE(limiter.TryTake());
-  EXPECT_FALSE(limiter.TryTake());
-  limiter.GiveBack();
-  EXPECT_TRUE(limiter.TryTake());
 }
 
 }  // namespace

@@ -80,6 +80,13 @@ class FakeEmbedderEnvironment : public EmbeddingObserver {
     return sleeps_;
   }
 
+  // Whether the last event of a flow control said that the provider is not
+  // asked.
+  bool is_open() const {
+    MutexLock lock(mutex_);
+    return is_open_;
+  }
+
   // One line for each event, such as "request profile 429 attempt 1 texts 2".
   std::vector<std::string> events() const {
     MutexLock lock(mutex_);
@@ -95,6 +102,16 @@ class FakeEmbedderEnvironment : public EmbeddingObserver {
   }
   void OnRetry(absl::string_view profile, absl::Duration delay) override {
     Add(absl::StrCat("retry ", profile, " ", absl::FormatDuration(delay)));
+  }
+  void OnWait(absl::string_view profile, absl::string_view wait,
+              absl::Duration duration) override {
+    Add(absl::StrCat("wait ", profile, " ", wait, " ",
+                     absl::FormatDuration(duration)));
+  }
+  // Too many to be among the events: the last one is kept.
+  void OnFlow(const EmbeddingFlowEvent& event) override {
+    MutexLock lock(mutex_);
+    is_open_ = event.is_open;
   }
   void OnCacheLookup(absl::string_view profile, int64_t hit_count,
                      int64_t miss_count) override {
@@ -118,6 +135,7 @@ class FakeEmbedderEnvironment : public EmbeddingObserver {
   std::map<std::string, std::string> variables_ ABSL_GUARDED_BY(mutex_);
   std::vector<absl::Duration> sleeps_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> events_ ABSL_GUARDED_BY(mutex_);
+  bool is_open_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace copse
