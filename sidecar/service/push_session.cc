@@ -19,12 +19,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 #include "index/util/check.h"
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "sidecar/embedding/embedder.h"
+#include "sidecar/embedding/embedding_profile.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/embedding_task.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/request_errors.h"
 #include "sidecar/util/utf8.h"
@@ -38,6 +41,12 @@ namespace {
 
 // Failures that the message of DOCUMENTS_FAILED names; all are in failures().
 constexpr size_t kNamedFailureCountMax = 3;
+
+// Batches that wait for their vectors, whatever the profile allows.
+constexpr size_t kWaitingCountMax = 18;
+
+// How often progress is told while a batch is waited for.
+constexpr absl::Duration kProgressInterval = absl::Milliseconds(100);
 
 // What the database says of a commit is kept as given, up to this.
 constexpr size_t kCommitTextSizeBytesMax = size_t{64} << 10;
@@ -170,7 +179,10 @@ absl::StatusOr<CommitInfo> PushSession::Finish(
   }
   absl::Status status = EnterPhase(PushPhase::kEmbedding);
   if (status.ok()) {
-    status = Flush();
+    status = Launch();
+  }
+  while (status.ok() && !waiting_.empty()) {
+    status = Land();
   }
   if (status.ok() && !failures_.empty() && !options_.skip_failed_documents) {
     status = FailuresError();
@@ -223,9 +235,9 @@ absl::Status PushSession::Apply(PushOperation operation) {
          {"message", std::string(message)}});
   }
   COPSE_RETURN_IF_ERROR(status);
-  if (batch_.size() >= kBatchDocumentCountMax ||
-      batch_size_bytes_ >= kBatchSizeBytesMax) {
-    return Flush();
+  if (batch_->documents.size() >= kBatchDocumentCountMax ||
+      batch_->size_bytes >= kBatchSizeBytesMax) {
+    return Launch();
   }
   return absl::OkStatus();
 }
@@ -262,9 +274,11 @@ absl::Status PushSession::ApplyUpsert(Document document) {
     ++progress_.unchanged_document_count;
     return absl::OkStatus();
   }
-  batch_size_bytes_ += SizeOf(document);
-  positions_[document.id] = batch_.size();
-  batch_.push_back({std::move(document), number, false});
+  batch_->size_bytes += SizeOf(document);
+  places_[document.id] = {.batch = batch_.get(),
+                          .index = batch_->documents.size()};
+  batch_->documents.push_back(
+      {.document = std::move(document), .operation_number = number});
   return absl::OkStatus();
 }
 
@@ -301,22 +315,26 @@ absl::Status PushSession::ApplyError(const ErrorOperation& operation) {
 absl::Status PushSession::End(const absl::Status& status) {
   ended_ = status;
   builder_ = nullptr;
-  batch_.clear();
-  positions_.clear();
+  waiting_.clear();
+  batch_ = std::make_unique<Batch>();
+  places_.clear();
   return ended_;
 }
 
 bool PushSession::Supersede(absl::string_view document_id) {
-  const auto found = positions_.find(document_id);
-  if (found == positions_.end()) {
+  const auto found = places_.find(document_id);
+  if (found == places_.end()) {
     return false;
   }
-  Pending& pending = batch_[found->second];
+  const Place place = found->second;
+  Pending& pending = place.batch->documents[place.index];
   // The place stays and still counts, so that a batch of one ID over and over
-  // ends, too; what it held goes.
-  pending.document = Document();
+  // ends, too; what it held goes, unless an embedder reads it.
+  if (place.batch == batch_.get()) {
+    pending.document = Document();
+  }
   pending.superseded = true;
-  positions_.erase(found);
+  places_.erase(found);
   return true;
 }
 
@@ -352,30 +370,96 @@ void PushSession::ForgetFailure(absl::string_view document_id) {
   failures_.erase(found);
 }
 
-absl::Status PushSession::Flush() {
+absl::Status PushSession::Launch() {
   std::vector<absl::string_view> texts;
-  for (const Pending& pending : batch_) {
+  for (Pending& pending : batch_->documents) {
     if (!pending.superseded && !pending.document.vector.has_value()) {
+      pending.text_index = texts.size();
       texts.push_back(*pending.document.text);
     }
   }
-  std::vector<EmbeddingOutcome> outcomes;
   if (!texts.empty()) {
-    COPSE_ASSIGN_OR_RETURN(outcomes, EmbedTexts(texts));
+    if (embedder_ == nullptr) {
+      COPSE_ASSIGN_OR_RETURN(
+          embedder_,
+          services_.embedders->Get(builder_->domain_options(), context_));
+    }
+    batch_->task =
+        std::make_unique<EmbeddingTask>(embedder_, std::move(texts), context_);
   }
+  waiting_size_bytes_ += batch_->size_bytes;
+  waiting_.push_back(std::exchange(batch_, std::make_unique<Batch>()));
+  const size_t waiting_count_max = WaitingCountMax();
+  while (!waiting_.empty() && (waiting_.size() > waiting_count_max ||
+                               waiting_size_bytes_ > kWaitingSizeBytesMax ||
+                               waiting_.front()->HasLanded())) {
+    COPSE_RETURN_IF_ERROR(Land());
+  }
+  return absl::OkStatus();
+}
+
+size_t PushSession::WaitingCountMax() const {
+  if (embedder_ == nullptr ||
+      embedder_->profile().dialect == EmbeddingDialect::kBuiltin) {
+    return 1;
+  }
+  // One more than are in requests, so that there is always a next request.
+  const EmbeddingProfileOptions& profile = embedder_->profile();
+  const size_t text_count = size_t{profile.concurrency_max} *
+                            profile.batch_text_count_max.value_or(256);
+  return std::min(text_count / kBatchDocumentCountMax + 2, kWaitingCountMax);
+}
+
+absl::Status PushSession::Land() {
+  const std::unique_ptr<Batch> batch = std::move(waiting_.front());
+  waiting_.pop_front();
+  waiting_size_bytes_ -= batch->size_bytes;
+  std::vector<EmbeddingOutcome> outcomes;
+  if (batch->task != nullptr) {
+    COPSE_ASSIGN_OR_RETURN(outcomes, AwaitOutcomes(*batch));
+  }
+  COPSE_RETURN_IF_ERROR(Write(*batch, std::move(outcomes)));
+  ReportEmbedded();
+  return context_.Check();
+}
+
+absl::StatusOr<std::vector<EmbeddingOutcome>> PushSession::AwaitOutcomes(
+    Batch& batch) {
+  EmbeddingTask& task = *batch.task;
+  const int64_t before = embedded_count_;
+  while (!task.WaitFor(kProgressInterval)) {
+    embedded_count_ = before + task.done_count();
+    ReportEmbedded();
+  }
+  embedded_count_ = before + task.done_count();
+  const EmbedStatistics statistics = task.statistics();
+  progress_.cache_hit_count += statistics.cache_hit_count;
+  progress_.token_count += statistics.token_count;
+  absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes = task.TakeOutcomes();
+  if (!outcomes.ok()) {
+    return ToCallStatus(context_, outcomes.status());
+  }
+  embedded_count_ = std::max(
+      embedded_count_,
+      before + std::ranges::count_if(*outcomes, &EmbeddingOutcome::ok));
+  return outcomes;
+}
+
+absl::Status PushSession::Write(const Batch& batch,
+                                std::vector<EmbeddingOutcome> outcomes) {
   std::vector<EmbeddedDocument> embedded;
-  embedded.reserve(batch_.size());
-  size_t text_index = 0;
-  for (const Pending& pending : batch_) {
+  embedded.reserve(batch.documents.size());
+  for (const Pending& pending : batch.documents) {
     if (pending.superseded) {
       continue;
     }
+    places_.erase(pending.document.id);
     std::span<const float> vector;
     if (pending.document.vector.has_value()) {
       vector = *pending.document.vector;
-      ++progress_.embedded_document_count;
+      ++embedded_count_;
     } else {
-      const EmbeddingOutcome& outcome = outcomes[text_index++];
+      const EmbeddingOutcome& outcome = outcomes[pending.text_index];
       if (!outcome.ok()) {
         COPSE_RETURN_IF_ERROR(Fail(pending.document.id,
                                    pending.operation_number,
@@ -386,45 +470,17 @@ absl::Status PushSession::Flush() {
     }
     embedded.push_back({&pending.document, vector});
   }
-  if (!embedded.empty()) {
-    COPSE_RETURN_IF_ERROR(builder_->Upsert(embedded));
-  }
-  batch_.clear();
-  positions_.clear();
-  batch_size_bytes_ = 0;
-  ReportProgress();
-  return context_.Check();
+  return embedded.empty() ? absl::OkStatus() : builder_->Upsert(embedded);
 }
 
-absl::StatusOr<std::vector<EmbeddingOutcome>> PushSession::EmbedTexts(
-    const std::vector<absl::string_view>& texts) {
-  if (embedder_ == nullptr) {
-    COPSE_ASSIGN_OR_RETURN(
-        embedder_,
-        services_.embedders->Get(builder_->domain_options(), context_));
+void PushSession::ReportEmbedded() {
+  int64_t count = embedded_count_;
+  for (const std::unique_ptr<Batch>& batch : waiting_) {
+    count += batch->task != nullptr ? batch->task->done_count() : 0;
   }
-  const PushProgress before = progress_;
-  EmbedStatistics statistics;
-  EmbedContext embed_context = ToEmbedContext(context_);
-  embed_context.statistics = &statistics;
-  embed_context.progress = [&](int64_t done_count) {
-    progress_.embedded_document_count =
-        before.embedded_document_count + done_count;
-    ReportProgress();
-  };
-  absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes =
-      embedder_->Embed(texts, EmbeddingRole::kDocument, embed_context);
-  progress_.cache_hit_count += statistics.cache_hit_count;
-  progress_.token_count += statistics.token_count;
-  if (!outcomes.ok()) {
-    return ToCallStatus(context_, outcomes.status());
-  }
-  COPSE_CHECK(outcomes->size() == texts.size());
   progress_.embedded_document_count =
-      std::max(progress_.embedded_document_count,
-               before.embedded_document_count +
-                   std::ranges::count_if(*outcomes, &EmbeddingOutcome::ok));
-  return outcomes;
+      std::max(progress_.embedded_document_count, count);
+  ReportProgress();
 }
 
 absl::Status PushSession::FailuresError() const {

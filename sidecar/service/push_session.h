@@ -16,8 +16,12 @@
 //   was returned, or the session is destroyed; then it is complete or free.
 // * The last operation on a document decides, failed or not.
 // * A document that the parent has with the same content is not embedded.
-// * Memory: one batch (at most kBatchSizeBytesMax and one document more), the
-//   failures (at most kFailureSizeBytesMax) and what CommitBuilder needs.
+// * Batches are embedded in the background, as many as it takes to use all the
+//   requests that the profile allows at a time, and written in their order.
+// * Memory: the batches that wait (at most kWaitingSizeBytesMax and one batch
+// of
+//   kBatchSizeBytesMax and a document more) with their vectors, the failures
+//   (at most kFailureSizeBytesMax) and what CommitBuilder needs.
 //
 // Every error about an operation has its number, counted from 1, in message
 // and metadata (`operation`).
@@ -27,6 +31,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,11 +42,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/domain_embedders.h"
 #include "sidecar/service/domain_manager.h"
+#include "sidecar/service/embedding_task.h"
 #include "sidecar/service/push_operation.h"
 #include "versioning/commit_builder.h"
 #include "versioning/store.h"
@@ -60,6 +67,7 @@ class PushSession {
  public:
   static constexpr size_t kBatchDocumentCountMax = 1024;
   static constexpr size_t kBatchSizeBytesMax = size_t{16} << 20;
+  static constexpr size_t kWaitingSizeBytesMax = size_t{48} << 20;
   static constexpr size_t kFailureSizeBytesMax = size_t{64} << 20;
   static constexpr size_t kFailureMessageSizeBytesMax = 1024;
 
@@ -77,8 +85,9 @@ class PushSession {
   PushSession(const PushSession&) = delete;
   PushSession& operator=(const PushSession&) = delete;
 
-  // Takes the next operation; embeds and writes a batch when it is full. After
-  // an error every call returns it. Fails with
+  // Takes the next operation; begins to embed a batch when it is full, and
+  // writes those that are done. After an error every call returns it. Fails,
+  // perhaps some batches later, with
   //
   //   kInvalidArgument     the operation is malformed;
   //   kFailedPrecondition  a text, and no embedder for the domain;
@@ -107,8 +116,26 @@ class PushSession {
   struct Pending {
     Document document;
     int64_t operation_number = 0;
-    bool superseded = false;  // By a later operation of the batch.
+    size_t text_index = 0;    // Among the texts of the task, if it has one.
+    bool superseded = false;  // By a later operation.
   };
+  struct Batch {
+    std::vector<Pending> documents;
+    size_t size_bytes = 0;
+    std::unique_ptr<EmbeddingTask> task;  // Null if nothing is to be embedded.
+
+    // Whether it can be written without waiting.
+    bool HasLanded() const {
+      return task == nullptr || task->WaitFor(absl::ZeroDuration());
+    }
+  };
+
+  // Where a document waits.
+  struct Place {
+    Batch* batch = nullptr;
+    size_t index = 0;
+  };
+
   struct Failure {
     int64_t operation_number = 0;
     std::string message;
@@ -135,10 +162,19 @@ class PushSession {
                     absl::string_view message);
   void ForgetFailure(absl::string_view document_id);
 
-  // Embeds and stages the batch.
-  absl::Status Flush();
-  absl::StatusOr<std::vector<EmbeddingOutcome>> EmbedTexts(
-      const std::vector<absl::string_view>& texts);
+  // Begins to embed the batch that is being filled, and writes as many as are
+  // too many to wait.
+  absl::Status Launch();
+
+  // How many batches may be embedded at the same time.
+  size_t WaitingCountMax() const;
+
+  // Waits for the vectors of the oldest batch and writes it.
+  absl::Status Land();
+  absl::StatusOr<std::vector<EmbeddingOutcome>> AwaitOutcomes(Batch& batch);
+  absl::Status Write(const Batch& batch,
+                     std::vector<EmbeddingOutcome> outcomes);
+  void ReportEmbedded();
 
   absl::Status FailuresError() const;
   CommitSummary MakeSummary() const;
@@ -155,10 +191,12 @@ class PushSession {
   absl::Status ended_;                      // Not OK once it ended in error.
   PushProgress progress_;
 
-  std::vector<Pending> batch_;
-  size_t batch_size_bytes_ = 0;
-  // The position in batch_ of each ID that it holds.
-  absl::flat_hash_map<std::string, size_t> positions_;
+  std::unique_ptr<Batch> batch_ = std::make_unique<Batch>();  // To be filled.
+  std::deque<std::unique_ptr<Batch>> waiting_;  // For vectors, oldest first.
+  size_t waiting_size_bytes_ = 0;
+  // Where each ID is that waits.
+  absl::flat_hash_map<std::string, Place> places_;
+  int64_t embedded_count_ = 0;  // Of the batches that are written.
 
   absl::flat_hash_map<std::string, Failure> failures_;
   size_t failure_size_bytes_ = 0;
