@@ -125,7 +125,7 @@ def measure_latency(options):
     ceiling = BATCH * IN_FLIGHT / LATENCY
     rate = options.documents / seconds
     return dict(summary, case="latency", documents=options.documents,
-                seconds=round(seconds, 2), texts_per_second=round(rate),
+                provider_seconds=summary["seconds"], seconds=round(seconds, 2), texts_per_second=round(rate),
                 ceiling=round(ceiling), utilisation=round(rate / ceiling, 4),
                 refused_share=0.0)
 
