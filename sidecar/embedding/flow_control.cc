@@ -181,10 +181,27 @@ void FlowControl::StopWaiting(Caller& caller) {
   caller.waits_until_ = absl::InfinitePast();
 }
 
+void FlowControl::Land(FlowTicket& ticket, const RateLimitHeaders& headers,
+                       absl::Time now) {
+  MutexLock lock(mutex_);
+  COPSE_CHECK(!ticket.has_landed);
+  GiveBack(ticket, headers, now);
+  ticket.has_landed = true;
+}
+
+void FlowControl::GiveBack(const FlowTicket& ticket,
+                           const RateLimitHeaders& headers, absl::Time now) {
+  PlacesOf(ticket.lane).GiveBack();
+  rates_.Settle(ticket.reserved_token_count);
+  rates_.Learn(headers, now);
+}
+
 void FlowControl::Finish(const FlowTicket& ticket, const FlowOutcome& outcome,
                          absl::Time now) {
   MutexLock lock(mutex_);
-  PlacesOf(ticket.lane).GiveBack();
+  if (!ticket.has_landed) {
+    GiveBack(ticket, outcome.headers, now);
+  }
   LearnTokens(ticket, outcome, now);
   LearnResult(ticket, outcome, now);
   if (!outcome.pause.has_value()) {
@@ -202,8 +219,7 @@ void FlowControl::LearnTokens(const FlowTicket& ticket,
                               const FlowOutcome& outcome, absl::Time now) {
   const int64_t counted =
       outcome.token_count.value_or(ticket.reserved_token_count);
-  rates_.Settle(ticket.reserved_token_count, counted, now);
-  rates_.Learn(outcome.headers, now);
+  rates_.Correct(ticket.reserved_token_count, counted, now);
   if (!outcome.token_count.has_value() || *outcome.token_count <= 0 ||
       ticket.estimated_token_count <= 0) {
     return;

@@ -11,7 +11,7 @@
 //                              .token_count = estimate}, now);
 //   switch (decision.kind) {
 //     case FlowDecision::Kind::kStart:
-//       ... send; then, always:
+//       ... send; flow.Land() as soon as there is a reply; then, always:
 //       flow.Finish(decision.ticket, {.result = FlowResult::kSuccess}, now);
 //     case FlowDecision::Kind::kWait:
 //       ... ask again at decision.time, or when a reply has come
@@ -70,6 +70,7 @@ struct FlowTicket {
   int64_t estimated_token_count = 0;
   int64_t reserved_token_count = 0;
   bool is_probe = false;  // It must hold one text only.
+  bool has_landed = false;
 };
 
 // What a request waits for.
@@ -106,7 +107,7 @@ struct FlowOutcome {
   // answered with vectors cost what was estimated, to be on the safe side.
   std::optional<int64_t> token_count = {};
 
-  RateLimitHeaders headers = {};
+  RateLimitHeaders headers = {};  // Unless Land() was told.
 
   // The pause that it asks for. Beyond kServerDelayMax the breaker opens.
   std::optional<absl::Duration> pause = {};
@@ -154,6 +155,11 @@ class FlowControl {
   // need wait for it.
   void StopWaiting(Caller& caller);
 
+  // The reply to a request is there, with `headers`; what is in it is not known
+  // yet. Its place is free for another.
+  void Land(FlowTicket& ticket, const RateLimitHeaders& headers,
+            absl::Time now);
+
   // To be called once for each ticket.
   void Finish(const FlowTicket& ticket, const FlowOutcome& outcome,
               absl::Time now);
@@ -179,6 +185,8 @@ class FlowControl {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t Corrected(int64_t token_count) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveBack(const FlowTicket& ticket, const RateLimitHeaders& headers,
+                absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LearnTokens(const FlowTicket& ticket, const FlowOutcome& outcome,
                    absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LearnResult(const FlowTicket& ticket, const FlowOutcome& outcome,

@@ -363,9 +363,13 @@ void HttpSession::Start(uint64_t id, HttpRequest request) {
   transfers_[easy] = std::move(transfer);
 }
 
-std::vector<HttpReply> HttpSession::TakeFinished() {
+void HttpSession::Drive() {
   int running = 0;
   COPSE_CHECK(curl_multi_perform(multi_.get(), &running) == CURLM_OK);
+}
+
+std::vector<HttpReply> HttpSession::TakeFinished() {
+  Drive();
   std::vector<HttpReply> replies;
   int rest = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &rest)) {

@@ -96,6 +96,10 @@ class HttpSession {
   // Returns the replies that have ended; waits up to `timeout` for the first.
   std::vector<HttpReply> Wait(absl::Duration timeout);
 
+  // Sends and receives what is possible without waiting, for a caller that will
+  // be busy before it waits.
+  void Drive();
+
   // Drops what is in flight.
   void CancelAll();
 

@@ -52,6 +52,12 @@ std::string FormatRetryTime(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", second, absl::UTCTimeZone());
 }
 
+// Whether `reply` should have vectors in it.
+bool IsVectors(const HttpReply& reply) {
+  return reply.result == TransferResult::kComplete && reply.status >= 200 &&
+         reply.status < 300;
+}
+
 // What `verdict` about a reply of `status` says of the provider.
 FlowResult ResultOf(const ErrorVerdict& verdict, int status) {
   switch (verdict.action) {
@@ -164,11 +170,32 @@ absl::Status ProviderCall::Step() {
     }
     return absl::OkStatus();
   }
+  return HandleReplies(std::clamp(wait, kReplyWaitMin, kReplyWait));
+}
+
+// Waits for replies and handles them, after the next requests are on their way:
+// to read the vectors of a few hundred texts and to keep them takes a while.
+absl::Status ProviderCall::HandleReplies(absl::Duration wait) {
+  const std::vector<HttpReply> replies = session_->Wait(wait);
+  const absl::Time now = environment_.clock();
+  std::vector<Flight> landed;
+  bool may_start = !replies.empty();
+  for (const HttpReply& reply : replies) {
+    const auto found = flights_.find(reply.id);
+    COPSE_CHECK(found != flights_.end());
+    landed.push_back(std::move(found->second));
+    flights_.erase(found);
+    flow_.Land(landed.back().ticket, ReadRateLimitHeaders(reply), now);
+    may_start = may_start && IsVectors(reply);
+  }
+  if (may_start) {               // Else first hear what was wrong.
+    StartReady().IgnoreError();  // Asked again by the next step.
+    session_->Drive();
+  }
   // Also when one of them ends the call: what the others bring is paid for.
   absl::Status status;
-  for (const HttpReply& reply :
-       session_->Wait(std::clamp(wait, kReplyWaitMin, kReplyWait))) {
-    status.Update(HandleReply(reply));
+  for (size_t i = 0; i < replies.size(); ++i) {
+    status.Update(HandleReply(landed[i], replies[i]));
   }
   return status;
 }
@@ -373,12 +400,7 @@ void ProviderCall::Start(Batch batch, const FlowTicket& ticket) {
   TellFlow();
 }
 
-absl::Status ProviderCall::HandleReply(const HttpReply& reply) {
-  const auto found = flights_.find(reply.id);
-  COPSE_CHECK(found != flights_.end());
-  Flight flight = std::move(found->second);
-  flights_.erase(found);
-
+absl::Status ProviderCall::HandleReply(Flight& flight, const HttpReply& reply) {
   EmbeddingRequestEvent event;
   event.attempt = flight.batch.attempt;
   event.text_count = static_cast<int64_t>(flight.batch.text_indexes.size());
@@ -388,7 +410,7 @@ absl::Status ProviderCall::HandleReply(const HttpReply& reply) {
   absl::Status status;
   if (reply.result != TransferResult::kComplete) {
     status = HandleTransfer(flight, reply, failure);
-  } else if (reply.status >= 200 && reply.status < 300) {
+  } else if (IsVectors(reply)) {
     status = HandleVectors(flight, reply, failure);
   } else {
     status = HandleError(flight, reply, failure);
@@ -396,7 +418,7 @@ absl::Status ProviderCall::HandleReply(const HttpReply& reply) {
   if (failure.result == FlowResult::kRefusal) {
     endpoint_.NoteRefusal(status);
   }
-  FinishFlight(flight, reply, failure, statistics_.token_count - token_count);
+  FinishFlight(flight, failure, statistics_.token_count - token_count);
   if (environment_.observer != nullptr) {
     event.profile = profile_.name;
     event.origin = endpoint_.origin();
@@ -413,11 +435,10 @@ absl::Status ProviderCall::HandleReply(const HttpReply& reply) {
 }
 
 // Tells the flow control what became of `flight`.
-void ProviderCall::FinishFlight(const Flight& flight, const HttpReply& reply,
-                                const Failure& failure, int64_t token_count) {
+void ProviderCall::FinishFlight(const Flight& flight, const Failure& failure,
+                                int64_t token_count) {
   FlowOutcome outcome;
   outcome.result = failure.result;
-  outcome.headers = ReadRateLimitHeaders(reply);
   outcome.pause = failure.pause;
   if (token_count > 0) {
     outcome.token_count = token_count;

@@ -88,6 +88,7 @@ class ProviderCall {
 
   void QueueTexts();
   absl::Status Step();
+  absl::Status HandleReplies(absl::Duration wait);
   bool MayStart(const Batch& batch, absl::Time now) const;
   absl::Status StartReady();
   void Start(Batch batch, const FlowTicket& ticket);
@@ -103,9 +104,9 @@ class ProviderCall {
 
   // Each settles the texts of `flight`, queues them again or returns the error
   // that ends the call; `failure` then says what the reply lacked.
-  absl::Status HandleReply(const HttpReply& reply);
-  void FinishFlight(const Flight& flight, const HttpReply& reply,
-                    const Failure& failure, int64_t token_count);
+  absl::Status HandleReply(Flight& flight, const HttpReply& reply);
+  void FinishFlight(const Flight& flight, const Failure& failure,
+                    int64_t token_count);
   absl::Status HandleTransfer(Flight& flight, const HttpReply& reply,
                               Failure& failure);
   absl::Status HandleVectors(Flight& flight, const HttpReply& reply,

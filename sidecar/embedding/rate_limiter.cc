@@ -84,12 +84,16 @@ void RateLimiter::Bucket::Take(double cost, absl::Time now) {
   }
 }
 
-void RateLimiter::Bucket::Settle(double reserved, double cost, absl::Time now) {
-  Fill(now);
+void RateLimiter::Bucket::Settle(double reserved) {
   in_flight_ = std::max(0.0, in_flight_ - reserved);
+}
+
+void RateLimiter::Bucket::Correct(double reserved, double cost,
+                                  absl::Time now) {
   if (limit_ == 0) {
     return;
   }
+  Fill(now);
   if (reserved > cost) {
     Add(reserved - cost);
   } else {
@@ -135,11 +139,15 @@ void RateLimiter::Reserve(int64_t token_count, absl::Time now) {
   tokens_.Take(static_cast<double>(token_count), now);
 }
 
-void RateLimiter::Settle(int64_t reserved_token_count, int64_t token_count,
-                         absl::Time now) {
-  requests_.Settle(1.0, 1.0, now);
-  tokens_.Settle(static_cast<double>(reserved_token_count),
-                 static_cast<double>(token_count), now);
+void RateLimiter::Settle(int64_t reserved_token_count) {
+  requests_.Settle(1.0);
+  tokens_.Settle(static_cast<double>(reserved_token_count));
+}
+
+void RateLimiter::Correct(int64_t reserved_token_count, int64_t token_count,
+                          absl::Time now) {
+  tokens_.Correct(static_cast<double>(reserved_token_count),
+                  static_cast<double>(token_count), now);
 }
 
 void RateLimiter::Learn(const RateLimitHeaders& headers, absl::Time now) {

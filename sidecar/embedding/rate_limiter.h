@@ -9,8 +9,9 @@
 //   if (limiter.StartTime(cost, FlowLane::kDocument, now) <= now) {
 //     limiter.Reserve(cost, now);
 //     ...                                  // Send; `cost` was an estimate.
-//     limiter.Settle(cost, real_cost, now);
+//     limiter.Settle(cost);
 //     limiter.Learn(ReadRateLimitHeaders(reply), now);
+//     limiter.Correct(cost, real_cost, now);
 //   }
 //
 // What it keeps to:
@@ -63,10 +64,13 @@ class RateLimiter {
   // A request of about `token_count` tokens starts.
   void Reserve(int64_t token_count, absl::Time now);
 
-  // A request has ended for which `reserved_token_count` were reserved and that
-  // took `token_count`.
-  void Settle(int64_t reserved_token_count, int64_t token_count,
-              absl::Time now);
+  // The reply to a request is there for which `reserved_token_count` were
+  // reserved: the provider has counted it.
+  void Settle(int64_t reserved_token_count);
+
+  // The settled request took `token_count`.
+  void Correct(int64_t reserved_token_count, int64_t token_count,
+               absl::Time now);
 
   // Takes in what the reply to a settled request says.
   void Learn(const RateLimitHeaders& headers, absl::Time now);
@@ -87,7 +91,8 @@ class RateLimiter {
 
     absl::Time StartTime(double cost, FlowLane lane, absl::Time now);
     void Take(double cost, absl::Time now);
-    void Settle(double reserved, double cost, absl::Time now);
+    void Settle(double reserved);
+    void Correct(double reserved, double cost, absl::Time now);
     void Learn(const RateLimitState& state, absl::Time now);
     int64_t limit() const { return limit_; }
     double saved_max() const;

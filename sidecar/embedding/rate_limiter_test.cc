@@ -53,7 +53,7 @@ std::vector<Sent> SendUntil(RateLimiter& limiter, absl::Time end,
       continue;
     }
     limiter.Reserve(cost, now);
-    limiter.Settle(cost, cost, now);
+    limiter.Settle(cost);
     sent.push_back({.time = now, .token_count = cost});
     cost = token_count();
   }
@@ -149,14 +149,16 @@ TEST(RateLimiterTest, NamesTheTimeAtWhichARequestMayGo) {
 TEST(RateLimiterTest, CorrectsAnEstimateByWhatTheProviderCounted) {
   RateLimiter limiter({.tokens_per_minute = 60000}, kStart);
   limiter.Reserve(500, kStart);
-  limiter.Settle(500, 2950, kStart);  // 950 more than the 2,000 saved.
+  limiter.Settle(500);
+  limiter.Correct(500, 2950, kStart);  // 950 more than the 2,000 saved.
   EXPECT_THAT(absl::ToDoubleSeconds(
                   limiter.StartTime(1, FlowLane::kDocument, kStart) - kStart),
               AllOf(Gt(1.0), Lt(1.01)));
   RateLimiter other({.tokens_per_minute = 60000}, kStart);
   other.Reserve(2000, kStart);
   EXPECT_GT(other.StartTime(1000, FlowLane::kDocument, kStart), kStart);
-  other.Settle(2000, 1000, kStart);
+  other.Settle(2000);
+  other.Correct(2000, 1000, kStart);
   EXPECT_EQ(other.StartTime(1000, FlowLane::kDocument, kStart), kStart);
 }
 
