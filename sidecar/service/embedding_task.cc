@@ -63,6 +63,11 @@ bool EmbeddingTask::WaitFor(absl::Duration timeout) {
   return true;
 }
 
+bool EmbeddingTask::HasFailed() const {
+  MutexLock lock(mutex_);
+  return has_ended_ && !outcomes_.ok();
+}
+
 absl::StatusOr<std::vector<EmbeddingOutcome>> EmbeddingTask::TakeOutcomes() {
   MutexLock lock(mutex_);
   COPSE_CHECK(has_ended_);

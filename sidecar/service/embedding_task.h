@@ -49,6 +49,9 @@ class EmbeddingTask {
   // Returns whether it has ended, after `timeout` at the latest.
   bool WaitFor(absl::Duration timeout);
 
+  // Returns whether it has ended with an error of the whole call.
+  bool HasFailed() const;
+
   // Texts that are done so far.
   int64_t done_count() const { return done_count_; }
 

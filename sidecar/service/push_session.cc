@@ -430,6 +430,12 @@ absl::StatusOr<std::vector<EmbeddingOutcome>> PushSession::AwaitOutcomes(
   while (!task.WaitFor(kProgressInterval)) {
     embedded_count_ = before + task.done_count();
     ReportEmbedded();
+    // If a later one has failed, no more need be paid for this one.
+    for (const std::unique_ptr<Batch>& other : waiting_) {
+      if (other->task != nullptr && other->task->HasFailed()) {
+        return ToCallStatus(context_, other->task->TakeOutcomes().status());
+      }
+    }
   }
   embedded_count_ = before + task.done_count();
   const EmbedStatistics statistics = task.statistics();

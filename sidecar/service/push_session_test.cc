@@ -4,11 +4,14 @@
 #include "sidecar/service/push_session.h"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <latch>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -44,6 +47,16 @@ class PushSessionTest : public EngineTest {
     auto session = engine_->BeginPush(options, {});
     EXPECT_THAT(session, IsOk());
     return *std::move(session);
+  }
+
+  // Adds as many operations as fill two batches; returns the first error.
+  absl::Status AddTwoBatches(PushSession& session) {
+    absl::Status status;
+    for (size_t i = 0;
+         status.ok() && i < 2 * PushSession::kBatchDocumentCountMax; ++i) {
+      status = session.Add(Upsert(absl::StrCat("id", i), "oak"));
+    }
+    return status;
   }
 
   // Returns what the operations, pushed as a new commit, fail with; shows that
@@ -155,6 +168,41 @@ TEST_F(PushSessionTest, TakesTheLastOperationAcrossBatches) {
   EXPECT_EQ(info.document_count, count - 1);
   EXPECT_EQ(info.unknown_delete_count, 0);
   EXPECT_EQ(TextOf("c1", "id0"), "beech");
+}
+
+TEST_F(PushSessionTest, EmbedsTheNextBatchWhileOneIsUnderWay) {
+  std::unique_ptr<PushSession> session = Begin(Options("c1"));
+  std::latch both_began(2);
+  embedder_->OnEmbed([&both_began](const EmbedContext& /*context*/) {
+    both_began.arrive_and_wait();
+    return absl::OkStatus();
+  });
+  ASSERT_THAT(AddTwoBatches(*session), IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const CommitInfo info, session->Finish());
+  EXPECT_EQ(info.document_count, 2 * PushSession::kBatchDocumentCountMax);
+}
+
+TEST_F(PushSessionTest, EndsTheOtherBatchesWhenOneFails) {
+  std::unique_ptr<PushSession> session = Begin(Options("broken"));
+  std::latch both_began(2);
+  std::atomic<int> count = 0;
+  embedder_->OnEmbed([&](const EmbedContext& context) -> absl::Status {
+    const bool is_first = count++ == 0;
+    both_began.arrive_and_wait();
+    if (is_first) {
+      return absl::UnavailableError("the provider is down");
+    }
+    while (!context.cancelled()) {
+      std::this_thread::yield();
+    }
+    return absl::CancelledError("cancelled");
+  });
+  absl::Status status = AddTwoBatches(*session);
+  if (status.ok()) {
+    status = session->Finish().status();
+  }
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                               HasSubstr("the provider is down")));
 }
 
 TEST_F(PushSessionTest, CountsDeletesOfUnknownIds) {
