@@ -9,7 +9,11 @@ Real pages go through a replaying server and a proxy that breaks its replies
   passing   the push succeeds, and no text that has a vector is sent again
   lasting   the push fails with the provider's status and message and exit code
             1, its commit is not there, earlier commits answer, the daemon
-            lives, and the same push succeeds as soon as the fault is over
+            lives, and the same push succeeds once the fault is over and the
+            provider is asked again
+
+Each round has a fresh daemon on the same folder, since the retries of all rounds
+together would be more than copse allows itself.
 
 Searches are compared with brute force over the server's own vectors, and the
 API key must be nowhere: log, metrics, errors, data folder, configuration.
@@ -23,6 +27,7 @@ JSON object; exits 1 if anything is amiss, and 77 without the server.
 
 import argparse
 import base64
+import collections
 import json
 import os
 import shutil
@@ -66,6 +71,11 @@ LASTING = {
 # These no second attempt can mend, so already a passing one ends the push.
 FINAL = ("429 for an hour", "401", "wrong dimension")
 
+# How long the provider may be left alone after a fault, with the settings here;
+# one that asked for an hour gets it, or a restart.
+ASKED_AGAIN_SECONDS = 5
+LEFT_ALONE = "429 for an hour"
+
 # After two replies with too few vectors halves are the last chance, and a text
 # without a usable vector is sent once more, alone.
 PASSING_COUNT = {"too few vectors": 2, "NaN in base64": 1, "NaN in JSON": 1}
@@ -88,6 +98,7 @@ class ProviderCheck:
         self.head = None
         self.daemon = None
         self.rows, self.misses, self.outputs = [], [], []
+        self.by_status, self.key_setting = collections.Counter(), None
         self.searches = 0
 
     # ---- Building blocks ----------------------------------------------------
@@ -99,6 +110,7 @@ class ProviderCheck:
 
     def start(self, key_setting):
         """Starts copsed; the key comes from `key_setting`."""
+        self.key_setting = key_setting
         place = {"api_key_env": "EMBEDDING_CHECK_KEY", "api_key_file": self.key_file}
         config = os.path.join(self.work, "copsed.yaml")
         with open(config, "w") as file:
@@ -107,6 +119,9 @@ class ProviderCheck:
                 "  dimension: %d\n  %s: %s\n  batch_text_count_max: %d\n"
                 "  concurrency_max: 2\n  attempt_count_max: %d\n"
                 "  backoff_base_seconds: 0.02\n  backoff_max_seconds: 0.1\n"
+                "  breaker_delay_seconds: 0.05\n"
+                "  breaker_delay_max_seconds: 0.1\n"
+                "  refusal_delay_seconds: 0.3\n"
                 "log_level: debug\nfree_space_min_bytes: 1MiB\n" %
                 (self.proxy.url, DIMENSION, key_setting, place[key_setting],
                  BATCH, ATTEMPTS))
@@ -123,8 +138,12 @@ class ProviderCheck:
         self.expect(printed.returncode == 0 and key_setting in self.outputs[-1],
                     "--print-config does not name %s" % key_setting)
 
+    def restart(self):
+        self.stop()
+        self.start(self.key_setting)
+
     def stop(self):
-        self.read_metrics()
+        self.by_status.update(self.read_metrics())
         self.daemon.stop()
         self.outputs.append(self.daemon.log_text())
         self.expect(self.daemon.process.returncode == 0,
@@ -166,6 +185,25 @@ class ProviderCheck:
             self.documents[commit] = apply_operations(
                 self.documents.get(self.head, {}), operations)
             self.head = commit
+        return code, output
+
+    def push_again(self, fault, commit, operations):
+        """Pushes once copse asks the provider again that failed with `fault`."""
+        if fault == LEFT_ALONE:
+            code, output = self.push(commit, operations)
+            self.expect(code == 1 and "not asked again before" in output,
+                        "%s: exit code %d: %s" % (commit, code, output))
+            self.restart()
+        return self.once_asked_again(lambda: self.push(commit, operations))
+
+    def once_asked_again(self, run):
+        """Returns what `run` does once copse asks the provider again."""
+        deadline = time.monotonic() + ASKED_AGAIN_SECONDS
+        code, output = run()
+        while code == 1 and "not asked again before" in output and \
+                time.monotonic() < deadline:
+            time.sleep(0.05)
+            code, output = run()
         return code, output
 
     # ---- Searches -----------------------------------------------------------
@@ -239,7 +277,7 @@ class ProviderCheck:
                     (commit, len(faulty), count))
         if fault in FINAL:
             self.expect(code == 1, "%s: exit code %d, expected 1" % (commit, code))
-            code, output = self.push(commit, operations)
+            code, output = self.push_again(fault, commit, operations)
         self.expect(code == 0, "%s: %s" % (commit, output))
         if fault == "429 retry-after":
             self.check_pause(faulty[0])
@@ -272,7 +310,7 @@ class ProviderCheck:
         self.expect(self.daemon.process.poll() is None, commit + ": copsed died")
         self.expect(self.http("/health/ready"), commit + ": not ready")
         self.proxy.heal()
-        code, output = self.push(commit, operations)
+        code, output = self.push_again(fault, commit, operations)
         self.expect(code == 0, "%s: afterwards: %s" % (commit, output))
         if code == 0:
             self.check_answers(commit)
@@ -305,7 +343,8 @@ class ProviderCheck:
         listed = [item["commit"] for item in self.copse("log", "git")[1]["commits"]]
         self.expect(listed == [trees[0][0]], "copse git left %s" % listed)
         self.proxy.heal()
-        code, output = self.copse("git", repository, "--domain", "git")
+        code, output = self.once_asked_again(
+            lambda: self.copse("git", repository, "--domain", "git"))
         self.expect(code == 0 and output["commits_pushed"] == 2,
                     "copse git afterwards: exit code %d: %s" % (code, output))
         for commit, documents in trees:
@@ -367,10 +406,13 @@ class ProviderCheck:
         self.start("api_key_env")
         self.check_history()
         for fault in FAULTS:
+            self.restart()
             self.check_passing(fault)
+            self.restart()
             self.check_lasting(fault)
+        self.restart()
         self.check_git()
-        by_status = self.read_metrics()
+        by_status = self.by_status + collections.Counter(self.read_metrics())
         for status in ("200", "401", "429", "500", "none"):
             self.expect(by_status.get(status, 0) > 0,
                         "metrics count no request with status " + status)
