@@ -23,7 +23,7 @@ constexpr uint32_t kQueryPlaceCount = 32;
 
 // How often somebody asks who waits for other callers. A request takes some
 // hundred times as long.
-constexpr absl::Duration kPollWait = absl::Milliseconds(5);
+constexpr absl::Duration kPollWait = absl::Milliseconds(2);
 
 // How far a caller may get ahead of one that waits.
 constexpr int64_t kTurnSize = 4;

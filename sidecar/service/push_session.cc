@@ -403,11 +403,13 @@ size_t PushSession::WaitingCountMax() const {
       embedder_->profile().dialect == EmbeddingDialect::kBuiltin) {
     return 1;
   }
-  // One more than are in requests, so that there is always a next request.
+  // Twice as many as are in requests, since batches that began together end
+  // together, and the next requests must be there before the next batches are.
   const EmbeddingProfileOptions& profile = embedder_->profile();
   const size_t text_count = size_t{profile.concurrency_max} *
                             profile.batch_text_count_max.value_or(256);
-  return std::min(text_count / kBatchDocumentCountMax + 2, kWaitingCountMax);
+  return std::min(2 * text_count / kBatchDocumentCountMax + 2,
+                  kWaitingCountMax);
 }
 
 absl::Status PushSession::Land() {
