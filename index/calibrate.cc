@@ -26,6 +26,7 @@
 #include "index/loaded_forest.h"
 #include "index/metric.h"
 #include "index/row_bitmap.h"
+#include "index/stored_vector.h"
 #include "index/top_k.h"
 #include "index/util/check.h"
 #include "index/util/status_macros.h"
@@ -445,7 +446,7 @@ absl::Status FindNeighbors(Metric metric, const VectorSource& vectors,
     if (row + 4 < ordinals.size()) {
       vectors.Prefetch(ordinals[row + 4]);
     }
-    COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+    COPSE_ASSIGN_OR_RETURN(const StoredVector vector,
                            vectors.Read(ordinals[row]));
     for (size_t i = 0; i < queries.size(); ++i) {
       if (queries[i].row != ordinals[row]) {

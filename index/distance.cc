@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
 
@@ -18,6 +19,7 @@
 
 #include "index/distance_kernels.h"
 #include "index/metric.h"
+#include "index/stored_vector.h"
 #include "index/util/check.h"
 
 namespace copse {
@@ -194,10 +196,14 @@ const DistanceKernels& KernelsFor(SimdLevel level) {
   return internal::kScalarKernels;
 }
 
+// NOLINTNEXTLINE(*-member-init): query_words_, on purpose.
 QueryDistance::QueryDistance(Metric metric, std::span<const float> query)
     : metric_(metric), query_(query), kernels_(&BestKernels()) {
   if (metric_ == Metric::kCosine) {
     query_square_ = kernels_->dot(query_.data(), query_.data(), query_.size());
+  } else if (metric_ == Metric::kHamming && query_.size() <= kDimensionMax) {
+    PackBits(query_,
+             std::span(query_words_).first(BitWordCount(query_.size())));
   }
 }
 
@@ -243,6 +249,13 @@ float QueryDistance::To(std::span<const float> vector) const {
   }
   COPSE_CHECK(false, "not a Metric");
   return 0;
+}
+
+float QueryDistance::ToBits(std::span<const uint64_t> words) const {
+  COPSE_DCHECK(metric_ == Metric::kHamming && query_.size() <= kDimensionMax);
+  COPSE_DCHECK(words.size() == BitWordCount(query_.size()));
+  return kernels_->hamming_bits(query_words_.data(), words.data(),
+                                words.size());
 }
 
 float Distance(Metric metric, std::span<const float> a,

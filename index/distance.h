@@ -18,12 +18,15 @@
 #ifndef COPSE_INDEX_DISTANCE_H_
 #define COPSE_INDEX_DISTANCE_H_
 
+#include <array>
+#include <cstdint>
 #include <span>
 
 #include "absl/strings/string_view.h"
 
 #include "index/distance_kernels.h"
 #include "index/metric.h"
+#include "index/stored_vector.h"
 
 namespace copse {
 
@@ -60,13 +63,22 @@ class QueryDistance {
   // REQUIRES: vector.size() == query.size()
   float To(std::span<const float> vector) const;
 
+  // The same of a vector that may be of bits; these are compared as they are,
+  // with the same result. REQUIRES: bits only in Hamming
+  float To(const StoredVector& vector) const {
+    return vector.is_bits() ? ToBits(vector.words()) : To(vector.components());
+  }
+
  private:
+  float ToBits(std::span<const uint64_t> words) const;
   float CosineTo(std::span<const float> vector) const;
 
   Metric metric_;
   std::span<const float> query_;
   const DistanceKernels* kernels_;
   float query_square_ = 0;  // For cosine only.
+  // For Hamming only, and so not set for the others: 512 bytes.
+  std::array<uint64_t, BitWordCount(kDimensionMax)> query_words_;
 };
 
 // Returns the distance of `a` and `b`, which is QueryDistance(metric, a).To(b)

@@ -199,6 +199,14 @@ float Hamming(const float* a, const float* b, size_t size) {
   return static_cast<float>(count);
 }
 
+float HammingBits(const uint64_t* a, const uint64_t* b, size_t word_count) {
+  int64_t count = 0;
+  for (size_t i = 0; i < word_count; ++i) {
+    count += __builtin_popcountll(a[i] ^ b[i]);
+  }
+  return static_cast<float>(count);
+}
+
 // The byte product takes one factor unsigned, so it gets |x|, and y the sign
 // of x. Its 16-bit sums of two cannot overflow: 2 * 127 * 127 = 32258.
 __m256i AddProductsInt8(__m256i sum, __m256i x, __m256i y) {
@@ -286,6 +294,7 @@ const DistanceKernels kAvx2Kernels = {
     .squared_euclidean = Sum<SquaredDifference>,
     .manhattan = Sum<AbsoluteDifference>,
     .hamming = Hamming,
+    .hamming_bits = HammingBits,
     .dot_int8 = DotInt8,
     .dot_and_square = DotAndSquare,
     .dot_rows = SumRows<Product>,

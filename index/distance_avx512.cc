@@ -211,6 +211,14 @@ float Hamming(const float* a, const float* b, size_t size) {
   return static_cast<float>(count);
 }
 
+float HammingBits(const uint64_t* a, const uint64_t* b, size_t word_count) {
+  int64_t count = 0;
+  for (size_t i = 0; i < word_count; ++i) {
+    count += __builtin_popcountll(a[i] ^ b[i]);
+  }
+  return static_cast<float>(count);
+}
+
 // As in distance_avx2.cc; there is no 512-bit sign instruction, so `y` is
 // negated where `x` is negative.
 __m512i AddProductsInt8(__m512i sum, __m512i x, __m512i y) {
@@ -252,6 +260,7 @@ const DistanceKernels kAvx512Kernels = {
     .squared_euclidean = Sum<SquaredDifference>,
     .manhattan = Sum<AbsoluteDifference>,
     .hamming = Hamming,
+    .hamming_bits = HammingBits,
     .dot_int8 = DotInt8,
     .dot_and_square = DotAndSquare,
     .dot_rows = SumRows<Product>,

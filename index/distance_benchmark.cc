@@ -21,6 +21,7 @@
 
 #include "index/distance_kernels.h"
 #include "index/metric.h"
+#include "index/stored_vector.h"
 
 namespace copse {
 namespace {
@@ -83,6 +84,22 @@ BENCHMARK_TEMPLATE(BM_Floats, &DistanceKernels::manhattan)
     ->Apply(ApplyLevelsAndSizes);
 BENCHMARK_TEMPLATE(BM_Floats, &DistanceKernels::hamming)
     ->Apply(ApplyLevelsAndSizes);
+
+// `size` components, packed: the peer is the same in floats, above.
+void BM_HammingBits(benchmark::State& state) {
+  const auto kernel = KernelsOf(state).hamming_bits;
+  const size_t word_count = BitWordCount(static_cast<size_t>(state.range(1)));
+  const std::vector<uint64_t> query(word_count, 0x5555);
+  const std::vector<uint64_t> rows(word_count * kRowCount, 0x3333);
+  for (auto _ : state) {
+    for (size_t row = 0; row < kRowCount; ++row) {
+      benchmark::DoNotOptimize(
+          kernel(query.data(), rows.data() + row * word_count, word_count));
+    }
+  }
+  SetRows(state);
+}
+BENCHMARK(BM_HammingBits)->Apply(ApplyLevelsAndSizes);
 
 template <auto kKernel>
 void BM_Rows(benchmark::State& state) {

@@ -27,6 +27,9 @@ struct DistanceKernels {
   float (*manhattan)(const float* a, const float* b, size_t size);
   // The number of i with (a[i] != 0) != (b[i] != 0).
   float (*hamming)(const float* a, const float* b, size_t size);
+  // The number of bits that differ in `word_count` words.
+  float (*hamming_bits)(const uint64_t* a, const uint64_t* b,
+                        size_t word_count);
   // The inner product of values in [-127, 127]. Exact up to 65,536 components.
   int32_t (*dot_int8)(const int8_t* a, const int8_t* b, size_t size);
 

@@ -100,6 +100,14 @@ float Hamming(const float* a, const float* b, size_t size) {
   return static_cast<float>(vaddvq_u32(counts));
 }
 
+float HammingBits(const uint64_t* a, const uint64_t* b, size_t word_count) {
+  int64_t count = 0;
+  for (size_t i = 0; i < word_count; ++i) {
+    count += __builtin_popcountll(a[i] ^ b[i]);
+  }
+  return static_cast<float>(count);
+}
+
 // The sum of two products is at most 2 * 127 * 127 = 32,258 and fits 16 bits.
 int32_t DotInt8(const int8_t* a, const int8_t* b, size_t size) {
   int32x4_t sum = vdupq_n_s32(0);
@@ -132,6 +140,7 @@ const DistanceKernels kNeonKernels = {
     .squared_euclidean = Sum<SquaredDifference>,
     .manhattan = Sum<AbsoluteDifference>,
     .hamming = Hamming,
+    .hamming_bits = HammingBits,
     .dot_int8 = DotInt8,
     .dot_and_square = DotAndSquare,
     .dot_rows = SumRows<Product>,

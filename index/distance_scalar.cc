@@ -72,6 +72,14 @@ float Hamming(const float* a, const float* b, size_t size) {
   return static_cast<float>(count);
 }
 
+float HammingBits(const uint64_t* a, const uint64_t* b, size_t word_count) {
+  int64_t count = 0;
+  for (size_t i = 0; i < word_count; ++i) {
+    count += __builtin_popcountll(a[i] ^ b[i]);
+  }
+  return static_cast<float>(count);
+}
+
 int32_t DotInt8(const int8_t* a, const int8_t* b, size_t size) {
   int32_t sum = 0;
   for (size_t i = 0; i < size; ++i) {
@@ -94,6 +102,7 @@ const DistanceKernels kScalarKernels = {
     .squared_euclidean = Sum<SquaredDifference>,
     .manhattan = Sum<AbsoluteDifference>,
     .hamming = Hamming,
+    .hamming_bits = HammingBits,
     .dot_int8 = DotInt8,
     .dot_and_square = DotAndSquare,
     .dot_rows = SumRows<Product>,

@@ -319,6 +319,25 @@ TEST_P(DistanceKernelsTest, CountEveryNonzeroValueAsOneInHamming) {
   }
 }
 
+TEST_P(DistanceKernelsTest, CountEveryBitThatDiffers) {
+  std::mt19937_64 random(20260203);
+  for (size_t word_count = 0; word_count <= 66; ++word_count) {
+    Pair<uint64_t> pair(word_count, 0x5555555555555555);
+    int64_t expected = 0;
+    for (size_t i = 0; i < word_count; ++i) {
+      pair.a()[i] = random();
+      pair.b()[i] = i % 5 == 0 ? ~pair.a()[i] : random();
+      for (uint64_t rest = pair.a()[i] ^ pair.b()[i]; rest != 0; rest /= 2) {
+        expected += static_cast<int64_t>(rest % 2);
+      }
+    }
+    const uint64_t* a = pair.a().data();
+    const uint64_t* b = pair.b().data();
+    EXPECT_EQ(kernels_->hamming_bits(a, b, word_count), expected);
+    EXPECT_EQ(kernels_->hamming_bits(b, a, word_count), expected);
+  }
+}
+
 TEST_P(DistanceKernelsTest, MultiplyBytesExactly) {
   std::mt19937 random(20260103);
   std::uniform_int_distribution<int> any(-127, 127);

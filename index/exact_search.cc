@@ -17,6 +17,7 @@
 
 #include "index/distance.h"
 #include "index/metric.h"
+#include "index/stored_vector.h"
 #include "index/top_k.h"
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
@@ -53,8 +54,7 @@ absl::StatusOr<std::vector<Neighbor>> ExactSearch(
     if (check != nullptr && i % kCheckInterval == 0) {
       COPSE_RETURN_IF_ERROR((*check)());
     }
-    COPSE_ASSIGN_OR_RETURN(const std::span<const float> row,
-                           vectors.Read(ordinals[i]));
+    COPSE_ASSIGN_OR_RETURN(const StoredVector row, vectors.Read(ordinals[i]));
     nearest.Add(distance.To(row), ordinals[i]);
   }
   std::vector<Neighbor> neighbors;

@@ -75,6 +75,7 @@ namespace {
 struct Case {
   Metric metric;
   uint32_t tree_count;
+  bool is_bits = false;
 };
 
 class ForestAllocationTest : public ::testing::TestWithParam<Case> {
@@ -115,6 +116,9 @@ class ForestAllocationTest : public ::testing::TestWithParam<Case> {
     if (metric == Metric::kCosine || metric == Metric::kEuclidean) {
       AppendNearDuplicates(metric, kQueryCount - 1, 0.001, 500, 0, vectors);
     }
+    if (GetParam().is_bits) {
+      EXPECT_TRUE(vectors.ToBits());
+    }
     return vectors;
   }
 
@@ -123,15 +127,19 @@ class ForestAllocationTest : public ::testing::TestWithParam<Case> {
   std::shared_ptr<const Forest> forest_;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Metrics, ForestAllocationTest,
-    ::testing::Values(Case{Metric::kCosine, 1}, Case{Metric::kEuclidean, 1},
-                      Case{Metric::kDotProduct, 1}, Case{Metric::kManhattan, 1},
-                      Case{Metric::kHamming, 1}, Case{Metric::kCosine, 3}),
-    [](const auto& test) {
-      return MetricName(test.param.metric) +
-             std::to_string(test.param.tree_count);
-    });
+INSTANTIATE_TEST_SUITE_P(Metrics, ForestAllocationTest,
+                         ::testing::Values(Case{Metric::kCosine, 1},
+                                           Case{Metric::kEuclidean, 1},
+                                           Case{Metric::kDotProduct, 1},
+                                           Case{Metric::kManhattan, 1},
+                                           Case{Metric::kHamming, 1},
+                                           Case{Metric::kHamming, 1, true},
+                                           Case{Metric::kCosine, 3}),
+                         [](const auto& test) {
+                           return MetricName(test.param.metric) +
+                                  std::to_string(test.param.tree_count) +
+                                  (test.param.is_bits ? "Bits" : "");
+                         });
 
 TEST_P(ForestAllocationTest, ASearchAllocatesOnlyWhatItReturns) {
   RowBitmap third;

@@ -37,10 +37,11 @@ absl::StatusOr<std::vector<float>> FindOrigin(
     const VectorSource& vectors, std::span<const Ordinal> ordinals) {
   const size_t count = std::min(ordinals.size(), kOriginSampleMax);
   MeanSum sum(vectors.dimension());
+  std::vector<float> buffer;
   for (size_t i = 0; i < count; ++i) {
     COPSE_ASSIGN_OR_RETURN(
         const std::span<const float> vector,
-        ReadVector(vectors, ordinals[i * ordinals.size() / count]));
+        ReadVector(vectors, ordinals[i * ordinals.size() / count], buffer));
     sum.Add(vector);
   }
   std::vector<float> origin(vectors.dimension());

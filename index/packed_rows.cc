@@ -49,9 +49,10 @@ size_t RerankCount(const SearchOptions& options, size_t row_count) {
 absl::StatusOr<std::vector<float>> Mean(const VectorSource& vectors,
                                         std::span<const Ordinal> ordinals) {
   internal::MeanSum sum(vectors.dimension());
+  std::vector<float> buffer;
   for (const Ordinal ordinal : ordinals) {
     COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                           internal::ReadVector(vectors, ordinal));
+                           internal::ReadVector(vectors, ordinal, buffer));
     sum.Add(vector);
   }
   std::vector<float> mean(vectors.dimension());
@@ -74,12 +75,13 @@ absl::StatusOr<PackedRows> PackedRows::Make(Metric metric,
   rows.row_count_ = ordinals.size();
   const internal::CodeSpace space = {
       .metric = metric, .rotation = rows.rotation_.get(), .origin = rows.mean_};
+  std::vector<float> buffer;
   for (size_t first = 0; first < ordinals.size(); first += kPageRowCount) {
     internal::LeafPageBuilder builder(space, {});
     for (const Ordinal ordinal : ordinals.subspan(
              first, std::min(kPageRowCount, ordinals.size() - first))) {
       COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                             internal::ReadVector(vectors, ordinal));
+                             internal::ReadVector(vectors, ordinal, buffer));
       builder.AddRow(ordinal, vector);
     }
     auto page = std::make_shared<const PageBytes>(builder.Finish());

@@ -14,6 +14,7 @@
 #include "index/distance.h"
 #include "index/forest.h"
 #include "index/metric.h"
+#include "index/stored_vector.h"
 #include "index/util/status_macros.h"
 #include "index/vector_source.h"
 
@@ -38,8 +39,7 @@ absl::Status Rerank(Metric metric, const VectorSource& vectors,
       vectors.Prefetch(rows[i + kVectorsAhead]);
     }
     COPSE_RETURN_IF_ERROR(CheckAt(options, i));
-    COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                           vectors.Read(rows[i]));
+    COPSE_ASSIGN_OR_RETURN(const StoredVector vector, vectors.Read(rows[i]));
     const float to_row = distance.To(vector);
     if (to_row <= options.distance_max) {
       neighbors.push_back({rows[i], to_row});

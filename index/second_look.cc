@@ -17,6 +17,7 @@
 #include "index/forest.h"
 #include "index/metric.h"
 #include "index/rerank.h"
+#include "index/stored_vector.h"
 #include "index/top_k.h"
 #include "index/util/status_macros.h"
 #include "index/vector_source.h"
@@ -40,11 +41,12 @@ absl::StatusOr<float> Reach(const SecondLook& look,
     return std::numeric_limits<float>::max();
   }
   const QueryDistance distance(Metric::kEuclidean, look.query);
+  std::vector<float> buffer;
   float reach = 0;
   for (const Neighbor& neighbor : neighbors) {
-    COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+    COPSE_ASSIGN_OR_RETURN(const StoredVector vector,
                            look.vectors.Read(neighbor.ordinal));
-    reach = std::max(reach, distance.To(vector));
+    reach = std::max(reach, distance.To(vector.Components(buffer)));
   }
   return Ordered(reach * reach);
 }

@@ -24,6 +24,7 @@
 #include "index/node_writer.h"
 #include "index/page_store.h"
 #include "index/split_mix.h"
+#include "index/stored_vector.h"
 #include "index/util/check.h"
 #include "index/util/status_macros.h"
 #include "index/vector_source.h"
@@ -68,22 +69,24 @@ std::vector<uint32_t> Counts(std::span<const uint32_t> first) {
 }  // namespace
 
 absl::StatusOr<std::span<const float>> ReadVector(const VectorSource& vectors,
-                                                  Ordinal ordinal) {
-  absl::StatusOr<std::span<const float>> vector = vectors.Read(ordinal);
-  if (vector.ok() && vector->size() != vectors.dimension()) {
+                                                  Ordinal ordinal,
+                                                  std::vector<float>& buffer) {
+  COPSE_ASSIGN_OR_RETURN(const StoredVector vector, vectors.Read(ordinal));
+  if (vector.dimension() != vectors.dimension()) {
     return absl::InternalError(
         absl::StrFormat("row %d has %d components, expected %d", ordinal,
-                        vector->size(), vectors.dimension()));
+                        vector.dimension(), vectors.dimension()));
   }
-  return vector;
+  return vector.Components(buffer);
 }
 
 absl::Status AppendVectors(const VectorSource& vectors,
                            std::span<const Ordinal> rows, Matrix& matrix) {
   matrix.Reserve(matrix.row_count() + rows.size());
+  std::vector<float> buffer;
   for (const Ordinal ordinal : rows) {
     COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                           ReadVector(vectors, ordinal));
+                           ReadVector(vectors, ordinal, buffer));
     matrix.Append(vector);
   }
   return absl::OkStatus();
@@ -136,9 +139,10 @@ CentroidTree TreeBuilder::MakeTree(const Matrix& centroids,
 absl::Status TreeBuilder::ReadRows(std::span<const Row> rows,
                                    Matrix& matrix) const {
   matrix.Reserve(matrix.row_count() + rows.size());
+  std::vector<float> buffer;
   for (const Row row : rows) {
     COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                           ReadVector(vectors_, ordinals_[row]));
+                           ReadVector(vectors_, ordinals_[row], buffer));
     matrix.Append(vector);
   }
   return absl::OkStatus();
@@ -281,9 +285,10 @@ absl::StatusOr<TreeBuilder::Leaves> TreeBuilder::Assign(
     CentroidTree::Scratch scratch;
     const size_t first = task * kRowsPerTask;
     const size_t last = std::min(rows.size(), first + kRowsPerTask);
+    std::vector<float> buffer;
     for (size_t i = first; i < last; ++i) {
       COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                             ReadVector(vectors_, ordinals_[rows[i]]));
+                             ReadVector(vectors_, ordinals_[rows[i]], buffer));
       nearest[i] = tree.FindNearestLeaf(vector, kBeam, scratch);
     }
     return absl::OkStatus();
@@ -314,9 +319,10 @@ absl::StatusOr<std::vector<float>> TreeBuilder::Preferences(
       KMeans(sample, {.cluster_count = 2, .seed = seed}, alone);
   std::vector<float> preferences;
   preferences.reserve(rows.size());
+  std::vector<float> buffer;
   for (const Row row : rows) {
     COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                           ReadVector(vectors_, ordinals_[row]));
+                           ReadVector(vectors_, ordinals_[row], buffer));
     preferences.push_back(Preference(vector, centroids));
   }
   return preferences;
@@ -354,11 +360,12 @@ absl::Status TreeBuilder::AppendMeans(std::vector<std::vector<Row>> parts,
                                       Matrix& centroids) const {
   MeanSum sum(vectors_.dimension());
   std::vector<float> mean(vectors_.dimension());
+  std::vector<float> buffer;
   for (std::vector<Row>& part : parts) {
     std::ranges::sort(part);  // The sum must not depend on the way here.
     for (const Row row : part) {
       COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                             ReadVector(vectors_, ordinals_[row]));
+                             ReadVector(vectors_, ordinals_[row], buffer));
       sum.Add(vector);
     }
     sum.Finish(mean);
@@ -465,9 +472,10 @@ absl::StatusOr<std::vector<ChildNode>> TreeBuilder::WriteLeaves(
     const auto encode = [&](size_t i) {
       const uint32_t leaf = tree.leaf_order()[first + i];
       LeafPageBuilder builder(space_, tree.level(0).centroids.row(first + i));
+      std::vector<float> buffer;
       for (const Row row : leaves.rows_of(leaf)) {
         COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                               ReadVector(vectors_, ordinals_[row]));
+                               ReadVector(vectors_, ordinals_[row], buffer));
         builder.AddRow(ordinals_[row], vector);
       }
       written[first + i].row_count = static_cast<uint32_t>(builder.row_count());

@@ -46,9 +46,11 @@
 
 namespace copse::internal {
 
-// Reads row `ordinal` and checks that it has the length of its source.
+// Reads row `ordinal` and checks that it has the length of its source. Bits are
+// written to `buffer` as floats, and valid until it changes.
 absl::StatusOr<std::span<const float>> ReadVector(const VectorSource& vectors,
-                                                  Ordinal ordinal);
+                                                  Ordinal ordinal,
+                                                  std::vector<float>& buffer);
 
 // Appends the vectors of `rows` to `matrix`.
 absl::Status AppendVectors(const VectorSource& vectors,

@@ -279,8 +279,9 @@ absl::StatusOr<TreeEditor::NodeIndex> TreeEditor::FindRow(
 
 // Takes out a row if it is in one of the leaves near its vector.
 absl::StatusOr<bool> TreeEditor::DeleteNear(Ordinal ordinal) {
+  std::vector<float> buffer;
   const absl::StatusOr<std::span<const float>> vector =
-      ReadVector(vectors_, ordinal);
+      ReadVector(vectors_, ordinal, buffer);
   if (!vector.ok()) {
     return false;  // A row that cannot be read can still be deleted.
   }
@@ -352,9 +353,10 @@ absl::Status TreeEditor::Delete(std::span<const Ordinal> rows) {
 }
 
 absl::Status TreeEditor::Insert(std::span<const Ordinal> rows) {
+  std::vector<float> buffer;
   for (const Ordinal ordinal : rows) {
     COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                           ReadVector(vectors_, ordinal));
+                           ReadVector(vectors_, ordinal, buffer));
     COPSE_ASSIGN_OR_RETURN(const std::vector<NearLeaf> leaves,
                            FindLeaves(vector, kBeam, kLeavesWithRowMax));
     COPSE_ASSIGN_OR_RETURN(const NodeIndex found, FindRow(ordinal, leaves));

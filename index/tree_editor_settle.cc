@@ -265,10 +265,11 @@ absl::Status TreeEditor::ReassignOwnRows(std::span<const float> old_centroid,
                                          std::span<const NodeIndex> parts,
                                          std::span<const NearLeaf> neighbors) {
   std::vector<Move> moves;
+  std::vector<float> buffer;
   for (const NodeIndex part : parts) {
     for (const Ordinal ordinal : leaves_[part].rows) {
       COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                             ReadVector(vectors_, ordinal));
+                             ReadVector(vectors_, ordinal, buffer));
       const float now = SquaredDistance(vector, leaves_[part].centroid);
       if (now <= SquaredDistance(vector, old_centroid)) {
         continue;
@@ -375,9 +376,10 @@ absl::Status TreeEditor::ReassignNeighbor(NodeIndex neighbor,
     COPSE_RETURN_IF_ERROR(
         ListNearerRows(leaves_[neighbor], part_centroid, rows));
     std::vector<Move> moves;
+    std::vector<float> buffer;
     for (const Ordinal ordinal : rows) {
       COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                             ReadVector(vectors_, ordinal));
+                             ReadVector(vectors_, ordinal, buffer));
       const float now = SquaredDistance(vector, leaves_[neighbor].centroid);
       const float distance = SquaredDistance(vector, part_centroid);
       if (distance < now) {
@@ -410,9 +412,10 @@ absl::Status TreeEditor::DissolveLeaf(NodeIndex leaf) {
   leaves_[leaf].gone = true;
   --leaf_count_;
   RemoveChild(leaves_[leaf].parent, leaf);
+  std::vector<float> buffer;
   for (const Ordinal ordinal : rows) {
     COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                           ReadVector(vectors_, ordinal));
+                           ReadVector(vectors_, ordinal, buffer));
     COPSE_ASSIGN_OR_RETURN(const std::vector<NearLeaf> nearest,
                            FindLeaves(vector, kBeam, /*count=*/1));
     COPSE_RETURN_IF_ERROR(OpenLeaf(nearest.front().leaf));

@@ -51,6 +51,7 @@ absl::Status TreeEditor::WriteLeaf(Leaf& leaf, Child& child, PageSink& sink) {
     COPSE_ASSIGN_OR_RETURN(stored, PeekPage(leaf, storage));
   }
   COPSE_RETURN_IF_ERROR(CheckDistinct(leaf.rows));
+  std::vector<float> buffer;
   for (const Ordinal ordinal : leaf.rows) {
     const std::optional<size_t> index =
         stored == nullptr ? std::nullopt : stored->page().Find(ordinal);
@@ -59,7 +60,7 @@ absl::Status TreeEditor::WriteLeaf(Leaf& leaf, Child& child, PageSink& sink) {
       continue;
     }
     COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
-                           ReadVector(vectors_, ordinal));
+                           ReadVector(vectors_, ordinal, buffer));
     builder.AddRow(ordinal, vector);
   }
   child.stored.row_count = static_cast<uint32_t>(builder.row_count());

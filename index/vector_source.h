@@ -10,9 +10,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "absl/status/statusor.h"
+
+#include "index/stored_vector.h"
 
 namespace copse {
 
@@ -35,10 +36,10 @@ class VectorSource {
   virtual size_t dimension() const = 0;
 
   // Returns the vector of row `ordinal`, valid as long as the source. For
-  // cosine domains it has unit length, or is zero. Fails with kDataLoss if it
-  // cannot be read intact, and with kNotFound if there is no such row.
-  virtual absl::StatusOr<std::span<const float>> Read(
-      Ordinal ordinal) const = 0;
+  // cosine domains it has unit length, or is zero; only Hamming domains have
+  // bits. Fails with kDataLoss if it cannot be read intact, and with kNotFound
+  // if there is no such row.
+  virtual absl::StatusOr<StoredVector> Read(Ordinal ordinal) const = 0;
 
   // Asks for the memory of row `ordinal`, which will be read soon.
   virtual void Prefetch(Ordinal /*ordinal*/) const {}

@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 
 #include "index/split_mix.h"
+#include "index/stored_vector.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
 #include "versioning/document_search.h"
@@ -273,9 +274,9 @@ absl::StatusOr<StoredDocument> CommitReaderImpl::ToDocument(
                            domain_->texts().Get(row.content_hash));
   }
   if (mask.vector) {
-    COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+    COPSE_ASSIGN_OR_RETURN(const StoredVector vector,
                            domain_->vectors().Read(ordinal));
-    document.vector.assign(vector.begin(), vector.end());
+    document.vector = vector.ToFloats();
   }
   return document;
 }

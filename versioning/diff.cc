@@ -16,6 +16,7 @@
 
 #include "index/distance.h"
 #include "index/metric.h"
+#include "index/stored_vector.h"
 #include "index/util/status_macros.h"
 #include "versioning/row_difference.h"
 #include "versioning/vector_segments.h"
@@ -74,13 +75,14 @@ absl::StatusOr<float> MeasureDistance(const Domain& domain,
                                       std::span<const DifferentRow> rows) {
   std::vector<std::span<const float>> base;
   std::vector<std::span<const float>> target;
+  std::vector<std::vector<float>> buffers(rows.size());  // One for each: bits.
   for (const DifferentRow& row : rows) {
     std::vector<std::span<const float>>& version =
         row.is_target ? target : base;
     if (version.size() < kComparedChunkCountMax) {
-      COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+      COPSE_ASSIGN_OR_RETURN(const StoredVector vector,
                              domain.vectors().Read(row.ordinal));
-      version.push_back(vector);
+      version.push_back(vector.Components(buffers[&row - rows.data()]));
     }
   }
   const float distance = VersionDistance(domain.metric(), base, target);

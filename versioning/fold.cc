@@ -21,6 +21,7 @@
 
 #include "index/forest.h"
 #include "index/page_store.h"
+#include "index/stored_vector.h"
 #include "index/util/status_macros.h"
 #include "index/vector_source.h"
 #include "versioning/commit_reader_impl.h"
@@ -59,7 +60,7 @@ class StoppableVectors final : public VectorSource {
       : vectors_(vectors), stop_(stop) {}
 
   size_t dimension() const override { return vectors_.dimension(); }
-  absl::StatusOr<std::span<const float>> Read(Ordinal ordinal) const override {
+  absl::StatusOr<StoredVector> Read(Ordinal ordinal) const override {
     if (stop_.load(std::memory_order_relaxed)) {
       return StoppedError();
     }

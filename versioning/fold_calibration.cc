@@ -18,6 +18,7 @@
 #include "index/calibration.h"
 #include "index/forest.h"
 #include "index/split_mix.h"
+#include "index/stored_vector.h"
 #include "index/util/status_macros.h"
 #include "index/vector_source.h"
 #include "versioning/domain.h"
@@ -73,9 +74,9 @@ absl::StatusOr<std::vector<CalibrationQuery>> ChooseQueries(
     queries.resize(std::min(queries.size(), kRowQueryCountMax));
     for (CalibrationQuery& query : queries) {
       query.row = rows[random.Below(rows.size())];
-      COPSE_ASSIGN_OR_RETURN(const std::span<const float> vector,
+      COPSE_ASSIGN_OR_RETURN(const StoredVector vector,
                              domain.vectors().Read(*query.row));
-      query.vector.assign(vector.begin(), vector.end());
+      query.vector = vector.ToFloats();
     }
     return queries;
   }

@@ -97,7 +97,7 @@ class SegmentBackupTest : public ::testing::Test {
     for (uint32_t row = 0; row < row_count; ++row) {
       const auto read = opened.segments->Read(row);
       EXPECT_THAT(read, IsOk()) << row;
-      values.push_back(read.ok() ? (*read)[0] : -1);
+      values.push_back(read.ok() ? read->ToFloats()[0] : -1);
     }
     EXPECT_THAT(opened.segments->Read(row_count),
                 StatusIs(absl::StatusCode::kDataLoss,

@@ -26,6 +26,7 @@
 #include "absl/strings/strip.h"
 #include "xxhash.h"
 
+#include "index/stored_vector.h"
 #include "index/util/check.h"
 #include "index/util/little_endian.h"
 #include "index/util/mutex.h"
@@ -488,8 +489,7 @@ absl::Status VectorSegments::CheckRow(const Segment& segment, Ordinal ordinal,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::span<const float>> VectorSegments::Read(
-    Ordinal ordinal) const {
+absl::StatusOr<StoredVector> VectorSegments::Read(Ordinal ordinal) const {
   const Segment* segment = FindSegment(SegmentOf(ordinal));
   if (segment == nullptr) {
     return absl::NotFoundError(

@@ -12,7 +12,7 @@
 //   COPSE_RETURN_IF_ERROR(segments->Append(first, matrix));
 //   COPSE_RETURN_IF_ERROR(segments->Sync({{first, row_count}}));
 //   ... publish the manifest ...
-//   COPSE_ASSIGN_OR_RETURN(std::span<const float> row, segments->Read(first));
+//   COPSE_ASSIGN_OR_RETURN(StoredVector row, segments->Read(first));
 //
 // Layout, little-endian (segment_file.h has the header page):
 //
@@ -59,6 +59,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "index/stored_vector.h"
 #include "index/util/mutex.h"
 #include "index/vector_source.h"
 #include "versioning/segment_file.h"
@@ -129,7 +130,7 @@ class VectorSegments final : public VectorSource {
 
   // Fails with kDataLoss, DATA_DAMAGED, naming the segment, if the row is
   // damaged or lost, and kNotFound if it lies beyond what was ever written.
-  absl::StatusOr<std::span<const float>> Read(Ordinal ordinal) const override;
+  absl::StatusOr<StoredVector> Read(Ordinal ordinal) const override;
 
   void Prefetch(Ordinal ordinal) const override;
 

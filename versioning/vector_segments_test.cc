@@ -25,6 +25,7 @@
 #include "gtest/gtest.h"
 #include "xxhash.h"
 
+#include "index/stored_vector.h"
 #include "index/util/check.h"
 #include "index/util/error_reason.h"
 #include "tests/support/status_matchers.h"
@@ -139,7 +140,7 @@ class VectorSegmentsTest : public ::testing::Test {
       segments_->Prefetch(ordinal);
       const auto row = segments_->Read(ordinal);
       ASSERT_THAT(row, IsOk()) << ordinal;
-      ASSERT_THAT(*row, ElementsAreArray(Row(ordinal)));
+      ASSERT_EQ(row->ToFloats(), Row(ordinal));
     }
   }
 
@@ -245,10 +246,9 @@ TEST_F(VectorSegmentsTest, RowsWithoutPaddingAreWrittenInManyPieces) {
   }
   ASSERT_THAT(segments->Append(0, matrix), IsOk());
   for (Ordinal ordinal = 0; ordinal < 3000; ++ordinal) {
-    COPSE_ASSERT_OK_AND_ASSIGN(const std::span<const float> row,
-                               segments->Read(ordinal));
-    ASSERT_THAT(row, ElementsAreArray(std::span(matrix).subspan(
-                         size_t{ordinal} * 1024, 1024)));
+    COPSE_ASSERT_OK_AND_ASSIGN(const StoredVector row, segments->Read(ordinal));
+    ASSERT_THAT(row.components(), ElementsAreArray(std::span(matrix).subspan(
+                                      size_t{ordinal} * 1024, 1024)));
   }
 }
 
@@ -469,7 +469,7 @@ TEST_F(VectorSegmentsTest, BuildersAndReadersWorkAtOnce) {
           for (Ordinal ordinal = first; ordinal < first + kBatch; ++ordinal) {
             const auto row = segments_->Read(ordinal);
             ASSERT_THAT(row, IsOk());
-            ASSERT_EQ((*row)[0], Row(ordinal)[0]);
+            ASSERT_EQ(row->components()[0], Row(ordinal)[0]);
           }
           EXPECT_THAT(segments_->health(), IsOk());
         }

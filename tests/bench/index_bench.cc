@@ -236,8 +236,7 @@ absl::StatusOr<IndexBenchReport> RunIndexBench(
   report.bytes_per_vector = static_cast<double>(built.pages->size_bytes()) /
                             static_cast<double>(report.rows);
   report.total_bytes_per_vector =
-      report.bytes_per_vector +
-      static_cast<double>(sizeof(float) * report.dimension);
+      report.bytes_per_vector + static_cast<double>(data.base.row_size_bytes());
 
   options.input.progress(
       absl::StrFormat("comparing %d queries with all rows", report.queries));
@@ -256,7 +255,7 @@ std::string ToTable(const IndexBenchReport& report) {
   std::string table = absl::StrFormat(
       "%d rows of %d components, %d queries, %s, %s\n"
       "built in %.2f s by %d threads: %d trees, fan-out %d, leaves of %d rows\n"
-      "%d pages, %.1f bytes per vector, %.1f with the fp32 row\n\n"
+      "%d pages, %.1f bytes per vector, %.1f with the row\n\n"
       "%9s %6s %6s %8s %8s %9s %9s %9s %9s %9s %9s %8s %5s\n",
       report.rows, report.dimension, report.queries,
       MetricName(report.forest.metric), report.simd, report.build_seconds,

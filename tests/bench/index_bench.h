@@ -95,7 +95,8 @@ struct IndexBenchReport {
   // The bytes of all pages per row: what the index takes beyond the vectors.
   double bytes_per_vector = 0;
 
-  // With the fp32 row; that is all there is.
+  // With the row itself, in fp32 or, of 0 and 1 in Hamming, in bits; that is
+  // all there is.
   double total_bytes_per_vector = 0;
 
   // For each budget and rerank count, single queries and then a batch.

@@ -134,6 +134,8 @@ absl::StatusOr<BenchData> ReadBenchData(const BenchInput& input) {
   if (input.forest.metric == Metric::kCosine) {
     data.base.Normalize();
     data.queries.Normalize();
+  } else if (input.forest.metric == Metric::kHamming) {
+    data.base.ToBits();  // Other numbers than 0 and 1 stay what they are.
   }
   return data;
 }

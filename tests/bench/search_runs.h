@@ -61,7 +61,8 @@ struct BenchData {
   MemoryVectors queries{1, {}};
 };
 
-// Reads both files, and gives the vectors unit length for cosine. Fails with
+// Reads both files, and gives the vectors unit length for cosine; rows of 0 and
+// 1 are packed for Hamming, as domains store them. Fails with
 // kInvalidArgument if their dimensions differ or row_count_max is 0, and as
 // ReadVectorFile() does.
 absl::StatusOr<BenchData> ReadBenchData(const BenchInput& input);

@@ -173,6 +173,22 @@ void CheckInt8(const DistanceKernels& kernels, size_t size, bool is_extreme,
       kernels.dot_int8(query.data(), rows.data(), size) == expected[0]);
 }
 
+void CheckHammingBits(const DistanceKernels& kernels, Checker* checker) {
+  std::mt19937_64 random(8);
+  for (size_t word_count = 0; word_count <= 64; ++word_count) {
+    std::vector<uint64_t> a(word_count);
+    std::vector<uint64_t> b(word_count);
+    for (size_t i = 0; i < word_count; ++i) {
+      a[i] = random();
+      b[i] = i % 5 == 0 ? ~a[i] : random();
+    }
+    checker->Count(
+        "hamming_bits", word_count,
+        kernels.hamming_bits(a.data(), b.data(), word_count) ==
+            kScalarKernels.hamming_bits(a.data(), b.data(), word_count));
+  }
+}
+
 void CheckDistances(const DistanceKernels& kernels, Checker* checker) {
   for (const size_t size : Sizes()) {
     CheckFloatDistances(kernels, size, checker);
@@ -180,6 +196,7 @@ void CheckDistances(const DistanceKernels& kernels, Checker* checker) {
     CheckInt8(kernels, size, false, checker);
     CheckInt8(kernels, size, true, checker);
   }
+  CheckHammingBits(kernels, checker);
   const float values[] = {0.0F,
                           -0.0F,
                           1.0F,

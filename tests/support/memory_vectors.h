@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A VectorSource over a matrix in memory, for tests and benchmarks: row i is
-// ordinal i.
+// ordinal i. It hands out floats or, once told to, bits.
 //
 //   MemoryVectors vectors(/*dimension=*/2, {1, 0,
 //                                           0, 1});
@@ -13,8 +13,10 @@
 #ifndef COPSE_TESTS_SUPPORT_MEMORY_VECTORS_H_
 #define COPSE_TESTS_SUPPORT_MEMORY_VECTORS_H_
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -24,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 
+#include "index/stored_vector.h"
 #include "index/util/check.h"
 #include "index/vector_source.h"
 
@@ -42,17 +45,25 @@ class MemoryVectors final : public VectorSource {
   size_t dimension() const override { return dimension_; }
   size_t row_count() const { return components_.size() / dimension_; }
 
-  absl::StatusOr<std::span<const float>> Read(Ordinal ordinal) const override {
+  absl::StatusOr<StoredVector> Read(Ordinal ordinal) const override {
     if (ordinal >= row_count()) {
       return absl::NotFoundError(
           absl::StrFormat("row %d does not exist, expected less than %d",
                           ordinal, row_count()));
     }
-    return row(ordinal);
+    if (words_.empty()) {
+      return row(ordinal);
+    }
+    const size_t word_count = BitWordCount(dimension_);
+    return StoredVector::OfBits(
+        std::span(words_).subspan(ordinal * word_count, word_count),
+        dimension_);
   }
 
   void Prefetch(Ordinal ordinal) const override {
-    if (ordinal < row_count()) {
+    if (!words_.empty()) {
+      __builtin_prefetch(words_.data() + ordinal * BitWordCount(dimension_));
+    } else if (ordinal < row_count()) {
       const float* first = components_.data() + ordinal * dimension_;
       for (size_t i = 0; i < dimension_; i += 64 / sizeof(float)) {
         __builtin_prefetch(first + i);
@@ -71,6 +82,9 @@ class MemoryVectors final : public VectorSource {
   Ordinal Append(std::span<const float> vector) {
     COPSE_CHECK(vector.size() == dimension_);
     components_.insert(components_.end(), vector.begin(), vector.end());
+    if (!words_.empty()) {
+      AppendBits(vector);
+    }
     return static_cast<Ordinal>(row_count() - 1);
   }
 
@@ -88,6 +102,25 @@ class MemoryVectors final : public VectorSource {
     }
   }
 
+  // Makes Read() return bits from now on, as Hamming domains hold their rows,
+  // and returns true, if there are rows and every component is 0 or 1.
+  bool ToBits() {
+    const auto is_bit = [](float value) { return value == 0 || value == 1; };
+    if (components_.empty() || !std::ranges::all_of(components_, is_bit)) {
+      return false;
+    }
+    for (Ordinal ordinal = 0; ordinal < row_count(); ++ordinal) {
+      AppendBits(row(ordinal));
+    }
+    return true;
+  }
+
+  // Returns the bytes of a row as Read() returns it.
+  size_t row_size_bytes() const {
+    return words_.empty() ? dimension_ * sizeof(float)
+                          : BitWordCount(dimension_) * sizeof(uint64_t);
+  }
+
   // Returns the ordinals of all rows, ascending.
   std::vector<Ordinal> ordinals() const {
     std::vector<Ordinal> ordinals(row_count());
@@ -96,8 +129,14 @@ class MemoryVectors final : public VectorSource {
   }
 
  private:
+  void AppendBits(std::span<const float> vector) {
+    words_.resize(words_.size() + BitWordCount(dimension_));
+    PackBits(vector, std::span(words_).last(BitWordCount(dimension_)));
+  }
+
   size_t dimension_;
   std::vector<float> components_;
+  std::vector<uint64_t> words_;  // Empty: Read() returns floats.
 };
 
 }  // namespace copse
