@@ -15,11 +15,13 @@
 
 #include "index/util/status_macros.h"
 #include "versioning/record_codec.h"
+#include "versioning/segment_file.h"
 
 namespace copse {
 namespace {
 
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersionBits = 2;
 constexpr size_t kSegmentSizeBytes = 6 * sizeof(uint32_t);
 constexpr size_t kPieceSizeBytes = 4 * sizeof(uint32_t) + 3 * sizeof(uint64_t);
 
@@ -33,12 +35,22 @@ std::pair<uint32_t, uint32_t> OrderOf(const BackupSegment& segment) {
   return {segment.domain_number, segment.segment_number};
 }
 
-void WriteSegment(const BackupSegment& segment, RecordWriter& writer) {
+bool HasBits(const BackupRecord& record) {
+  return std::ranges::any_of(record.segments, [](const BackupSegment& segment) {
+    return segment.encoding != RowEncoding::kFloats;
+  });
+}
+
+void WriteSegment(const BackupSegment& segment, uint8_t version,
+                  RecordWriter& writer) {
   writer.U32(segment.domain_number);
   writer.U32(segment.segment_number);
   writer.U32(segment.dimension);
   writer.U32(segment.place_size_bytes);
   writer.U32(segment.place_count);
+  if (version == kVersionBits) {
+    writer.U8(static_cast<uint8_t>(segment.encoding));
+  }
   writer.U32(static_cast<uint32_t>(segment.pieces.size()));
   for (const BackupPiece& piece : segment.pieces) {
     writer.U32(piece.backup_id);
@@ -74,6 +86,9 @@ BackupSegment ReadSegment(RecordReader& reader) {
   segment.dimension = reader.U32("dimension");
   segment.place_size_bytes = reader.U32("place size");
   segment.place_count = reader.U32("place count");
+  if (reader.version() == kVersionBits) {
+    segment.encoding = static_cast<RowEncoding>(reader.U8("encoding", 1));
+  }
   if (segment.dimension == 0 || segment.place_size_bytes == 0 ||
       segment.place_count == 0 ||
       segment.place_count > kSegmentSizeBytesMax / segment.place_size_bytes) {
@@ -90,7 +105,8 @@ BackupSegment ReadSegment(RecordReader& reader) {
 }  // namespace
 
 std::string BackupRecord::Encode() const {
-  RecordWriter writer(RecordKind::kBackup, kVersion);
+  const uint8_t version = HasBits(*this) ? kVersionBits : kVersion;
+  RecordWriter writer(RecordKind::kBackup, version);
   writer.U32(id);
   writer.Time(create_time);
   writer.U32(data_format_version);
@@ -101,7 +117,7 @@ std::string BackupRecord::Encode() const {
   writer.I64(meta_size_bytes);
   writer.U32(static_cast<uint32_t>(segments.size()));
   for (const BackupSegment& segment : segments) {
-    WriteSegment(segment, writer);
+    WriteSegment(segment, version, writer);
   }
   return std::move(writer).Finish();
 }
@@ -109,7 +125,7 @@ std::string BackupRecord::Encode() const {
 absl::StatusOr<BackupRecord> BackupRecord::Parse(absl::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
-      RecordReader::Open(bytes, RecordKind::kBackup, kVersion));
+      RecordReader::Open(bytes, RecordKind::kBackup, kVersionBits));
   BackupRecord record;
   record.id = reader.U32("id");
   record.create_time = reader.Time("create time");
@@ -130,6 +146,10 @@ absl::StatusOr<BackupRecord> BackupRecord::Parse(absl::string_view bytes) {
         OrderOf(record.segments[i - 1]) >= OrderOf(record.segments[i])) {
       reader.Fail("segments", "do not ascend");
     }
+  }
+  // One encoding for each content: without bits it is version 1.
+  if (reader.ok() && reader.version() == kVersionBits && !HasBits(record)) {
+    reader.Fail("segments", "hold no bits, expected some in version 2");
   }
   COPSE_RETURN_IF_ERROR(reader.Finish());
   return record;

@@ -6,7 +6,8 @@
 // the same number.
 //
 // BackupRecord, fields (see record_codec.h for the envelope and the types),
-// version 1:
+// version 1; version 2, which is written if and only if a segment holds bits,
+// has the encoding of each:
 //
 //   id                u32     above 0
 //   create time       time
@@ -23,6 +24,7 @@
 //     dimension       u32
 //     place size      u32     bytes of a row, see segment_file.h
 //     place count     u32     above 0; all places take at most 1 GiB
+//     encoding        u8      version 2 only: 0 floats, 1 bits
 //     piece count     u32     at most 64
 //     pieces, of which a later one stands over what earlier ones have:
 //       backup id     u32     which wrote the files, see backup_folder.h
@@ -44,6 +46,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+
+#include "versioning/segment_file.h"
 
 namespace copse {
 
@@ -69,6 +73,7 @@ struct BackupSegment {
   uint32_t dimension = 0;
   uint32_t place_size_bytes = 0;
   uint32_t place_count = 0;
+  RowEncoding encoding = RowEncoding::kFloats;
   std::vector<BackupPiece> pieces = {};
 
   friend bool operator==(const BackupSegment&, const BackupSegment&) = default;

@@ -19,6 +19,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "index/metric.h"
 #include "index/util/check.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
@@ -27,6 +28,7 @@
 #include "versioning/manifest.h"
 #include "versioning/meta_database.h"
 #include "versioning/query_sample.h"
+#include "versioning/segment_file.h"
 #include "versioning/storage_errors.h"
 #include "versioning/store_errors.h"
 
@@ -71,10 +73,14 @@ absl::StatusOr<std::shared_ptr<Domain>> Domain::Open(
       const uint64_t published_end,
       database.GetCounter(CounterKind::kPublishedOrdinalEnd, number));
   absl::StatusOr<std::unique_ptr<VectorSegments>> vectors =
-      VectorSegments::Open({.folder = context->folder->DomainPath(number),
-                            .domain_number = number,
-                            .dimension = record.options.dimension,
-                            .published_end = published_end});
+      VectorSegments::Open(
+          {.folder = context->folder->DomainPath(number),
+           .domain_number = number,
+           .dimension = record.options.dimension,
+           .encoding = record.options.metric == Metric::kHamming
+                           ? RowEncoding::kBits
+                           : RowEncoding::kFloats,
+           .published_end = published_end});
   if (absl::IsNotFound(vectors.status())) {
     // Not the domain is unknown, its folder is lost.
     return DataDamagedError(

@@ -135,6 +135,15 @@ constexpr absl::string_view kBackup =
     "0000ddcc00000000000003000000010000001000000040000000c0ff3f000000"
     "0000af3f29eb386356c2";
 
+constexpr absl::string_view kBackupBits =
+    "10020700000000f1536500000000000000000200000002000000000000001e00"
+    "00000000000020a1070000000000a00f000000000000a0860100000000000200"
+    "000001000000000000008001000000060000a8aa020000020000000500000000"
+    "000000640000005a000000001c02000000000088776655443322119900000000"
+    "000000070000006400000014000000140000000078000000000000bbaa000000"
+    "000000ddcc000000000000030000000100000080010000300000000000400001"
+    "00000000f975672ce577ee86";
+
 constexpr int64_t kSeconds = 1700000000;
 
 std::string Bytes(absl::string_view hex) { return absl::HexStringToBytes(hex); }
@@ -199,6 +208,7 @@ std::vector<Layout> Layouts() {
       {"lease", kLease, Rewrite<LeaseRecord>},
       {"collection", kCollection, Rewrite<CollectionRecord>},
       {"backup", kBackup, Rewrite<BackupRecord>},
+      {"backup with bits", kBackupBits, Rewrite<BackupRecord>},
   };
 }
 
@@ -501,6 +511,28 @@ TEST(BackupRecordTest, HasItsFields) {
   EXPECT_THAT(BackupRecord::Parse(Bytes(kBackup)), IsOkAndHolds(expected));
   EXPECT_EQ(expected.FindSegment(3, 1), &expected.segments[1]);
   EXPECT_EQ(expected.FindSegment(3, 0), nullptr);
+}
+
+TEST(BackupRecordTest, SaysWhichSegmentsHoldBits) {
+  COPSE_ASSERT_OK_AND_ASSIGN(const BackupRecord record,
+                             BackupRecord::Parse(Bytes(kBackupBits)));
+  ASSERT_EQ(record.segments.size(), 2u);
+  EXPECT_EQ(record.segments[0].encoding, RowEncoding::kFloats);
+  EXPECT_EQ(record.segments[0].pieces.size(), 2u);
+  EXPECT_EQ(record.segments[1],
+            (BackupSegment{.domain_number = 3,
+                           .segment_number = 1,
+                           .dimension = 384,
+                           .place_size_bytes = 48,
+                           .place_count = 4'194'304,
+                           .encoding = RowEncoding::kBits}));
+  constexpr size_t kEncodingOffset = 191;
+  EXPECT_THAT(
+      BackupRecord::Parse(Patched(kBackupBits, kEncodingOffset, 2)),
+      StatusIs(absl::StatusCode::kDataLoss, HasSubstr("encoding at offset")));
+  EXPECT_THAT(BackupRecord::Parse(Patched(kBackupBits, kEncodingOffset, 0)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("hold no bits, expected some in version 2")));
 }
 
 TEST(BackupRecordTest, RefusesPiecesOfNoSegment) {

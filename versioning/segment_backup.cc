@@ -60,7 +60,9 @@ SegmentHeader HeaderOf(const BackupSegment& segment, SegmentKind kind) {
       .segment_number = segment.segment_number,
       .dimension = segment.dimension,
       .place_size_bytes = static_cast<uint32_t>(PlaceSizeBytes(segment, kind)),
-      .place_count = segment.place_count};
+      .place_count = segment.place_count,
+      .encoding = kind == SegmentKind::kVectors ? segment.encoding
+                                                : RowEncoding::kFloats};
 }
 
 PlaceRange RangeOf(const BackupPiece& piece) {
@@ -348,7 +350,8 @@ absl::StatusOr<SegmentPlan> PlanSegment(const SegmentSource& source,
                   .segment_number = source.segment_number,
                   .dimension = vectors.header.dimension,
                   .place_size_bytes = vectors.header.place_size_bytes,
-                  .place_count = vectors.header.place_count};
+                  .place_count = vectors.header.place_count,
+                  .encoding = vectors.header.encoding};
   if (checks.header != HeaderOf(plan.segment, SegmentKind::kChecks)) {
     return DataDamagedError(
         absl::StrFormat("segment '%s'", checks.path),

@@ -36,11 +36,14 @@ constexpr uint32_t kDimension = 1024;
 
 // The segments of a domain in a folder of its own.
 struct TestDomain {
-  explicit TestDomain(const std::string& folder) : path(folder) {
+  explicit TestDomain(const std::string& folder,
+                      RowEncoding encoding = RowEncoding::kFloats)
+      : path(folder) {
     COPSE_CHECK(CreateFolder(path).ok());
     segments = *VectorSegments::Open({.folder = path,
                                       .domain_number = 1,
                                       .dimension = kDimension,
+                                      .encoding = encoding,
                                       .segment_size_bytes = size_t{1} << 20});
   }
 
@@ -86,13 +89,14 @@ class SegmentBackupTest : public ::testing::Test {
   }
 
   // Restores the last backup, and returns the first component of each row.
-  std::vector<float> Restore(uint32_t row_count) {
+  std::vector<float> Restore(uint32_t row_count,
+                             RowEncoding encoding = RowEncoding::kFloats) {
     const TestDomain restored(
-        absl::StrCat(folder_.path(), "/restored", ++restore_count_));
+        absl::StrCat(folder_.path(), "/restored", ++restore_count_), encoding);
     EXPECT_THAT(RestoreSegment(previous_, backup_path(), restored.path,
                                row_count, nullptr),
                 IsOk());
-    const TestDomain opened(restored.path);
+    const TestDomain opened(restored.path, encoding);
     std::vector<float> values;
     for (uint32_t row = 0; row < row_count; ++row) {
       const auto read = opened.segments->Read(row);
@@ -142,6 +146,24 @@ TEST_F(SegmentBackupTest, ALaterPieceStandsOverAnEarlierOneWithItsZeros) {
   std::vector<float> expected(60, 1.0F);
   expected.insert(expected.end(), 10, 0.0F);
   EXPECT_EQ(Restore(70), expected);
+}
+
+TEST_F(SegmentBackupTest, CopiesBitsAsBits) {
+  const TestDomain bits(folder_.path() + "/bits", RowEncoding::kBits);
+  bits.Append(0, 100, 1);
+  EXPECT_EQ(Backup(bits), (PlaceRange{.first = 0, .count = 100}));
+  EXPECT_EQ(Backup(bits).count, 0u);
+  EXPECT_EQ(previous_.encoding, RowEncoding::kBits);
+  EXPECT_EQ(previous_.place_size_bytes, kDimension / 8);
+  bits.Append(100, 7, 0);
+  EXPECT_EQ(Backup(bits), (PlaceRange{.first = 100, .count = 7}));
+  std::vector<float> expected(100, 1.0F);
+  expected.insert(expected.end(), 7, 0.0F);
+  EXPECT_EQ(Restore(107, RowEncoding::kBits), expected);
+  // Floats of the same numbers are another segment, and copied anew.
+  data_.Append(0, 107, 1);
+  EXPECT_EQ(Backup(data_), (PlaceRange{.first = 0, .count = 107}));
+  EXPECT_EQ(Restore(107), std::vector<float>(107, 1.0F));
 }
 
 TEST_F(SegmentBackupTest, ReplacesPiecesThatAreMostlyGarbage) {

@@ -39,6 +39,7 @@ namespace {
 
 constexpr uint32_t kMagic = 0x47535043;  // "CPSG" in the order of its bytes.
 constexpr uint16_t kFormatVersion = 1;
+constexpr uint16_t kFormatVersionBits = 2;
 
 constexpr size_t kMagicOffset = 0;
 constexpr size_t kVersionOffset = kMagicOffset + sizeof(uint32_t);
@@ -48,17 +49,19 @@ constexpr size_t kSegmentOffset = kDomainOffset + sizeof(uint32_t);
 constexpr size_t kDimensionOffset = kSegmentOffset + sizeof(uint32_t);
 constexpr size_t kPlaceSizeOffset = kDimensionOffset + sizeof(uint32_t);
 constexpr size_t kPlaceCountOffset = kPlaceSizeOffset + sizeof(uint32_t);
-constexpr size_t kReservedOffset = kPlaceCountOffset + sizeof(uint32_t);
-constexpr size_t kChecksumOffset = kReservedOffset + sizeof(uint32_t);
+constexpr size_t kEncodingOffset = kPlaceCountOffset + sizeof(uint32_t);
+constexpr size_t kChecksumOffset = kEncodingOffset + sizeof(uint32_t);
 constexpr size_t kFieldsEnd = kChecksumOffset + sizeof(uint64_t);
 static_assert(kChecksumOffset == 32 && kFieldsEnd == 40);
 
 std::string Show(const SegmentHeader& header) {
   return absl::StrFormat(
-      "kind %d, domain %d, segment %d, dimension %d and %d places of %d bytes",
+      "kind %d, domain %d, segment %d, dimension %d and %d places of %d "
+      "bytes%s",
       static_cast<int>(header.kind), header.domain_number,
       header.segment_number, header.dimension, header.place_count,
-      header.place_size_bytes);
+      header.place_size_bytes,
+      header.encoding == RowEncoding::kBits ? " of bits" : "");
 }
 
 std::string NameOf(const std::string& path) {
@@ -114,7 +117,11 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
   const auto bytes =
       std::as_writable_bytes(std::span<char>(page.data(), page.size()));
   StoreLittleEndian<uint32_t>(bytes, kMagicOffset, kMagic);
-  StoreLittleEndian<uint16_t>(bytes, kVersionOffset, kFormatVersion);
+  // One encoding for each content: floats are version 1 for ever.
+  StoreLittleEndian<uint16_t>(bytes, kVersionOffset,
+                              header.encoding == RowEncoding::kBits
+                                  ? kFormatVersionBits
+                                  : kFormatVersion);
   StoreLittleEndian<uint16_t>(bytes, kKindOffset,
                               static_cast<uint16_t>(header.kind));
   StoreLittleEndian<uint32_t>(bytes, kDomainOffset, header.domain_number);
@@ -122,6 +129,8 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
   StoreLittleEndian<uint32_t>(bytes, kDimensionOffset, header.dimension);
   StoreLittleEndian<uint32_t>(bytes, kPlaceSizeOffset, header.place_size_bytes);
   StoreLittleEndian<uint32_t>(bytes, kPlaceCountOffset, header.place_count);
+  StoreLittleEndian<uint32_t>(bytes, kEncodingOffset,
+                              static_cast<uint32_t>(header.encoding));
   StoreLittleEndian<uint64_t>(bytes, kChecksumOffset,
                               XXH3_64bits(page.data(), kChecksumOffset));
   return page;
@@ -149,20 +158,17 @@ absl::StatusOr<SegmentHeader> ParseSegmentHeader(
                         computed, stored, kChecksumOffset));
   }
   const auto version = LoadLittleEndian<uint16_t>(bytes, kVersionOffset);
-  if (version != kFormatVersion) {
+  if (version != kFormatVersion && version != kFormatVersionBits) {
     return absl::UnimplementedError(absl::StrFormat(
-        "format version at offset %d is %d, expected %d: upgrade copse to read "
-        "it",
-        kVersionOffset, version, kFormatVersion));
+        "format version at offset %d is %d, expected %d or %d: upgrade copse "
+        "to read it",
+        kVersionOffset, version, kFormatVersion, kFormatVersionBits));
   }
   const auto rest = bytes.subspan(kFieldsEnd);
-  const bool rest_is_zero =
-      LoadLittleEndian<uint32_t>(bytes, kReservedOffset) == 0 &&
-      std::ranges::all_of(rest, [](std::byte b) { return b == std::byte{0}; });
-  if (!rest_is_zero) {
+  if (!std::ranges::all_of(rest,
+                           [](std::byte b) { return b == std::byte{0}; })) {
     return absl::DataLossError(
-        absl::StrFormat("header is not zero at offset %d or from %d on",
-                        kReservedOffset, kFieldsEnd));
+        absl::StrFormat("header is not zero from offset %d on", kFieldsEnd));
   }
   const auto kind = LoadLittleEndian<uint16_t>(bytes, kKindOffset);
   if (kind != static_cast<uint16_t>(SegmentKind::kVectors) &&
@@ -170,13 +176,26 @@ absl::StatusOr<SegmentHeader> ParseSegmentHeader(
     return absl::DataLossError(absl::StrFormat(
         "kind at offset %d is %d, expected 1 or 2", kKindOffset, kind));
   }
+  const auto encoding = LoadLittleEndian<uint32_t>(bytes, kEncodingOffset);
+  const uint32_t expected = version == kFormatVersionBits ? 1 : 0;
+  if (encoding != expected) {
+    return absl::DataLossError(absl::StrFormat(
+        "encoding at offset %d is %d, expected %d in version %d",
+        kEncodingOffset, encoding, expected, version));
+  }
   return SegmentHeader{
       .kind = static_cast<SegmentKind>(kind),
       .domain_number = LoadLittleEndian<uint32_t>(bytes, kDomainOffset),
       .segment_number = LoadLittleEndian<uint32_t>(bytes, kSegmentOffset),
       .dimension = LoadLittleEndian<uint32_t>(bytes, kDimensionOffset),
       .place_size_bytes = LoadLittleEndian<uint32_t>(bytes, kPlaceSizeOffset),
-      .place_count = LoadLittleEndian<uint32_t>(bytes, kPlaceCountOffset)};
+      .place_count = LoadLittleEndian<uint32_t>(bytes, kPlaceCountOffset),
+      .encoding = static_cast<RowEncoding>(encoding)};
+}
+
+absl::StatusOr<SegmentHeader> ReadSegmentHeader(const std::string& path) {
+  COPSE_ASSIGN_OR_RETURN(const FileDescriptor file, OpenFile(path, O_RDONLY));
+  return ReadHeader(file.get(), path);
 }
 
 absl::StatusOr<std::unique_ptr<SegmentFile>> SegmentFile::Create(

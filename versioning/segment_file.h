@@ -8,14 +8,14 @@
 //
 //   OFFSET  SIZE  FIELD
 //        0     4  magic, the characters "CPSG"
-//        4     2  format version, 1
+//        4     2  format version: 2 if the places hold bits, else 1
 //        6     2  kind: 1 vectors, 2 checks
 //        8     4  domain number
 //       12     4  segment number
 //       16     4  dimension
 //       20     4  size of a place in bytes
 //       24     4  number of places
-//       28     4  reserved, zero
+//       28     4  encoding of rows: 0 floats, 1 bits
 //       32     8  checksum, XXH3-64 with seed 0 of the 32 bytes before it
 //       40  4056  zero
 //
@@ -70,6 +70,13 @@ enum class SegmentKind : uint16_t {
   kChecks = 2,
 };
 
+// How the places of a file of vectors hold rows (vector_segments.h). The values
+// are stored.
+enum class RowEncoding : uint32_t {
+  kFloats = 0,
+  kBits = 1,
+};
+
 struct SegmentHeader {
   SegmentKind kind = SegmentKind::kVectors;
   uint32_t domain_number = 0;
@@ -77,6 +84,8 @@ struct SegmentHeader {
   uint32_t dimension = 0;
   uint32_t place_size_bytes = 0;
   uint32_t place_count = 0;
+  // kFloats for checks, too, which have none.
+  RowEncoding encoding = RowEncoding::kFloats;
 
   friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
@@ -90,6 +99,10 @@ std::string EncodeSegmentHeader(const SegmentHeader& header);
 // kUnimplemented if it is one of a newer version.
 absl::StatusOr<SegmentHeader> ParseSegmentHeader(
     std::span<const std::byte> bytes);
+
+// Returns the header of the file `path`. Fails as ParseSegmentHeader() does,
+// and with kNotFound if there is no such file.
+absl::StatusOr<SegmentHeader> ReadSegmentHeader(const std::string& path);
 
 struct SegmentFileOptions {
   // By how much the file grows.

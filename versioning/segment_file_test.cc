@@ -64,10 +64,45 @@ TEST(SegmentHeaderTest, KeepsItsBytes) {
             "05000000"  // dimension
             "40000000"  // size of a place
             "e8030000"  // number of places
-            "00000000"  // reserved
+            "00000000"  // encoding
             "2451a7dde6ce8990");
   EXPECT_EQ(page.substr(40), std::string(4056, '\0'));
   EXPECT_THAT(ParseSegmentHeader(Bytes(page)), IsOkAndHolds(Eq(kHeader)));
+}
+
+TEST(SegmentHeaderTest, KeepsItsBytesWithBits) {
+  const SegmentHeader header = {.kind = SegmentKind::kVectors,
+                                .domain_number = 3,
+                                .segment_number = 2,
+                                .dimension = 70,
+                                .place_size_bytes = 16,
+                                .place_count = 4096,
+                                .encoding = RowEncoding::kBits};
+  std::string page = EncodeSegmentHeader(header);
+  EXPECT_EQ(absl::BytesToHexString(page.substr(0, 40)),
+            "43505347"  // magic
+            "0200"      // format version
+            "0100"      // kind
+            "03000000"  // domain number
+            "02000000"  // segment number
+            "46000000"  // dimension
+            "10000000"  // size of a place
+            "00100000"  // number of places
+            "01000000"  // encoding
+            "f1a73bb7ce4cb008");
+  EXPECT_THAT(ParseSegmentHeader(Bytes(page)), IsOkAndHolds(Eq(header)));
+  // Each version has one encoding.
+  page[28] = 0;
+  EXPECT_THAT(ParseSegmentHeader(Bytes(Sealed(page))),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       Eq("encoding at offset 28 is 0, expected 1 in version "
+                          "2")));
+  page = EncodeSegmentHeader(kHeader);
+  page[28] = 1;
+  EXPECT_THAT(ParseSegmentHeader(Bytes(Sealed(page))),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       Eq("encoding at offset 28 is 1, expected 0 in version "
+                          "1")));
 }
 
 TEST(SegmentHeaderTest, RefusesEveryFlippedBitAndTruncation) {
@@ -89,10 +124,10 @@ TEST(SegmentHeaderTest, RefusesEveryFlippedBitAndTruncation) {
 
 TEST(SegmentHeaderTest, TellsANewerVersionFromDamage) {
   std::string page = EncodeSegmentHeader(kHeader);
-  page[4] = 2;
+  page[4] = 3;
   EXPECT_THAT(ParseSegmentHeader(Bytes(Sealed(page))),
               StatusIs(absl::StatusCode::kUnimplemented,
-                       Eq("format version at offset 4 is 2, expected 1: "
+                       Eq("format version at offset 4 is 3, expected 1 or 2: "
                           "upgrade copse to read it")));
   page[4] = 1;
   page[6] = 3;
@@ -196,6 +231,10 @@ TEST_F(SegmentFileTest, RefusesTheFileOfAnotherDomainOrDimension) {
   other = kHeader;
   other.dimension = 6;
   EXPECT_THAT(Open(0, other), StatusIs(absl::StatusCode::kDataLoss));
+  other = kHeader;
+  other.encoding = RowEncoding::kBits;
+  EXPECT_THAT(Open(0, other), StatusIs(absl::StatusCode::kDataLoss,
+                                       HasSubstr("64 bytes of bits")));
   WriteFile(path_, std::string(4096, 'x'));
   EXPECT_THAT(Open(0), StatusIs(absl::StatusCode::kDataLoss,
                                 HasSubstr("magic at offset 0 is 0x78787878")));

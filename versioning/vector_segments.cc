@@ -53,17 +53,37 @@ constexpr size_t kPieceSizeBytesMax = size_t{1} << 20;
 constexpr int64_t kFreedSizeBytesMin = int64_t{64} << 10;
 constexpr int64_t kFreedDivisor = 8;
 
-constexpr uint32_t RowSizeBytes(uint32_t dimension) {
-  const size_t size = dimension * sizeof(float);
+// A bit for each row of a segment is kept in memory: half a MiB at most. No
+// segment of floats has so many.
+constexpr size_t kRowsPerSegmentMax = size_t{1} << 22;
+
+uint32_t RowSizeBytes(const VectorSegmentsOptions& options) {
+  if (options.encoding == RowEncoding::kBits) {
+    return static_cast<uint32_t>(BitWordCount(options.dimension) *
+                                 sizeof(uint64_t));
+  }
+  const size_t size = options.dimension * sizeof(float);
   return static_cast<uint32_t>((size + kRowAlignmentBytes - 1) /
                                kRowAlignmentBytes * kRowAlignmentBytes);
 }
 
-// What stands in the checks for a row.
-uint64_t CheckOf(std::span<const float> row, Ordinal ordinal) {
-  const uint64_t hash =
-      XXH3_64bits_withSeed(row.data(), row.size_bytes(), ordinal);
-  return hash == 0 ? 1 : hash;
+// Returns how the rows of the segments `names` are stored: as the first says
+// that can be read, or `wanted` if there is none.
+RowEncoding FindEncoding(const VectorSegmentsOptions& options,
+                         std::span<const std::string> names) {
+  for (const std::string& name : names) {
+    uint32_t number = 0;
+    if (!ParseSegmentName(name, number)) {
+      continue;
+    }
+    const absl::StatusOr<SegmentHeader> header =
+        ReadSegmentHeader(options.folder + "/" + name);
+    if (header.ok() && header->domain_number == options.domain_number &&
+        header->dimension == options.dimension) {
+      return header->encoding;
+    }
+  }
+  return options.encoding;
 }
 
 // Returns the bytes of the blocks that hold `places` and the header.
@@ -150,10 +170,14 @@ struct VectorSegments::Piece {
 
 VectorSegments::VectorSegments(const VectorSegmentsOptions& options)
     : options_(options),
-      row_size_bytes_(RowSizeBytes(options.dimension)),
+      row_size_bytes_(RowSizeBytes(options)),
+      checked_size_bytes_(options.encoding == RowEncoding::kBits
+                              ? row_size_bytes_
+                              : options.dimension * sizeof(float)),
       rows_per_segment_(static_cast<uint32_t>(
-          (options.segment_size_bytes - kSegmentHeaderSizeBytes) /
-          row_size_bytes_)),
+          std::min((options.segment_size_bytes - kSegmentHeaderSizeBytes) /
+                       row_size_bytes_,
+                   kRowsPerSegmentMax))),
       blocks_((kOrdinalEnd / rows_per_segment_ + 1) / kSegmentsPerBlock + 1) {}
 
 VectorSegments::~VectorSegments() = default;
@@ -176,14 +200,18 @@ absl::StatusOr<std::unique_ptr<VectorSegments>> VectorSegments::Open(
   COPSE_CHECK(options.dimension > 0 && options.step_size_bytes > 0);
   COPSE_CHECK(options.segment_size_bytes >=
               kSegmentHeaderSizeBytes + (size_t{64} << 10));
-  std::unique_ptr<VectorSegments> segments(new VectorSegments(options));
-  COPSE_RETURN_IF_ERROR(segments->OpenExisting());
+  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                         ListFolder(options.folder));
+  VectorSegmentsOptions found = options;
+  if (options.encoding == RowEncoding::kBits) {
+    found.encoding = FindEncoding(options, names);
+  }
+  std::unique_ptr<VectorSegments> segments(new VectorSegments(found));
+  COPSE_RETURN_IF_ERROR(segments->OpenExisting(names));
   return segments;
 }
 
-absl::Status VectorSegments::OpenExisting() {
-  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                         ListFolder(options_.folder));
+absl::Status VectorSegments::OpenExisting(std::span<const std::string> names) {
   // The files that are there, and those that must be.
   std::vector<uint32_t> numbers;
   for (const std::string& name : names) {
@@ -229,7 +257,9 @@ SegmentHeader VectorSegments::HeaderOf(SegmentKind kind,
           .place_size_bytes = kind == SegmentKind::kVectors
                                   ? row_size_bytes_
                                   : static_cast<uint32_t>(kCheckSizeBytes),
-          .place_count = rows_per_segment_};
+          .place_count = rows_per_segment_,
+          .encoding = kind == SegmentKind::kVectors ? options_.encoding
+                                                    : RowEncoding::kFloats};
 }
 
 std::string VectorSegments::PathOf(SegmentKind kind, uint32_t number) const {
@@ -373,28 +403,48 @@ absl::Status VectorSegments::Append(Ordinal first,
   return absl::OkStatus();
 }
 
+uint64_t VectorSegments::CheckOf(const std::byte* place,
+                                 Ordinal ordinal) const {
+  const uint64_t hash =
+      XXH3_64bits_withSeed(place, checked_size_bytes_, ordinal);
+  return hash == 0 ? 1 : hash;
+}
+
+std::span<const std::byte> VectorSegments::EncodeRows(
+    std::span<const float> matrix, std::vector<std::byte>& buffer) const {
+  const size_t dimension = options_.dimension;
+  const bool is_bits = options_.encoding == RowEncoding::kBits;
+  if (!is_bits && row_size_bytes_ == dimension * sizeof(float)) {
+    return std::as_bytes(matrix);
+  }
+  const size_t row_count = matrix.size() / dimension;
+  std::vector<uint64_t> words(BitWordCount(dimension));
+  buffer.resize(row_count * row_size_bytes_);
+  for (size_t i = 0; i < row_count; ++i) {
+    const std::span<const float> row = matrix.subspan(i * dimension, dimension);
+    std::span<const std::byte> bytes = std::as_bytes(row);
+    if (is_bits) {
+      PackBits(row, words);
+      bytes = std::as_bytes(std::span<const uint64_t>(words));
+    }
+    std::memcpy(buffer.data() + i * row_size_bytes_, bytes.data(),
+                bytes.size());
+  }
+  return buffer;
+}
+
 absl::Status VectorSegments::WritePiece(const Piece& piece) {
-  const uint32_t dimension = options_.dimension;
+  std::vector<std::byte> buffer;
+  const std::span<const std::byte> rows = EncodeRows(piece.matrix, buffer);
   std::vector<std::byte> checks(piece.range.count * kCheckSizeBytes);
   for (uint32_t i = 0; i < piece.range.count; ++i) {
     StoreLittleEndian<uint64_t>(
         checks, i * kCheckSizeBytes,
-        CheckOf(piece.matrix.subspan(size_t{i} * dimension, dimension),
+        CheckOf(rows.data() + size_t{i} * row_size_bytes_,
                 piece.range.first + i));
   }
   const uint32_t place = PlaceOf(piece.range.first);
-  if (row_size_bytes_ == dimension * sizeof(float)) {
-    COPSE_RETURN_IF_ERROR(
-        piece.segment->vectors->Write(place, std::as_bytes(piece.matrix)));
-  } else {
-    std::vector<std::byte> rows(size_t{piece.range.count} * row_size_bytes_);
-    for (uint32_t i = 0; i < piece.range.count; ++i) {
-      std::memcpy(rows.data() + size_t{i} * row_size_bytes_,
-                  piece.matrix.data() + size_t{i} * dimension,
-                  dimension * sizeof(float));
-    }
-    COPSE_RETURN_IF_ERROR(piece.segment->vectors->Write(place, rows));
-  }
+  COPSE_RETURN_IF_ERROR(piece.segment->vectors->Write(place, rows));
   return piece.segment->checks->Write(place, checks);
 }
 
@@ -470,8 +520,7 @@ absl::Status VectorSegments::CheckRow(const Segment& segment, Ordinal ordinal,
   const std::byte* check_bytes = segment.checks->Find(PlaceOf(ordinal));
   const auto expected =
       LoadLittleEndian<uint64_t>(std::span(check_bytes, kCheckSizeBytes), 0);
-  const uint64_t computed = CheckOf(
-      {reinterpret_cast<const float*>(row), options_.dimension}, ordinal);
+  const uint64_t computed = CheckOf(row, ordinal);
   // The reads above may have been the ones that failed.
   COPSE_RETURN_IF_ERROR(segment.Health());
   if (expected == 0) {
@@ -502,7 +551,15 @@ absl::StatusOr<StoredVector> VectorSegments::Read(Ordinal ordinal) const {
     COPSE_RETURN_IF_ERROR(CheckRow(*segment, ordinal, row));
     segment->SetVerified(place);
   }
-  return std::span(reinterpret_cast<const float*>(row), options_.dimension);
+  // Little-endian, and so words as well as bytes: see little_endian.h.
+  const size_t dimension = options_.dimension;
+  if (options_.encoding == RowEncoding::kBits) {
+    return StoredVector::OfBits(
+        std::span(reinterpret_cast<const uint64_t*>(row),
+                  BitWordCount(dimension)),
+        dimension);
+  }
+  return std::span(reinterpret_cast<const float*>(row), dimension);
 }
 
 void VectorSegments::Prefetch(Ordinal ordinal) const {
@@ -517,6 +574,10 @@ void VectorSegments::Prefetch(Ordinal ordinal) const {
   for (uint32_t offset = 0; offset < row_size_bytes_;
        offset += kRowAlignmentBytes) {
     __builtin_prefetch(row + offset);
+  }
+  if (options_.encoding == RowEncoding::kBits) {
+    // Bits may begin and end within a cache line.
+    __builtin_prefetch(row + row_size_bytes_ - 1);
   }
 }
 

@@ -16,15 +16,20 @@
 //
 // Layout, little-endian (segment_file.h has the header page):
 //
-//   place in vectors-*   the components as IEEE 754 binary32, zeros up to a
-//                        multiple of 64 bytes
-//   place in checks-*    8 bytes: the XXH3-64 of the components with the
-//                        ordinal as its seed, or 1 if that is 0; 0: a hole
+//   place in vectors-*   floats: the components as IEEE 754 binary32, zeros up
+//                        to a multiple of 64 bytes
+//                        bits: component i is bit i mod 8 of byte i div 8,
+//                        zeros up to a multiple of 8 bytes
+//   place in checks-*    8 bytes: the XXH3-64 with the ordinal as its seed, or
+//                        1 if that is 0; of floats without their zeros, of
+//                        bits with them, because they are compared, too.
+//                        0: a hole
 //
-// A segment of vectors takes at most 256 MiB. The place of a row follows from
-// its ordinal: with n places in a segment, ordinal i is place i mod n of
-// segment i div n. The ordinal is in the check so that a row in the wrong
-// place is found.
+// A segment of vectors takes at most 256 MiB and 2^22 places. The place of a
+// row follows from its ordinal: with n places in a segment, ordinal i is place
+// i mod n of segment i div n. So all segments of a domain hold rows in one way,
+// and those that are there say in which. The ordinal is in the check so that a
+// row in the wrong place is found.
 //
 // Invariants:
 //
@@ -89,6 +94,10 @@ struct VectorSegmentsOptions {
   // In [1, kDimensionMax].
   uint32_t dimension = 0;
 
+  // How rows are stored if no segment is there yet; kBits takes floats, too,
+  // where they were written before there were bits, and adds to them.
+  RowEncoding encoding = RowEncoding::kFloats;
+
   // Every row that a commit names is below it (kPublishedOrdinalEnd): segments
   // must be there, and long enough, up to it.
   uint64_t published_end = 0;
@@ -117,7 +126,8 @@ class VectorSegments final : public VectorSource {
   // Writes rows `first` on; `matrix` holds one or more of them. Fails with
   // kResourceExhausted, DISK_FULL, and kDataLoss if the segment is damaged;
   // the range is then given up. REQUIRES: matrix.size() is a multiple of
-  // dimension(), and the rows were reserved and never written.
+  // dimension(), the rows were reserved and never written, and components are
+  // 0 or 1 if `encoding` was kBits.
   absl::Status Append(Ordinal first, std::span<const float> matrix);
 
   // Waits until `ranges`, which were appended, are on the disk. Several calls
@@ -169,6 +179,9 @@ class VectorSegments final : public VectorSource {
   absl::Status Rewrite(uint32_t segment_number, std::span<const Ordinal> kept,
                        uint64_t open_end);
 
+  // How the rows are stored.
+  RowEncoding encoding() const { return options_.encoding; }
+
   // Returns how many rows fit a segment.
   uint32_t rows_per_segment() const { return rows_per_segment_; }
 
@@ -179,7 +192,7 @@ class VectorSegments final : public VectorSource {
 
   explicit VectorSegments(const VectorSegmentsOptions& options);
 
-  absl::Status OpenExisting();
+  absl::Status OpenExisting(std::span<const std::string> names);
   Segment* FindSegment(uint32_t number) const;
   absl::StatusOr<Segment*> FindOrCreateSegment(uint32_t number)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -193,6 +206,12 @@ class VectorSegments final : public VectorSource {
   SegmentHeader HeaderOf(SegmentKind kind, uint32_t number) const;
   std::string PathOf(SegmentKind kind, uint32_t number) const;
   absl::Status WritePiece(const Piece& piece);
+  // Returns the places of the rows of `matrix`: itself where they are equal,
+  // else in `buffer`.
+  std::span<const std::byte> EncodeRows(std::span<const float> matrix,
+                                        std::vector<std::byte>& buffer) const;
+  // What stands in the checks for the row in `place`.
+  uint64_t CheckOf(const std::byte* place, Ordinal ordinal) const;
   absl::Status CheckRow(const Segment& segment, Ordinal ordinal,
                         const std::byte* row) const;
   absl::StatusOr<const std::byte*> FindRow(const Segment& segment,
@@ -214,6 +233,7 @@ class VectorSegments final : public VectorSource {
 
   const VectorSegmentsOptions options_;
   const uint32_t row_size_bytes_;
+  const uint32_t checked_size_bytes_;  // Of these, from the first on.
   const uint32_t rows_per_segment_;
 
   // Set when a segment turns out damaged, and never cleared.
