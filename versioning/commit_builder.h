@@ -34,6 +34,7 @@
 
 #include "versioning/commit.h"
 #include "versioning/document.h"
+#include "versioning/job_record.h"
 
 namespace copse {
 
@@ -45,10 +46,20 @@ struct EmbeddedDocument {
   std::span<const float> vector = {};
 };
 
+// Keeps a commit in flight while it exists. It may outlive its store.
+class CommitClaim {
+ public:
+  virtual ~CommitClaim() = default;
+};
+
 // What the caller knows about the push when it is complete.
 struct CommitSummary {
   std::vector<SkippedDocument> skipped_documents = {};
   int64_t token_count = 0;
+
+  // If set, asked just before the commit is made visible for the record of the
+  // job that makes it, which is written with the commit.
+  std::function<StoredJob()> make_job_record = nullptr;
 };
 
 // The steps of Commit(), for progress and for tests that stop in one.

@@ -106,6 +106,7 @@ absl::Status BeginPhase(
 
 CommitBuilderImpl::CommitBuilderImpl(
     std::shared_ptr<Domain> domain, CommitOptions options,
+    std::shared_ptr<DomainClaim> claim,
     std::shared_ptr<const CommitReaderImpl> parent,
     std::string seen_branch_commit, GarbagePin pin)
     : domain_(std::move(domain)),
@@ -116,17 +117,15 @@ CommitBuilderImpl::CommitBuilderImpl(
       parent_live_(parent_ == nullptr ? no_rows_ : parent_->live()),
       seen_branch_commit_(std::move(seen_branch_commit)),
       pin_(std::move(pin)),
+      claim_(std::move(claim)),
       parent_finder_(domain_->database(), domain_->number()),
       batch_(domain_->database()) {}
 
 CommitBuilderImpl::~CommitBuilderImpl() { Release(); }
 
 void CommitBuilderImpl::Release() {
-  if (is_claimed_) {
-    domain_->Release(options_.commit);
-    is_claimed_ = false;
-    pin_ = GarbagePin();
-  }
+  claim_ = nullptr;
+  pin_ = GarbagePin();
 }
 
 // ---- Operations ------------------------------------------------------------
@@ -378,6 +377,10 @@ absl::StatusOr<CommitInfo> CommitBuilderImpl::CommitClaimed(
   manifest.written_size_bytes =
       written_size_bytes_ + static_cast<int64_t>(batch_.size_bytes());
   COPSE_RETURN_IF_ERROR(BeginPhase(on_phase, CommitPhase::kPublishing));
+  if (summary.make_job_record != nullptr) {
+    const StoredJob job = summary.make_job_record();
+    batch_.Put(MetaTable::kJobs, JobKey(job.id), job.record.Encode());
+  }
   Publication publication = {
       .commit = options_.commit,
       .manifest = manifest,

@@ -42,8 +42,9 @@ class CommitBuilderImpl final : public CommitBuilder {
  public:
   // `parent` is null for a commit built from nothing. `pin` is one of
   // Domain::PinBuild().
-  // REQUIRES: domain->Claim(options.commit) succeeded; the builder releases it.
+  // REQUIRES: `claim` is of options.commit; the builder drops it in the end.
   CommitBuilderImpl(std::shared_ptr<Domain> domain, CommitOptions options,
+                    std::shared_ptr<DomainClaim> claim,
                     std::shared_ptr<const CommitReaderImpl> parent,
                     std::string seen_branch_commit, GarbagePin pin);
   ~CommitBuilderImpl() override;
@@ -137,7 +138,7 @@ class CommitBuilderImpl final : public CommitBuilder {
   const std::string seen_branch_commit_;
 
   GarbagePin pin_;
-  bool is_claimed_ = true;
+  std::shared_ptr<DomainClaim> claim_;
   // Why the builder can only be destroyed.
   absl::Status broken_;
   Sha256 id_hash_;

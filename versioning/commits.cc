@@ -85,32 +85,50 @@ bool HaveSameSnapshot(const Manifest& left, const Manifest& right) {
 // ---- Making commits --------------------------------------------------------
 
 absl::StatusOr<std::unique_ptr<CommitBuilder>> StoreImpl::BeginCommit(
-    const CommitOptions& options) {
+    const CommitOptions& options, std::shared_ptr<CommitClaim> claim) {
   COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
                          registry_.Get(options.domain));
-  return BeginBuilder(domain, options);
+  // Only ClaimCommit() makes claims.
+  auto domain_claim = std::static_pointer_cast<DomainClaim>(std::move(claim));
+  if (domain_claim != nullptr &&
+      !domain_claim->Holds(*domain, options.commit)) {
+    domain_claim = nullptr;
+  }
+  return BeginBuilder(domain, options, std::move(domain_claim));
 }
 
-absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::BeginBuilder(
-    const std::shared_ptr<Domain>& domain, const CommitOptions& options) {
-  COPSE_RETURN_IF_ERROR(CheckCommitOptions(options));
+absl::StatusOr<std::shared_ptr<CommitClaim>> StoreImpl::ClaimCommit(
+    absl::string_view domain_name, absl::string_view commit) {
+  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
+                         registry_.Get(domain_name));
+  COPSE_RETURN_IF_ERROR(CheckName("commit", commit));
+  COPSE_RETURN_IF_ERROR(CheckWritable());
+  return DomainClaim::Take(domain, commit);
+}
+
+absl::Status StoreImpl::CheckWritable() const {
   // What is full may have space again by the time of the write.
   const absl::Status write_status = context_->database->write_status();
   if (!write_status.ok() && !absl::IsResourceExhausted(write_status)) {
     return write_status;
   }
-  COPSE_RETURN_IF_ERROR(context_->CheckFreeSpace());
-  COPSE_RETURN_IF_ERROR(domain->Claim(options.commit));
-  absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> builder =
-      MakeBuilder(domain, options);
-  if (!builder.ok()) {
-    domain->Release(options.commit);
+  return context_->CheckFreeSpace();
+}
+
+absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::BeginBuilder(
+    const std::shared_ptr<Domain>& domain, const CommitOptions& options,
+    std::shared_ptr<DomainClaim> claim) {
+  COPSE_RETURN_IF_ERROR(CheckCommitOptions(options));
+  COPSE_RETURN_IF_ERROR(CheckWritable());
+  if (claim == nullptr) {
+    COPSE_ASSIGN_OR_RETURN(claim, DomainClaim::Take(domain, options.commit));
   }
-  return builder;
+  return MakeBuilder(domain, options, std::move(claim));
 }
 
 absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::MakeBuilder(
-    const std::shared_ptr<Domain>& domain, const CommitOptions& options) {
+    const std::shared_ptr<Domain>& domain, const CommitOptions& options,
+    std::shared_ptr<DomainClaim> claim) {
   std::vector<std::string> parents;
   if (!options.parent_commit.empty()) {
     parents.push_back(options.parent_commit);
@@ -131,7 +149,7 @@ absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::MakeBuilder(
   COPSE_ASSIGN_OR_RETURN(std::optional<BranchRecord> branch,
                          domain->FindBranch(options.branch));
   return std::make_unique<CommitBuilderImpl>(
-      domain, options, std::move(parent),
+      domain, options, std::move(claim), std::move(parent),
       branch.has_value() ? std::move(branch->head_commit) : "", std::move(pin));
 }
 

@@ -216,6 +216,7 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(
   }
   COPSE_RETURN_IF_ERROR(CreateFolder(folder->meta_path()));
   COPSE_RETURN_IF_ERROR(CreateFolder(path + "/domains"));
+  COPSE_RETURN_IF_ERROR(CreateFolder(folder->spool_path()));
   return folder;
 }
 
@@ -235,6 +236,7 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::BeginRestore(
   COPSE_RETURN_IF_ERROR(WriteFormat(path + "/FORMAT", kStateRestoring));
   COPSE_RETURN_IF_ERROR(CreateFolder(folder->meta_path()));
   COPSE_RETURN_IF_ERROR(CreateFolder(path + "/domains"));
+  COPSE_RETURN_IF_ERROR(CreateFolder(folder->spool_path()));
   return folder;
 }
 

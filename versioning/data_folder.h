@@ -17,6 +17,7 @@
 //                    16 hex digits
 //   meta/            the RocksDB database
 //   domains/<n>/     the segment files of domain number n, in decimal
+//   spool/<job>      what came with a job that is not done (job_table.h)
 //
 // Invariants:
 //
@@ -80,6 +81,7 @@ class DataFolder {
 
   const std::string& path() const { return path_; }
   std::string meta_path() const { return path_ + "/meta"; }
+  std::string spool_path() const { return path_ + "/spool"; }
   std::string DomainPath(uint32_t domain_number) const;
 
   // Creates the folder of a domain, durably, unless it exists.

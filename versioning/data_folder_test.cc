@@ -77,8 +77,9 @@ TEST_F(DataFolderTest, SettlesInAFolderThatDoesNotExist) {
   COPSE_ASSERT_OK_AND_ASSIGN(const std::unique_ptr<DataFolder> folder,
                              DataFolder::Open(deep));
   EXPECT_EQ(folder->path(), deep);
-  EXPECT_THAT(ListFolder(deep),
-              IsOkAndHolds(ElementsAre("FORMAT", "LOCK", "domains", "meta")));
+  EXPECT_THAT(
+      ListFolder(deep),
+      IsOkAndHolds(ElementsAre("FORMAT", "LOCK", "domains", "meta", "spool")));
   struct stat found = {};
   ASSERT_EQ(::stat(deep.c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777, 0700u);

@@ -185,6 +185,15 @@ absl::Status Domain::AppendVectors(Ordinal first,
 
 // ---- Commits in flight -----------------------------------------------------
 
+absl::StatusOr<std::shared_ptr<DomainClaim>> DomainClaim::Take(
+    std::shared_ptr<Domain> domain, absl::string_view commit) {
+  COPSE_RETURN_IF_ERROR(domain->Claim(commit));
+  return std::shared_ptr<DomainClaim>(
+      new DomainClaim(std::move(domain), commit));
+}
+
+DomainClaim::~DomainClaim() { domain_->Release(commit_); }
+
 absl::Status Domain::Claim(absl::string_view commit) {
   {
     MutexLock lock(mutex_);

@@ -42,6 +42,7 @@
 #include "index/util/mutex.h"
 #include "versioning/branch_record.h"
 #include "versioning/commit.h"
+#include "versioning/commit_builder.h"
 #include "versioning/domain_record.h"
 #include "versioning/garbage_pins.h"
 #include "versioning/index_catalog.h"
@@ -97,6 +98,30 @@ struct BranchMove {
   // Where it was seen before. If not empty, and it is gone, it was deleted or
   // renamed, and is not made again (BRANCH_MOVED).
   std::string seen_commit = {};
+};
+
+class Domain;
+
+// A commit in flight, as long as somebody holds this.
+class DomainClaim final : public CommitClaim {
+ public:
+  // Fails as Domain::Claim().
+  static absl::StatusOr<std::shared_ptr<DomainClaim>> Take(
+      std::shared_ptr<Domain> domain, absl::string_view commit);
+  ~DomainClaim() override;
+  DomainClaim(const DomainClaim&) = delete;
+  DomainClaim& operator=(const DomainClaim&) = delete;
+
+  bool Holds(const Domain& domain, absl::string_view commit) const {
+    return domain_.get() == &domain && commit_ == commit;
+  }
+
+ private:
+  DomainClaim(std::shared_ptr<Domain> domain, absl::string_view commit)
+      : domain_(std::move(domain)), commit_(commit) {}
+
+  const std::shared_ptr<Domain> domain_;
+  const std::string commit_;
 };
 
 // What a garbage collection begins with, all of one moment.

@@ -370,6 +370,30 @@ std::string CounterKey(CounterKind kind, uint32_t domain_number) {
   return key;
 }
 
+std::string JobKey(const JobId& id) {
+  std::string key;
+  for (const std::byte byte : id) {
+    key.push_back(static_cast<char>(~byte));
+  }
+  return key;
+}
+
+KeyRange JobRange() {
+  // Beyond every key: they have 16 bytes.
+  return {.lower = "", .upper = std::string(sizeof(JobId) + 1, '\xff')};
+}
+
+absl::StatusOr<JobId> ParseJobKey(absl::string_view key) {
+  JobId id;
+  if (key.size() != id.size()) {
+    return KeyDamagedError("jobs", key);
+  }
+  for (size_t i = 0; i < id.size(); ++i) {
+    id[i] = ~static_cast<std::byte>(key[i]);
+  }
+  return id;
+}
+
 void AppendEscaped(absl::string_view text, std::string& key) {
   key.reserve(key.size() + text.size() + 2);
   for (const char c : text) {

@@ -25,6 +25,7 @@
 //   embeddings  02, sequence 8                                   key 32
 //   embeddings  03                                          EmbeddingTotals
 //   counters    kind 1, domain 4                               CounterRecord
+//   jobs        ~job ID 16                                       JobRecord
 //
 // A document ID may hold any byte. Where something follows it, 00 is written
 // as 00 FF and the end as 00 01: byte order is kept, and no ID is the
@@ -49,6 +50,7 @@
 #include "index/vector_source.h"
 #include "versioning/document.h"
 #include "versioning/embedding_cache.h"
+#include "versioning/job_record.h"
 
 namespace copse {
 
@@ -142,6 +144,11 @@ absl::StatusOr<uint64_t> ParseEmbeddingOrderKey(absl::string_view key);
 std::string EmbeddingTotalsKey();
 
 std::string CounterKey(CounterKind kind, uint32_t domain_number);
+
+// Sorts jobs newest first.
+std::string JobKey(const JobId& id);
+KeyRange JobRange();
+absl::StatusOr<JobId> ParseJobKey(absl::string_view key);
 
 // Order-preserving text inside a key, see above.
 void AppendEscaped(absl::string_view text, std::string& key);

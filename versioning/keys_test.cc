@@ -63,6 +63,8 @@ TEST(KeysTest, KeepTheirBytes) {
   EXPECT_EQ(Hex(EmbeddingOrderKey(0x0102)), "020000000000000102");
   EXPECT_EQ(Hex(EmbeddingTotalsKey()), "03");
   EXPECT_EQ(Hex(CounterKey(CounterKind::kOrdinal, 3)), "0200000003");
+  EXPECT_EQ(Hex(JobKey(JobId{std::byte{0x01}, std::byte{0xff}})),
+            "fe00ffffffffffffffffffffffffffff");
 }
 
 TEST(KeysTest, ParseToWhatTheyWereMadeOf) {
@@ -74,6 +76,8 @@ TEST(KeysTest, ParseToWhatTheyWereMadeOf) {
   EXPECT_THAT(ParseRowKey(RowKey(3, 17)), IsOkAndHolds(Eq(17u)));
   EXPECT_THAT(ParsePageKey(PageKey(3, 17)), IsOkAndHolds(Eq(17u)));
   EXPECT_THAT(ParseForestKey(ForestKey(3, 17)), IsOkAndHolds(Eq(17u)));
+  const JobId job = {std::byte{0x80}, std::byte{1}};
+  EXPECT_THAT(ParseJobKey(JobKey(job)), IsOkAndHolds(Eq(job)));
   EXPECT_THAT(ParseEmbeddingOrderKey(EmbeddingOrderKey(17)),
               IsOkAndHolds(Eq(17u)));
   COPSE_ASSERT_OK_AND_ASSIGN(

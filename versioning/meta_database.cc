@@ -186,6 +186,8 @@ absl::string_view MetaTableName(MetaTable table) {
       return "embeddings";
     case MetaTable::kCounters:
       return "counters";
+    case MetaTable::kJobs:
+      return "jobs";
   }
   return "unknown";
 }

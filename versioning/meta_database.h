@@ -80,8 +80,9 @@ enum class MetaTable : uint8_t {
   kForests,
   kEmbeddings,
   kCounters,
+  kJobs,
 };
-inline constexpr size_t kMetaTableCount = 11;
+inline constexpr size_t kMetaTableCount = 12;
 
 // Returns the name of the column family, such as "livesets".
 absl::string_view MetaTableName(MetaTable table);

@@ -28,6 +28,7 @@ enum class PageTokenKind : uint8_t {
   kCommits = 2,
   kBranches = 3,
   kLeases = 4,
+  kJobs = 5,
 };
 
 // Returns the token of the page after the entry with `last_key`.

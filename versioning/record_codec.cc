@@ -70,6 +70,12 @@ absl::string_view KindName(RecordKind kind) {
       return "collection";
     case RecordKind::kBackup:
       return "backup";
+    case RecordKind::kJob:
+      return "job";
+    case RecordKind::kPushFrame:
+      return "push frame";
+    case RecordKind::kPushRequest:
+      return "push request";
   }
   return "unknown";
 }

@@ -64,6 +64,9 @@ enum class RecordKind : uint8_t {
   kLease = 14,
   kCollection = 15,
   kBackup = 16,
+  kJob = 17,
+  kPushFrame = 18,    // In spool files (sidecar/service/push_spool.h).
+  kPushRequest = 19,  // In a JobRecord (sidecar/service/push_spool.h).
 };
 
 // No record is longer; a text is the largest.

@@ -29,6 +29,7 @@
 #include "versioning/collection_record.h"
 #include "versioning/domain_record.h"
 #include "versioning/forest_record.h"
+#include "versioning/job_record.h"
 #include "versioning/keys.h"
 #include "versioning/lease_record.h"
 #include "versioning/live_set.h"
@@ -88,6 +89,7 @@ void CheckRecords(absl::string_view input) {
   CheckRecord<LeaseRecord>(input);
   CheckRecord<CollectionRecord>(input);
   CheckRecord<BackupRecord>(input);
+  CheckRecord<JobRecord>(input);
   CheckRoundTrip(input, ParseDomainName, EncodeDomainName);
   CheckRoundTrip(input, ParseText, EncodeText);
 }
@@ -128,6 +130,7 @@ void CheckKeys(absl::string_view input) {
   CheckKey(ParseForestKey(input));
   CheckKey(ParseLiveSetKey(input));
   CheckKey(ParseLeaseKey(input));
+  CheckKey(ParseJobKey(input));
   CheckKey(ParseEmbeddingOrderKey(input));
   const absl::StatusOr<CommitTimeKeyParts> time = ParseCommitTimeKey(input);
   CheckKey(time);

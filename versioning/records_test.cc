@@ -21,6 +21,7 @@
 #include "xxhash.h"
 
 #include "index/calibration.h"
+#include "index/util/error_reason.h"
 #include "tests/support/status_matchers.h"
 #include "versioning/backup_record.h"
 #include "versioning/branch_record.h"
@@ -30,6 +31,7 @@
 #include "versioning/domain_record.h"
 #include "versioning/fingerprint.h"
 #include "versioning/forest_record.h"
+#include "versioning/job_record.h"
 #include "versioning/lease_record.h"
 #include "versioning/live_set_store.h"
 #include "versioning/manifest.h"
@@ -143,6 +145,17 @@ constexpr absl::string_view kBackupBits =
     "000000070000006400000014000000140000000078000000000000bbaa000000"
     "000000ddcc000000000000030000000100000080010000300000000000400001"
     "00000000f975672ce577ee86";
+constexpr absl::string_view kJob =
+    "110101030b00000061646d696e2f626f6f6b7307000000080000003966333163"
+    "303761020000007031040000006d61696e00f15365000000008813000001f153"
+    "6500000000000000000000000000000000000000003cf1536500000000000000"
+    "0009000000656d62656464696e67020000002800000000000000640000000000"
+    "00001e000000000000000c00000000000000f401000000000000030000000000"
+    "0000040000000000000001000000000000000e140000007468652070726f7669"
+    "64657220697320646f776e0d00000050524f56494445525f444f574e01000000"
+    "0a00000072657472795f74696d65020000003630010100000003000000626164"
+    "090000000000000008000000746f6f206c6f6e67030000007265710200000001"
+    "020056ed82562f1ad4b3";
 
 constexpr int64_t kSeconds = 1700000000;
 
@@ -209,6 +222,7 @@ std::vector<Layout> Layouts() {
       {"collection", kCollection, Rewrite<CollectionRecord>},
       {"backup", kBackup, Rewrite<BackupRecord>},
       {"backup with bits", kBackupBits, Rewrite<BackupRecord>},
+      {"job", kJob, Rewrite<JobRecord>},
   };
 }
 
@@ -597,6 +611,79 @@ TEST(ForestRecordTest, HoldsACalibration) {
   for (size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_THAT(ForestRecord::Parse(bytes.substr(0, size)),
                 StatusIs(absl::StatusCode::kDataLoss));
+  }
+}
+
+TEST(JobRecordTest, HasItsFields) {
+  EXPECT_THAT(
+      JobRecord::Parse(Bytes(kJob)),
+      IsOkAndHolds(JobRecord{
+          .kind = JobKind::kPush,
+          .state = JobState::kWaiting,
+          .domain = "admin/books",
+          .domain_number = 7,
+          .commit = "9f31c07a",
+          .parent_commit = "p1",
+          .branch = "main",
+          .create_time =
+              absl::FromUnixSeconds(kSeconds) + absl::Microseconds(5),
+          .start_time = absl::FromUnixSeconds(kSeconds + 1),
+          .retry_time = absl::FromUnixSeconds(kSeconds + 60),
+          .phase = "embedding",
+          .attempt_count = 2,
+          .progress = {.done_count = 40,
+                       .total_count = 100,
+                       .unchanged_count = 30,
+                       .chunk_count = 12,
+                       .token_count = 500,
+                       .request_count = 3,
+                       .cache_hit_count = 4,
+                       .failed_count = 1},
+          .error = WithReason(absl::UnavailableError("the provider is down"),
+                              "PROVIDER_DOWN", {{"retry_time", "60"}}),
+          .is_resumable = true,
+          .failures = {{"bad", 9, "too long"}},
+          .request = "req",
+          .payload = "\1\2",
+          .has_payload_file = false}));
+}
+
+TEST(JobRecordTest, RefusesValuesThatNobodyWrites) {
+  EXPECT_THAT(JobRecord::Parse(Patched(kJob, 2, 0)),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("kind")));
+  EXPECT_THAT(JobRecord::Parse(Patched(kJob, 2, 5)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("kind at offset 3 is 5, expected at most 4")));
+  EXPECT_THAT(JobRecord::Parse(Patched(kJob, 3, 7)),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("state")));
+}
+
+TEST(JobRecordTest, KeepsTheFailuresThatFit) {
+  JobRecord record;
+  for (int64_t i = 0; i < 2000; ++i) {
+    record.failures.push_back({"doc", i, std::string(5000, 'x')});
+  }
+  record.progress.failed_count = 2000;
+  COPSE_ASSERT_OK_AND_ASSIGN(const JobRecord kept,
+                             JobRecord::Parse(record.Encode()));
+  EXPECT_EQ(kept.progress.failed_count, 2000);
+  EXPECT_THAT(kept.failures, SizeIs((size_t{4} << 20) / (16 + 3 + 4096)));
+  EXPECT_EQ(kept.failures.back().operation_number,
+            static_cast<int64_t>(kept.failures.size()) - 1);
+  EXPECT_EQ(kept.failures[0].message, std::string(4096, 'x'));
+}
+
+TEST(JobIdTest, IsThirtyTwoDigitsOutside) {
+  JobId id = {};
+  id[0] = std::byte{0x01};
+  id[15] = std::byte{0xfe};
+  EXPECT_EQ(JobIdText(id), "010000000000000000000000000000fe");
+  EXPECT_EQ(ParseJobId(JobIdText(id)), id);
+  for (const absl::string_view text :
+       {"", "01", "010000000000000000000000000000fE",
+        "010000000000000000000000000000f/", "010000000000000000000000000000fe0",
+        "../../../../../../../../etc/pass"}) {
+    EXPECT_EQ(ParseJobId(text), std::nullopt) << text;
   }
 }
 

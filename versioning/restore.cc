@@ -139,6 +139,11 @@ absl::StatusOr<BackupInfo> RestoreBackup(const RestoreOptions& options) {
                                           record.id, folder->meta_path()));
   COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<MetaDatabase> database,
                          MetaDatabase::Open({.folder = folder->meta_path()}));
+  // Jobs are of the store that the backup was made of: it may have done since
+  // what they had still to do, and their files are not here.
+  MetaBatch batch(*database);
+  batch.DeleteRange(MetaTable::kJobs, JobRange());
+  COPSE_RETURN_IF_ERROR(database->Write(batch, Durability::kSynced));
   COPSE_ASSIGN_OR_RETURN(const std::vector<uint32_t> domain_numbers,
                          ListDomains(*database));
   for (const uint32_t domain_number : domain_numbers) {

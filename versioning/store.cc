@@ -24,6 +24,7 @@
 #include "versioning/keys.h"
 #include "versioning/meta_database.h"
 #include "versioning/rocks_embedding_cache.h"
+#include "versioning/rocks_job_table.h"
 #include "versioning/size_meter.h"
 #include "versioning/store_context.h"
 #include "versioning/store_impl.h"
@@ -81,6 +82,10 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(
       RocksEmbeddingCache::Open(
           *context->database,
           {.size_bytes_max = options.embedding_cache_size_bytes}));
+  // Not owned: the table goes with the context.
+  context->jobs = std::make_unique<RocksJobTable>(
+      *context->database, context->folder->spool_path(),
+      [&context = *context] { return context.CheckFreeSpace(); });
   auto store = std::make_unique<StoreImpl>(std::move(context));
   COPSE_RETURN_IF_ERROR(store->Recover());
   return store;

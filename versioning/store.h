@@ -66,6 +66,7 @@
 #include "versioning/commit_reader.h"
 #include "versioning/embedding_cache.h"
 #include "versioning/garbage_report.h"
+#include "versioning/job_table.h"
 #include "versioning/pool_statistics.h"
 #include "versioning/size_report.h"
 
@@ -306,7 +307,18 @@ class Store {
   // kFailedPrecondition for an unknown parent and kResourceExhausted if the
   // disk has too little space.
   virtual absl::StatusOr<std::unique_ptr<CommitBuilder>> BeginCommit(
-      const CommitOptions& options) = 0;
+      const CommitOptions& options) {
+    return BeginCommit(options, nullptr);
+  }
+  // The same for a caller that has the commit already, and keeps it after the
+  // builder is gone until `claim` is, too. A claim of a domain that was deleted
+  // since counts for nothing.
+  virtual absl::StatusOr<std::unique_ptr<CommitBuilder>> BeginCommit(
+      const CommitOptions& options, std::shared_ptr<CommitClaim> claim) = 0;
+  // Takes a commit, so that it is in flight for everybody else, before its
+  // parent is complete. Fails as BeginCommit(), but for an unknown parent.
+  virtual absl::StatusOr<std::shared_ptr<CommitClaim>> ClaimCommit(
+      absl::string_view domain, absl::string_view commit) = 0;
   virtual absl::StatusOr<CommitInfo> GetCommit(absl::string_view domain,
                                                absl::string_view commit) = 0;
   // Newest `create_time` first.
@@ -420,6 +432,7 @@ class Store {
 
   // ---- The store itself ----
   virtual EmbeddingCache& embedding_cache() = 0;
+  virtual JobTable& jobs() = 0;
   virtual absl::StatusOr<StoreStatistics> GetStatistics() = 0;
   virtual absl::StatusOr<DomainStatistics> GetDomainStatistics(
       absl::string_view domain) = 0;

@@ -23,6 +23,7 @@
 #include "versioning/memory_counter.h"
 #include "versioning/meta_database.h"
 #include "versioning/rocks_embedding_cache.h"
+#include "versioning/rocks_job_table.h"
 #include "versioning/rocks_page_store.h"
 #include "versioning/store.h"
 
@@ -47,6 +48,7 @@ struct StoreContext {
   std::unique_ptr<DataFolder> folder;
   std::unique_ptr<MetaDatabase> database;
   std::unique_ptr<RocksEmbeddingCache> embedding_cache;
+  std::unique_ptr<RocksJobTable> jobs;
 
   // Of what the pool can drop, pages apart, and of the types of rows, which
   // stay as long as their domain is open.

@@ -60,8 +60,12 @@ class StoreImpl final : public Store {
   absl::StatusOr<GarbageReport> CollectGarbage(
       absl::string_view domain, const GarbageOptions& options) override;
 
+  using Store::BeginCommit;
   absl::StatusOr<std::unique_ptr<CommitBuilder>> BeginCommit(
-      const CommitOptions& options) override;
+      const CommitOptions& options,
+      std::shared_ptr<CommitClaim> claim) override;
+  absl::StatusOr<std::shared_ptr<CommitClaim>> ClaimCommit(
+      absl::string_view domain, absl::string_view commit) override;
   absl::StatusOr<CommitInfo> GetCommit(absl::string_view domain,
                                        absl::string_view commit) override;
   absl::StatusOr<Page<CommitInfo>> ListCommits(
@@ -104,6 +108,7 @@ class StoreImpl final : public Store {
   EmbeddingCache& embedding_cache() override {
     return *context_->embedding_cache;
   }
+  JobTable& jobs() override { return *context_->jobs; }
   absl::StatusOr<StoreStatistics> GetStatistics() override;
   absl::StatusOr<DomainStatistics> GetDomainStatistics(
       absl::string_view domain) override;
@@ -123,13 +128,18 @@ class StoreImpl final : public Store {
   absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> OpenReader(
       const std::shared_ptr<Domain>& domain, absl::string_view commit);
 
-  // BeginCommit() in `domain`.
+  // BeginCommit() in `domain`. `claim` may be null.
   absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> BeginBuilder(
-      const std::shared_ptr<Domain>& domain, const CommitOptions& options);
+      const std::shared_ptr<Domain>& domain, const CommitOptions& options,
+      std::shared_ptr<DomainClaim> claim = nullptr);
+
+  // OK, or why no commit may begin now.
+  absl::Status CheckWritable() const;
 
   // The rest of it, when the commit is claimed.
   absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> MakeBuilder(
-      const std::shared_ptr<Domain>& domain, const CommitOptions& options);
+      const std::shared_ptr<Domain>& domain, const CommitOptions& options,
+      std::shared_ptr<DomainClaim> claim);
 
   // The rest of AssignCommit(), when the target is claimed.
   absl::StatusOr<Manifest> PublishCopy(Domain& domain,
