@@ -98,28 +98,23 @@ absl::StatusOr<std::unique_ptr<CommitBuilder>> StoreImpl::BeginCommit(
 }
 
 absl::StatusOr<std::shared_ptr<CommitClaim>> StoreImpl::ClaimCommit(
-    absl::string_view domain_name, absl::string_view commit) {
+    const CommitOptions& options) {
   COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(domain_name));
-  COPSE_RETURN_IF_ERROR(CheckName("commit", commit));
-  COPSE_RETURN_IF_ERROR(CheckWritable());
-  return DomainClaim::Take(domain, commit);
-}
-
-absl::Status StoreImpl::CheckWritable() const {
-  // What is full may have space again by the time of the write.
-  const absl::Status write_status = context_->database->write_status();
-  if (!write_status.ok() && !absl::IsResourceExhausted(write_status)) {
-    return write_status;
-  }
-  return context_->CheckFreeSpace();
+                         registry_.Get(options.domain));
+  COPSE_RETURN_IF_ERROR(CheckCommitOptions(options));
+  return DomainClaim::Take(domain, options.commit);
 }
 
 absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::BeginBuilder(
     const std::shared_ptr<Domain>& domain, const CommitOptions& options,
     std::shared_ptr<DomainClaim> claim) {
   COPSE_RETURN_IF_ERROR(CheckCommitOptions(options));
-  COPSE_RETURN_IF_ERROR(CheckWritable());
+  // What is full may have space again by the time of the write.
+  const absl::Status write_status = context_->database->write_status();
+  if (!write_status.ok() && !absl::IsResourceExhausted(write_status)) {
+    return write_status;
+  }
+  COPSE_RETURN_IF_ERROR(context_->CheckFreeSpace());
   if (claim == nullptr) {
     COPSE_ASSIGN_OR_RETURN(claim, DomainClaim::Take(domain, options.commit));
   }

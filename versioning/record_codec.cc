@@ -76,6 +76,10 @@ absl::string_view KindName(RecordKind kind) {
       return "push frame";
     case RecordKind::kPushRequest:
       return "push request";
+    case RecordKind::kCollectRequest:
+      return "collection request";
+    case RecordKind::kBackupRequest:
+      return "backup request";
   }
   return "unknown";
 }

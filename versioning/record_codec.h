@@ -65,8 +65,10 @@ enum class RecordKind : uint8_t {
   kCollection = 15,
   kBackup = 16,
   kJob = 17,
-  kPushFrame = 18,    // In spool files (sidecar/service/push_spool.h).
-  kPushRequest = 19,  // In a JobRecord (sidecar/service/push_spool.h).
+  kPushFrame = 18,       // In spool files (sidecar/service/push_spool.h).
+  kPushRequest = 19,     // In a JobRecord (sidecar/service/push_spool.h).
+  kCollectRequest = 20,  // The same (sidecar/service/maintenance_jobs.h).
+  kBackupRequest = 21,   // The same.
 };
 
 // No record is longer; a text is the largest.
@@ -92,6 +94,9 @@ class RecordWriter {
   void Fixed(std::span<const std::byte> bytes);
   // A 32-bit count and the bits of each.
   void Floats(std::span<const float> values);
+
+  // Of what was written so far, the envelope without its checksum included.
+  size_t size_bytes() const { return bytes_.size(); }
 
   // Returns the whole record.
   std::string Finish() &&;

@@ -316,9 +316,10 @@ class Store {
   virtual absl::StatusOr<std::unique_ptr<CommitBuilder>> BeginCommit(
       const CommitOptions& options, std::shared_ptr<CommitClaim> claim) = 0;
   // Takes a commit, so that it is in flight for everybody else, before its
-  // parent is complete. Fails as BeginCommit(), but for an unknown parent.
+  // parent is complete, and whatever space the disk has. Fails as BeginCommit()
+  // otherwise.
   virtual absl::StatusOr<std::shared_ptr<CommitClaim>> ClaimCommit(
-      absl::string_view domain, absl::string_view commit) = 0;
+      const CommitOptions& options) = 0;
   virtual absl::StatusOr<CommitInfo> GetCommit(absl::string_view domain,
                                                absl::string_view commit) = 0;
   // Newest `create_time` first.

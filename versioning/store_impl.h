@@ -65,7 +65,7 @@ class StoreImpl final : public Store {
       const CommitOptions& options,
       std::shared_ptr<CommitClaim> claim) override;
   absl::StatusOr<std::shared_ptr<CommitClaim>> ClaimCommit(
-      absl::string_view domain, absl::string_view commit) override;
+      const CommitOptions& options) override;
   absl::StatusOr<CommitInfo> GetCommit(absl::string_view domain,
                                        absl::string_view commit) override;
   absl::StatusOr<Page<CommitInfo>> ListCommits(
@@ -132,9 +132,6 @@ class StoreImpl final : public Store {
   absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> BeginBuilder(
       const std::shared_ptr<Domain>& domain, const CommitOptions& options,
       std::shared_ptr<DomainClaim> claim = nullptr);
-
-  // OK, or why no commit may begin now.
-  absl::Status CheckWritable() const;
 
   // The rest of it, when the commit is claimed.
   absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> MakeBuilder(

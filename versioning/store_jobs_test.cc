@@ -127,15 +127,16 @@ TEST_F(StoreJobsTest, EndsAJobWithItsCommit) {
 
 TEST_F(StoreJobsTest, HoldsACommitBeforeAndAfterItsBuilder) {
   test_.CreateDomain("d");
-  COPSE_ASSERT_OK_AND_ASSIGN(std::shared_ptr<CommitClaim> claim,
-                             test_->ClaimCommit("d", "c2"));
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      std::shared_ptr<CommitClaim> claim,
+      test_->ClaimCommit({.domain = "d", .commit = "c2"}));
   const CommitOptions options = {
       .domain = "d", .commit = "c2", .parent_commit = "c1"};
   EXPECT_THAT(test_->BeginCommit(options),
               StatusIs(absl::StatusCode::kAborted));
   EXPECT_THAT(test_->BeginCommit(options, claim),
               StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_THAT(test_->ClaimCommit("d", "c2"),
+  EXPECT_THAT(test_->ClaimCommit({.domain = "d", .commit = "c2"}),
               StatusIs(absl::StatusCode::kAborted));
   ASSERT_THAT(test_.Push({.domain = "d", .commit = "c1"}, {}), IsOk());
   {
@@ -150,13 +151,15 @@ TEST_F(StoreJobsTest, HoldsACommitBeforeAndAfterItsBuilder) {
 
 TEST_F(StoreJobsTest, ForgetsAClaimOfADomainThatWasDeleted) {
   test_.CreateDomain("d");
-  COPSE_ASSERT_OK_AND_ASSIGN(std::shared_ptr<CommitClaim> claim,
-                             test_->ClaimCommit("d", "c1"));
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      std::shared_ptr<CommitClaim> claim,
+      test_->ClaimCommit({.domain = "d", .commit = "c1"}));
   ASSERT_THAT(test_->DeleteDomain("d"), IsOk());
   EXPECT_THAT(test_->BeginCommit({.domain = "d", .commit = "c1"}, claim),
               StatusIs(absl::StatusCode::kNotFound));
   test_.CreateDomain("d");
-  COPSE_ASSERT_OK_AND_ASSIGN(auto other, test_->ClaimCommit("d", "c1"));
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      auto other, test_->ClaimCommit({.domain = "d", .commit = "c1"}));
   EXPECT_THAT(test_->BeginCommit({.domain = "d", .commit = "c1"}, claim),
               StatusIs(absl::StatusCode::kAborted));
 }

@@ -53,9 +53,10 @@ class BackupKeeper {
 
   BackupTotals totals() const ABSL_LOCKS_EXCLUDED(mutex_);
 
- private:
+  // Returns SETTING_MISSING without a folder.
   absl::Status CheckFolder() const;
 
+ private:
   Store& store_;
   const std::string folder_;
   mutable Mutex mutex_;

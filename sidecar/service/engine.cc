@@ -16,6 +16,9 @@
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/embedding/embedding_profile.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/job_kinds.h"
+#include "sidecar/service/job_runner.h"
+#include "sidecar/service/maintenance_jobs.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/push_session.h"
 #include "versioning/store.h"
@@ -38,6 +41,12 @@ EmbeddingProfileInfo DescribeProfile(const Embedder& embedder) {
   return info;
 }
 
+JobRunnerOptions WithHandlers(JobRunnerOptions options, JobServices services) {
+  services.clock = options.clock;
+  options.handlers = MakeJobHandlers(services);
+  return options;
+}
+
 }  // namespace
 
 Engine::Engine(Store& store, EngineOptions options)
@@ -50,7 +59,31 @@ Engine::Engine(Store& store, EngineOptions options)
       documents_(store_, embedders_),
       recall_meter_(store_),
       garbage_keeper_(store_),
-      backup_keeper_(store_, options_.backup_folder) {}
+      backup_keeper_(store_, options_.backup_folder),
+      jobs_(store_.jobs(),
+            WithHandlers(std::move(options_.jobs),
+                         {.push = {&store_, &domains_, &embedders_},
+                          .garbage_keeper = &garbage_keeper_,
+                          .backup_keeper = &backup_keeper_})) {}
+
+absl::StatusOr<std::unique_ptr<PushIntake>> Engine::BeginIntake(
+    const PushOptions& options, const CallContext& context) {
+  return PushIntake::Begin({&store_, &domains_, &embedders_}, jobs_, options,
+                           context);
+}
+
+absl::Status Engine::CollectGarbage(const GarbageRequest& request,
+                                    const CallContext& call,
+                                    const GarbageListener& listener) {
+  return CollectGarbageAsJob(jobs_, garbage_keeper_, request, call, listener);
+}
+
+absl::StatusOr<BackupInfo> Engine::CreateBackup(
+    int64_t kept_count, const CallContext& call,
+    const BackupKeeper::ProgressCallback& on_progress) {
+  return CreateBackupAsJob(jobs_, backup_keeper_, kept_count, call,
+                           on_progress);
+}
 
 absl::StatusOr<std::unique_ptr<PushSession>> Engine::BeginPush(
     const PushOptions& options, const CallContext& context,

@@ -24,6 +24,8 @@
 #include "sidecar/service/domain_embedders.h"
 #include "sidecar/service/domain_manager.h"
 #include "sidecar/service/garbage_keeper.h"
+#include "sidecar/service/job_runner.h"
+#include "sidecar/service/push_intake.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/push_session.h"
 #include "sidecar/service/recall_meter.h"
@@ -45,6 +47,9 @@ struct EngineOptions {
 
   // Of the server, such as "0.1.0".
   std::string version = {};
+
+  // How jobs are done and kept; the handlers are the engine's.
+  JobRunnerOptions jobs = {};
 };
 
 // What may be told of an embedding profile: no URL and no key.
@@ -81,6 +86,21 @@ class Engine {
   GarbageKeeper& garbage_keeper() { return garbage_keeper_; }
   BackupKeeper& backup_keeper() { return backup_keeper_; }
 
+  // Does nothing that a process before left before Recover() is called.
+  JobRunner& jobs() { return jobs_; }
+
+  // See PushIntake::Begin().
+  absl::StatusOr<std::unique_ptr<PushIntake>> BeginIntake(
+      const PushOptions& options, const CallContext& context);
+
+  // Do as jobs what the keepers do.
+  absl::Status CollectGarbage(const GarbageRequest& request,
+                              const CallContext& call,
+                              const GarbageListener& listener);
+  absl::StatusOr<BackupInfo> CreateBackup(
+      int64_t kept_count, const CallContext& call,
+      const BackupKeeper::ProgressCallback& on_progress);
+
   // See PushSession::Begin().
   absl::StatusOr<std::unique_ptr<PushSession>> BeginPush(
       const PushOptions& options, const CallContext& context,
@@ -90,7 +110,7 @@ class Engine {
 
  private:
   Store& store_;
-  const EngineOptions options_;
+  EngineOptions options_;  // But for `jobs`, which the runner has.
   const absl::Time start_time_;
   DomainEmbedders embedders_;
   DomainManager domains_;
@@ -99,6 +119,7 @@ class Engine {
   RecallMeter recall_meter_;
   GarbageKeeper garbage_keeper_;
   BackupKeeper backup_keeper_;
+  JobRunner jobs_;  // Last: what it does uses all the others.
 };
 
 }  // namespace copse

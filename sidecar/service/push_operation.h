@@ -70,6 +70,8 @@ struct PushProgress {
   int64_t cache_hit_count = 0;
   int64_t token_count = 0;
   int64_t failed_document_count = 0;
+  int64_t text_count = 0;     // Given to the embedder, cache hits among them.
+  int64_t request_count = 0;  // To the provider.
 };
 
 // Why one document failed.

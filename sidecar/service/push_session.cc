@@ -93,6 +93,37 @@ std::string Quoted(absl::string_view document_id) {
                       "'");
 }
 
+// Returns why a document cannot be in a domain; an empty one only fails.
+absl::Status CheckUpsert(const Document& document,
+                         const DomainOptions& domain) {
+  COPSE_RETURN_IF_ERROR(CheckDocumentId(document.id));
+  if (IsEmptyDocument(document)) {
+    return absl::OkStatus();
+  }
+  // Before CheckDocument(), which does not know what the domain wants.
+  if (document.vector.has_value()) {
+    const absl::Status status =
+        CheckVectorOfDomain(domain.metric, domain.dimension, *document.vector);
+    if (!status.ok()) {
+      return AnnotateStatus(status,
+                            absl::StrCat("document ", Quoted(document.id)));
+    }
+  }
+  return CheckDocument(document);
+}
+
+absl::Status AbortedError(const AbortOperation& operation,
+                          int64_t operation_number) {
+  const absl::string_view message =
+      CutUtf8(operation.message, PushSession::kFailureMessageSizeBytesMax);
+  return WithReason(absl::CancelledError(absl::StrCat(
+                        "the push was aborted by operation ", operation_number,
+                        message.empty() ? "" : ": ", message)),
+                    "PUSH_ABORTED",
+                    {{"operation", absl::StrCat(operation_number)},
+                     {"message", std::string(message)}});
+}
+
 std::optional<PushPhase> ToPushPhase(CommitPhase phase) {
   switch (phase) {
     case CommitPhase::kAppending:
@@ -111,30 +142,74 @@ std::optional<PushPhase> ToPushPhase(CommitPhase phase) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PushSession>> PushSession::Begin(
-    const PushServices& services, const PushOptions& options,
-    const CallContext& context, ProgressCallback on_progress) {
-  COPSE_RETURN_IF_ERROR(context.Check());
+absl::Status CheckPushOptions(const PushOptions& options) {
   const CommitOptions& commit = options.commit;
   if (commit.expected_branch_commit.has_value() && commit.branch.empty()) {
     return FieldInvalidError("expected_branch_commit", "set",
                              "to be unset without branch");
   }
   COPSE_RETURN_IF_ERROR(CheckLength("author", commit.author));
-  COPSE_RETURN_IF_ERROR(CheckLength("message", commit.message));
-  if (options.create_domain.has_value()) {
-    // First what could fail without the domain, so that none is left behind.
-    COPSE_RETURN_IF_ERROR(CheckName("commit", commit.commit));
-    if (!commit.branch.empty()) {
-      COPSE_RETURN_IF_ERROR(CheckName("branch", commit.branch));
-    }
-    COPSE_RETURN_IF_ERROR(
-        services.domains
-            ->GetOrCreate(commit.domain, *options.create_domain, context)
-            .status());
+  return CheckLength("message", commit.message);
+}
+
+absl::Status CreatePushDomain(const PushServices& services,
+                              const PushOptions& options,
+                              const CallContext& context) {
+  const CommitOptions& commit = options.commit;
+  if (!options.create_domain.has_value()) {
+    return absl::OkStatus();
   }
-  COPSE_ASSIGN_OR_RETURN(std::unique_ptr<CommitBuilder> builder,
-                         services.store->BeginCommit(commit));
+  // First what could fail without the domain, so that none is left behind.
+  COPSE_RETURN_IF_ERROR(CheckName("commit", commit.commit));
+  if (!commit.branch.empty()) {
+    COPSE_RETURN_IF_ERROR(CheckName("branch", commit.branch));
+  }
+  return services.domains
+      ->GetOrCreate(commit.domain, *options.create_domain, context)
+      .status();
+}
+
+absl::Status CheckPushOperationCount(std::optional<int64_t> announced,
+                                     int64_t arrived) {
+  if (!announced.has_value() || *announced == arrived) {
+    return absl::OkStatus();
+  }
+  return WithReason(
+      absl::InvalidArgumentError(absl::StrFormat(
+          "finish.operation_count is %d, but %d operations arrived", *announced,
+          arrived)),
+      "OPERATION_COUNT_DIFFERS",
+      {{"field", "finish.operation_count"},
+       {"found", absl::StrCat(*announced)},
+       {"wanted", absl::StrCat(arrived)}});
+}
+
+absl::Status CheckPushOperation(const PushOperation& operation,
+                                const DomainOptions& domain,
+                                int64_t operation_number) {
+  absl::Status status;
+  if (const auto* upsert = std::get_if<UpsertOperation>(&operation)) {
+    status = CheckUpsert(upsert->document, domain);
+  } else if (const auto* erase = std::get_if<DeleteOperation>(&operation)) {
+    status = CheckDocumentId(erase->document_id);
+  } else if (const auto* error = std::get_if<ErrorOperation>(&operation)) {
+    status = CheckDocumentId(error->document_id);
+  } else {
+    return AbortedError(std::get<AbortOperation>(operation), operation_number);
+  }
+  return status.ok() ? status : WithOperationNumber(status, operation_number);
+}
+
+absl::StatusOr<std::unique_ptr<PushSession>> PushSession::Begin(
+    const PushServices& services, const PushOptions& options,
+    const CallContext& context, ProgressCallback on_progress,
+    std::shared_ptr<CommitClaim> claim) {
+  COPSE_RETURN_IF_ERROR(context.Check());
+  COPSE_RETURN_IF_ERROR(CheckPushOptions(options));
+  COPSE_RETURN_IF_ERROR(CreatePushDomain(services, options, context));
+  COPSE_ASSIGN_OR_RETURN(
+      std::unique_ptr<CommitBuilder> builder,
+      services.store->BeginCommit(options.commit, std::move(claim)));
   return std::unique_ptr<PushSession>(new PushSession(
       services, options, context, std::move(on_progress), std::move(builder)));
 }
@@ -162,20 +237,21 @@ absl::Status PushSession::Add(PushOperation operation) {
   return status.ok() ? status : End(status);
 }
 
+void PushSession::MoveTo(CallContext context, ProgressCallback on_progress) {
+  is_held_back_ = false;
+  context_ = std::move(context);
+  on_progress_ = std::move(on_progress);
+}
+
 absl::StatusOr<CommitInfo> PushSession::Finish(
-    std::optional<int64_t> operation_count) {
+    std::optional<int64_t> operation_count,
+    std::function<StoredJob()> make_job_record) {
   COPSE_RETURN_IF_ERROR(ended_);
   COPSE_CHECK(builder_ != nullptr, "Finish() was called before");
-  if (operation_count.has_value() &&
-      *operation_count != progress_.operation_count) {
-    return End(WithReason(
-        absl::InvalidArgumentError(absl::StrFormat(
-            "finish.operation_count is %d, but %d operations arrived",
-            *operation_count, progress_.operation_count)),
-        "OPERATION_COUNT_DIFFERS",
-        {{"field", "finish.operation_count"},
-         {"found", absl::StrCat(*operation_count)},
-         {"wanted", absl::StrCat(progress_.operation_count)}}));
+  if (const absl::Status counted =
+          CheckPushOperationCount(operation_count, progress_.operation_count);
+      !counted.ok()) {
+    return End(counted);
   }
   absl::Status status = EnterPhase(PushPhase::kEmbedding);
   if (status.ok()) {
@@ -190,8 +266,10 @@ absl::StatusOr<CommitInfo> PushSession::Finish(
   if (!status.ok()) {
     return End(status);
   }
+  CommitSummary summary = MakeSummary();
+  summary.make_job_record = std::move(make_job_record);
   absl::StatusOr<CommitInfo> info =
-      builder_->Commit(MakeSummary(), [this](CommitPhase phase) {
+      builder_->Commit(summary, [this](CommitPhase phase) {
         const std::optional<PushPhase> push_phase = ToPushPhase(phase);
         return push_phase.has_value() ? EnterPhase(*push_phase)
                                       : absl::OkStatus();
@@ -215,28 +293,18 @@ std::vector<DocumentFailure> PushSession::failures() const {
 }
 
 absl::Status PushSession::Apply(PushOperation operation) {
+  COPSE_RETURN_IF_ERROR(CheckPushOperation(
+      operation, builder_->domain_options(), progress_.operation_count));
   absl::Status status;
   if (auto* upsert = std::get_if<UpsertOperation>(&operation)) {
     status = ApplyUpsert(std::move(upsert->document));
   } else if (auto* erase = std::get_if<DeleteOperation>(&operation)) {
     status = ApplyDelete(erase->document_id);
-  } else if (auto* error = std::get_if<ErrorOperation>(&operation)) {
-    status = ApplyError(*error);
   } else {
-    const absl::string_view message =
-        CutUtf8(std::get<AbortOperation>(operation).message,
-                kFailureMessageSizeBytesMax);
-    return WithReason(
-        absl::CancelledError(absl::StrCat(
-            "the push was aborted by operation ", progress_.operation_count,
-            message.empty() ? "" : ": ", message)),
-        "PUSH_ABORTED",
-        {{"operation", absl::StrCat(progress_.operation_count)},
-         {"message", std::string(message)}});
+    status = ApplyError(std::get<ErrorOperation>(operation));
   }
   COPSE_RETURN_IF_ERROR(status);
-  if (batch_->documents.size() >= kBatchDocumentCountMax ||
-      batch_->size_bytes >= kBatchSizeBytesMax) {
+  if (IsBatchFull() && !is_held_back_) {
     return Launch();
   }
   return absl::OkStatus();
@@ -244,28 +312,10 @@ absl::Status PushSession::Apply(PushOperation operation) {
 
 absl::Status PushSession::ApplyUpsert(Document document) {
   const int64_t number = progress_.operation_count;
-  if (const absl::Status status = CheckDocumentId(document.id); !status.ok()) {
-    return WithOperationNumber(status, number);
-  }
   ForgetFailure(document.id);
   if (IsEmptyDocument(document)) {
     Supersede(document.id);
     return Fail(document.id, number, "the document has no text and no vector");
-  }
-  // Before CheckDocument(), which does not know what the domain wants.
-  if (document.vector.has_value()) {
-    const DomainOptions& domain = builder_->domain_options();
-    const absl::Status status =
-        CheckVectorOfDomain(domain.metric, domain.dimension, *document.vector);
-    if (!status.ok()) {
-      return WithOperationNumber(
-          AnnotateStatus(status,
-                         absl::StrCat("document ", Quoted(document.id))),
-          number);
-    }
-  }
-  if (const absl::Status status = CheckDocument(document); !status.ok()) {
-    return WithOperationNumber(status, number);
   }
   Supersede(document.id);
   COPSE_ASSIGN_OR_RETURN(const bool unchanged,
@@ -283,9 +333,6 @@ absl::Status PushSession::ApplyUpsert(Document document) {
 }
 
 absl::Status PushSession::ApplyDelete(const std::string& document_id) {
-  if (const absl::Status status = CheckDocumentId(document_id); !status.ok()) {
-    return WithOperationNumber(status, progress_.operation_count);
-  }
   ForgetFailure(document_id);
   if (Supersede(document_id)) {
     // The ID was there, so the delete is not one of an unknown ID, even if the
@@ -300,14 +347,9 @@ absl::Status PushSession::ApplyDelete(const std::string& document_id) {
 }
 
 absl::Status PushSession::ApplyError(const ErrorOperation& operation) {
-  const int64_t number = progress_.operation_count;
-  if (const absl::Status status = CheckDocumentId(operation.document_id);
-      !status.ok()) {
-    return WithOperationNumber(status, number);
-  }
   ForgetFailure(operation.document_id);
   Supersede(operation.document_id);
-  return Fail(operation.document_id, number,
+  return Fail(operation.document_id, progress_.operation_count,
               operation.message.empty() ? "the database reports an error"
                                         : operation.message);
 }
@@ -443,10 +485,12 @@ absl::StatusOr<std::vector<EmbeddingOutcome>> PushSession::AwaitOutcomes(
   const EmbedStatistics statistics = task.statistics();
   progress_.cache_hit_count += statistics.cache_hit_count;
   progress_.token_count += statistics.token_count;
+  progress_.request_count += statistics.request_count;
   absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes = task.TakeOutcomes();
   if (!outcomes.ok()) {
     return ToCallStatus(context_, outcomes.status());
   }
+  progress_.text_count += static_cast<int64_t>(outcomes->size());
   embedded_count_ = std::max(
       embedded_count_,
       before + std::ranges::count_if(*outcomes, &EmbeddingOutcome::ok));

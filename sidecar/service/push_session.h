@@ -75,11 +75,13 @@ class PushSession {
   // each batch and phase.
   using ProgressCallback = std::function<void(const PushProgress&)>;
 
-  // Claims the commit, after creating the domain if the options say so. Fails
-  // with the errors of DomainManager::GetOrCreate() and Store::BeginCommit().
+  // Claims the commit, unless the caller has `claim` of it, after creating the
+  // domain if the options say so. Fails with the errors of
+  // DomainManager::GetOrCreate() and Store::BeginCommit().
   static absl::StatusOr<std::unique_ptr<PushSession>> Begin(
       const PushServices& services, const PushOptions& options,
-      const CallContext& context, ProgressCallback on_progress = nullptr);
+      const CallContext& context, ProgressCallback on_progress = nullptr,
+      std::shared_ptr<CommitClaim> claim = nullptr);
 
   ~PushSession();
   PushSession(const PushSession&) = delete;
@@ -103,8 +105,19 @@ class PushSession {
   // if `operation_count` is set and not the number of operations, and
   // DOCUMENTS_FAILED, if there are failures() which the options do not skip;
   // and with the errors of Add() and CommitBuilder::Commit().
+  // `make_job_record` is that of CommitSummary.
   absl::StatusOr<CommitInfo> Finish(
-      std::optional<int64_t> operation_count = std::nullopt);
+      std::optional<int64_t> operation_count = std::nullopt,
+      std::function<StoredJob()> make_job_record = nullptr);
+
+  // From now on nothing is embedded: when a batch is full, is_full() says so,
+  // and nothing more may be added before MoveTo().
+  void HoldBack() { is_held_back_ = true; }
+  bool is_full() const { return is_held_back_ && IsBatchFull(); }
+
+  // Hands the session over: from now on it embeds again, ends when `context`
+  // says, and reports to `on_progress`.
+  void MoveTo(CallContext context, ProgressCallback on_progress);
 
   // Returns the documents that failed so far, ascending by operation number.
   std::vector<DocumentFailure> failures() const;
@@ -150,6 +163,11 @@ class PushSession {
   absl::Status ApplyDelete(const std::string& document_id);
   absl::Status ApplyError(const ErrorOperation& operation);
 
+  bool IsBatchFull() const {
+    return batch_->documents.size() >= kBatchDocumentCountMax ||
+           batch_->size_bytes >= kBatchSizeBytesMax;
+  }
+
   // Ends the session with `status`, which is returned, and frees the commit.
   absl::Status End(const absl::Status& status);
 
@@ -183,12 +201,13 @@ class PushSession {
 
   const PushServices services_;
   const PushOptions options_;
-  const CallContext context_;
-  const ProgressCallback on_progress_;
+  CallContext context_;
+  ProgressCallback on_progress_;
 
   std::unique_ptr<CommitBuilder> builder_;  // Null once the session has ended.
   std::shared_ptr<Embedder> embedder_;      // Null until a text needs it.
   absl::Status ended_;                      // Not OK once it ended in error.
+  bool is_held_back_ = false;
   PushProgress progress_;
 
   std::unique_ptr<Batch> batch_ = std::make_unique<Batch>();  // To be filled.
@@ -201,6 +220,25 @@ class PushSession {
   absl::flat_hash_map<std::string, Failure> failures_;
   size_t failure_size_bytes_ = 0;
 };
+
+// Returns the error that PushSession has of operation `operation_number`,
+// counted from 1, whatever came before it; if it has one.
+absl::Status CheckPushOperation(const PushOperation& operation,
+                                const DomainOptions& domain,
+                                int64_t operation_number);
+
+// Returns OPERATION_COUNT_DIFFERS if `announced` is set and not `arrived`.
+absl::Status CheckPushOperationCount(std::optional<int64_t> announced,
+                                     int64_t arrived);
+
+// Checks what `options` say apart from names of commits and branches.
+absl::Status CheckPushOptions(const PushOptions& options);
+
+// Creates the domain of a push, if the options say so, after checking what
+// could fail without it.
+absl::Status CreatePushDomain(const PushServices& services,
+                              const PushOptions& options,
+                              const CallContext& context);
 
 }  // namespace copse
 
