@@ -27,14 +27,18 @@
 #include "sidecar/embedding/embedder_registry.h"
 #include "sidecar/garbage_metrics.h"
 #include "sidecar/grpc/grpc_server.h"
+#include "sidecar/job_metrics.h"
 #include "sidecar/recall_collector.h"
 #include "sidecar/service/engine.h"
+#include "sidecar/service/job.h"
+#include "sidecar/service/maintenance_jobs.h"
 #include "sidecar/util/http_server.h"
 #include "sidecar/util/logger.h"
 #include "sidecar/util/network_address.h"
 #include "sidecar/util/process_collector.h"
 #include "sidecar/util/store_collector.h"
 #include "versioning/backup.h"
+#include "versioning/job_record.h"
 #include "versioning/store.h"
 
 namespace copse {
@@ -130,6 +134,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
   }
   COPSE_RETURN_IF_ERROR(daemon->OpenStore());
   COPSE_RETURN_IF_ERROR(daemon->MakeEmbedders());
+  COPSE_RETURN_IF_ERROR(daemon->ResumeJobs());
   COPSE_RETURN_IF_ERROR(daemon->StartGrpc());
   COPSE_RETURN_IF_ERROR(daemon->StartMetrics());
   logger.Info("serving", {{"version", version},
@@ -141,7 +146,13 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
 absl::Status Daemon::OpenStore() {
   const absl::Time start = absl::Now();
   StoreOptions options = StoreOptionsOf(config_);
-  options.on_fold = [this](const FoldReport& report) { LogFold(report); };
+  options.on_fold = [this](const FoldReport& report) {
+    LogFold(report);
+    MutexLock lock(fold_mutex_);
+    if (fold_jobs_ != nullptr) {
+      AddFoldJob(*fold_jobs_, report);
+    }
+  };
   absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options);
   if (!store.ok()) {
     return ExplainOpenError(config_, store.status());
@@ -210,8 +221,56 @@ absl::Status Daemon::MakeEmbedders() {
   engine_options.default_embedding_profile = embedders_->default_profile();
   engine_options.backup_folder = config_.backup_folder;
   engine_options.version = version_;
+  engine_options.jobs.concurrency_max = config_.jobs_concurrency_max;
+  engine_options.jobs.retention =
+      absl::Hours(24 * int64_t{config_.jobs_retention_days});
+  engine_options.jobs.retention_count = config_.jobs_retention_count;
+  engine_options.jobs.on_end =
+      [this](const JobId& id, const JobRecord& record) { LogJob(id, record); };
   engine_ = std::make_unique<Engine>(*store_, std::move(engine_options));
   return absl::OkStatus();
+}
+
+absl::Status Daemon::ResumeJobs() {
+  {
+    MutexLock lock(fold_mutex_);
+    fold_jobs_ = &engine_->jobs();
+  }
+  COPSE_RETURN_IF_ERROR(
+      AnnotateStatus(engine_->jobs().Recover(),
+                     "cannot take up the jobs that were not finished"));
+  int64_t count = 0;
+  for (const auto& [kind, states] : engine_->jobs().totals().unfinished) {
+    for (const auto& [state, state_count] : states) {
+      count += state_count;
+    }
+  }
+  if (count > 0) {
+    logger_.Info("unfinished jobs go on", {{"jobs", count}});
+  }
+  return absl::OkStatus();
+}
+
+// Pushes are logged as calls are, where they succeed.
+void Daemon::LogJob(const JobId& id, const JobRecord& record) {
+  const double seconds =
+      absl::ToDoubleSeconds(record.end_time - record.start_time);
+  if (record.state != JobState::kFailed) {
+    logger_.Debug("job ended", {{"job", JobIdText(id)},
+                                {"kind", JobKindName(record.kind)},
+                                {"state", JobStateName(record.state)},
+                                {"domain", record.domain},
+                                {"commit", record.commit},
+                                {"seconds", seconds}});
+    return;
+  }
+  logger_.Warning("job failed", {{"job", JobIdText(id)},
+                                 {"kind", JobKindName(record.kind)},
+                                 {"domain", record.domain},
+                                 {"commit", record.commit},
+                                 {"resumable", record.is_resumable},
+                                 {"error", record.error.ToString()},
+                                 {"seconds", seconds}});
 }
 
 absl::Status Daemon::StartMetrics() {
@@ -220,6 +279,7 @@ absl::Status Daemon::StartMetrics() {
   metrics_.Add(std::make_shared<RecallCollector>(engine_->recall_meter()));
   metrics_.Add(std::make_shared<GarbageMetrics>(engine_->garbage_keeper()));
   metrics_.Add(std::make_shared<BackupMetrics>(engine_->backup_keeper()));
+  metrics_.Add(std::make_shared<JobMetrics>(engine_->jobs()));
   if (!config_.metrics_address.has_value()) {
     return absl::OkStatus();
   }
@@ -318,6 +378,10 @@ void Daemon::ShutDown() {
     stopping_ = true;
   }
   const absl::Time start = absl::Now();
+  if (engine_ != nullptr) {
+    // Else those who watch a job would wait for it, and the server for them.
+    engine_->jobs().BeginStop();
+  }
   if (grpc_server_ != nullptr) {
     grpc_server_->ShutDown(config_.shutdown_timeout);
     logger_.Info("calls ended", {{"seconds", SecondsSince(start)}});
@@ -326,6 +390,10 @@ void Daemon::ShutDown() {
   http_server_ = nullptr;
   metrics_.ClearCollectors();
   grpc_server_ = nullptr;
+  {
+    MutexLock lock(fold_mutex_);
+    fold_jobs_ = nullptr;
+  }
   engine_ = nullptr;
   embedders_ = nullptr;
   if (store_ == nullptr) {

@@ -30,11 +30,13 @@
 #include "sidecar/embedding_metrics.h"
 #include "sidecar/grpc/grpc_server.h"
 #include "sidecar/service/engine.h"
+#include "sidecar/service/job_runner.h"
 #include "sidecar/util/http_server.h"
 #include "sidecar/util/logger.h"
 #include "sidecar/util/metrics_registry.h"
 #include "sidecar/util/network_address.h"
 #include "sidecar/util/request_metrics.h"
+#include "versioning/job_record.h"
 #include "versioning/store.h"
 
 namespace copse {
@@ -67,7 +69,8 @@ class Daemon {
   // with it; reading goes on.
   void CheckWrites() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Ends pushes, lets searches finish for config.shutdown_timeout, and closes
+  // Ends pushes that are not accepted, and leaves the jobs to the next start;
+  // lets searches finish for config.shutdown_timeout, and closes
   // the store.
   void ShutDown() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -77,6 +80,8 @@ class Daemon {
   absl::Status OpenStore();
   void LogFold(const FoldReport& report);
   absl::Status MakeEmbedders();
+  absl::Status ResumeJobs();
+  void LogJob(const JobId& id, const JobRecord& record);
   absl::Status StartGrpc();
   absl::Status StartMetrics();
   HttpResponse Readiness() const;
@@ -95,6 +100,10 @@ class Daemon {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<GrpcServer> grpc_server_;
   std::unique_ptr<HttpServer> http_server_;
+
+  // The engine's, while there is one.
+  Mutex fold_mutex_;
+  JobRunner* fold_jobs_ ABSL_GUARDED_BY(fold_mutex_) = nullptr;
 
   Mutex mutex_;  // Held while the health of grpc_server_ is set.
   bool writable_ ABSL_GUARDED_BY(mutex_) = true;

@@ -76,6 +76,10 @@ struct Config {
   uint32_t forest_row_count_min = 2048;
   bool fold_in_background = true;
 
+  uint32_t jobs_concurrency_max = 8;
+  uint32_t jobs_retention_days = 7;
+  uint32_t jobs_retention_count = 10'000;
+
   // As ResolveProfile() returned them: that of `embedding`, if any of its
   // settings is set, then those of `embedding_profiles`.
   std::vector<EmbeddingProfileOptions> embedding_profiles;

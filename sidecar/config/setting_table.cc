@@ -270,6 +270,31 @@ SettingGroup<Config> ForestGroup() {
                          "push that makes it fall behind waits."})}};
 }
 
+SettingGroup<Config> JobGroup() {
+  return {"Jobs: pushes that were accepted, collections of garbage, backups",
+          {Bind(&Config::jobs_concurrency_max,
+                {.key = "jobs.concurrency_max",
+                 .kind = SettingKind::kCount,
+                 .help = "The most pushes that are completed at the same time. "
+                         "Others wait, and domains take turns.",
+                 .min = 1,
+                 .max = 256}),
+           Bind(&Config::jobs_retention_days,
+                {.key = "jobs.retention_days",
+                 .kind = SettingKind::kCount,
+                 .help = "How many days a job is kept after its end. Of a push "
+                         "that failed and may be resumed, its operations are "
+                         "kept as long.",
+                 .min = 0,
+                 .max = 3650}),
+           Bind(&Config::jobs_retention_count,
+                {.key = "jobs.retention_count",
+                 .kind = SettingKind::kCount,
+                 .help = "The most jobs that are kept after their end.",
+                 .min = 0,
+                 .max = 1'000'000})}};
+}
+
 SettingGroup<Config> EmbeddingChoice() {
   return {"Embedding",
           {Bind(&Config::default_embedding_profile,
@@ -578,8 +603,8 @@ void AppendLimitRows(ProfileRows& rows) {
 
 const std::vector<SettingGroup<Config>>& DaemonSettings() {
   static const auto& groups = *new std::vector<SettingGroup<Config>>{
-      FolderAndAddresses(), MemoryAndDisk(), Logging(), ForestGroup(),
-      EmbeddingChoice()};
+      FolderAndAddresses(), MemoryAndDisk(), Logging(),
+      ForestGroup(),        JobGroup(),      EmbeddingChoice()};
   return groups;
 }
 

@@ -118,12 +118,12 @@ absl::Status VerifyDomain(Store& store, const v1::VerifyDomainRequest& message,
   return writer.Write(response);
 }
 
-absl::Status CollectGarbage(GarbageKeeper& keeper,
+absl::Status CollectGarbage(Engine& engine,
                             const v1::CollectGarbageRequest& message,
                             const CallContext& call, ResponseWriter& writer) {
   COPSE_ASSIGN_OR_RETURN(const GarbageRequest request,
                          ToGarbageRequest(message));
-  return keeper.Collect(
+  return engine.CollectGarbage(
       request, call,
       {.on_progress =
            [&writer](const GarbageProgress& progress) {
@@ -140,18 +140,18 @@ absl::Status CollectGarbage(GarbageKeeper& keeper,
            }});
 }
 
-absl::Status CreateBackup(BackupKeeper& keeper,
+absl::Status CreateBackup(Engine& engine,
                           const v1::CreateBackupRequest& message,
                           const CallContext& call, ResponseWriter& writer) {
   COPSE_ASSIGN_OR_RETURN(const int64_t kept_count, ToKeptCount(message));
   COPSE_ASSIGN_OR_RETURN(
       const BackupInfo backup,
-      keeper.Create(kept_count, call,
-                    [&writer](const BackupProgress& progress) {
-                      v1::CreateBackupResponse response;
-                      Fill(progress, *response.mutable_progress());
-                      return writer.Write(response);
-                    }));
+      engine.CreateBackup(kept_count, call,
+                          [&writer](const BackupProgress& progress) {
+                            v1::CreateBackupResponse response;
+                            Fill(progress, *response.mutable_progress());
+                            return writer.Write(response);
+                          }));
   v1::CreateBackupResponse response;
   Fill(backup, *response.mutable_backup());
   return writer.Write(response);
@@ -233,8 +233,7 @@ class AdminRpcs final : public RawAdminService {
         request,
         [this](const v1::CollectGarbageRequest& message,
                const CallContext& call, ResponseWriter& writer) {
-          return copse::CollectGarbage(engine_.garbage_keeper(), message, call,
-                                       writer);
+          return copse::CollectGarbage(engine_, message, call, writer);
         });
   }
 
@@ -306,8 +305,7 @@ class AdminRpcs final : public RawAdminService {
         request,
         [this](const v1::CreateBackupRequest& message, const CallContext& call,
                ResponseWriter& writer) {
-          return copse::CreateBackup(engine_.backup_keeper(), message, call,
-                                     writer);
+          return copse::CreateBackup(engine_, message, call, writer);
         });
   }
 

@@ -9,6 +9,7 @@
 #ifndef COPSE_SIDECAR_GRPC_CONVERT_H_
 #define COPSE_SIDECAR_GRPC_CONVERT_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/status/statusor.h"
@@ -18,6 +19,7 @@
 #include "copse/v1/branch_service.pb.h"
 #include "copse/v1/commit_service.pb.h"
 #include "copse/v1/domain_service.pb.h"
+#include "copse/v1/job_service.pb.h"
 #include "copse/v1/search_service.pb.h"
 #include "copse/v1/types.pb.h"
 #include "sidecar/service/commit_resolver.h"
@@ -29,6 +31,7 @@
 #include "sidecar/service/recall_meter.h"
 #include "sidecar/service/searcher.h"
 #include "versioning/commit.h"
+#include "versioning/job_table.h"
 #include "versioning/store.h"
 
 namespace copse {
@@ -53,6 +56,15 @@ absl::StatusOr<int64_t> ToKeptCount(const v1::CreateBackupRequest& message);
 void Fill(const BackupProgress& progress,
           v1::CreateBackupResponse::Progress& message);
 void Fill(const BackupInfo& backup, v1::Backup& message);
+
+// The most failures that a message of a job names.
+inline constexpr size_t kJobFailureCountMax = 1000;
+
+absl::StatusOr<ListJobsOptions> ToListJobsOptions(
+    const v1::ListJobsRequest& message);
+// `now` is for rates.
+void Fill(const JobId& id, const JobRecord& record, size_t failure_count_max,
+          absl::Time now, v1::Job& message);
 
 // The expire time of a new lease; the store says whether it is one.
 absl::StatusOr<absl::Time> ToExpireTime(const v1::CreateLeaseRequest& message);

@@ -47,8 +47,8 @@ constexpr int kConcurrentStreamCountMax = 1000;
 
 constexpr char kCommitServiceName[] = "copse.v1.CommitService";
 constexpr const char* kServiceNames[] = {
-    "copse.v1.DomainService", kCommitServiceName, "copse.v1.BranchService",
-    "copse.v1.SearchService", "copse.v1.AdminService"};
+    "copse.v1.DomainService", kCommitServiceName,      "copse.v1.BranchService",
+    "copse.v1.SearchService", "copse.v1.AdminService", "copse.v1.JobService"};
 
 size_t ThreadCount(size_t configured) {
   if (configured != 0) {
@@ -111,6 +111,7 @@ GrpcServer::GrpcServer(const GrpcServerOptions& options)
   services_.push_back(MakeBranchService(environment_));
   services_.push_back(MakeSearchService(environment_));
   services_.push_back(MakeAdminService(environment_));
+  services_.push_back(MakeJobService(environment_));
 }
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(

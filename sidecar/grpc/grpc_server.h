@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The gRPC server of the daemon: the five services of copse.v1, reflection and
+// The gRPC server of the daemon: the six services of copse.v1, reflection and
 // grpc.health.v1.
 //
 //   GrpcServerOptions options;

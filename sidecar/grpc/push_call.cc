@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,8 +27,10 @@
 #include "sidecar/grpc/convert.h"
 #include "sidecar/grpc/status.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/job.h"
+#include "sidecar/service/push_intake.h"
+#include "sidecar/service/push_job.h"
 #include "sidecar/service/push_operation.h"
-#include "sidecar/service/push_session.h"
 #include "sidecar/service/request_errors.h"
 #include "versioning/commit.h"
 
@@ -69,6 +72,33 @@ absl::Status NotFinishedError(int64_t operation_count) {
                     {{"operation_count", absl::StrCat(operation_count)}});
 }
 
+// What a job says of itself, as a push says it.
+PushProgress ToPushProgress(const JobRecord& record) {
+  PushProgress progress;
+  progress.phase = ParsePushPhase(record.phase).value_or(PushPhase::kEmbedding);
+  progress.operation_count = record.progress.total_count;
+  progress.unchanged_document_count = record.progress.unchanged_count;
+  progress.embedded_document_count =
+      record.progress.done_count - record.progress.unchanged_count;
+  progress.cache_hit_count = record.progress.cache_hit_count;
+  progress.token_count = record.progress.token_count;
+  progress.failed_document_count = record.progress.failed_count;
+  return progress;
+}
+
+// The error of a call that ends before its job.
+absl::Status GoesOnError(const absl::Status& status, const JobId& id) {
+  const std::string text = JobIdText(id);
+  ErrorReason reason = ReasonOf(status).value_or(
+      ErrorReason{.reason = ClientReasonOf(status), .metadata = {}});
+  reason.metadata.emplace_back("job", text);
+  return WithReason(
+      absl::Status(
+          status.code(),
+          absl::StrCat(status.message(), "; the push goes on as job ", text)),
+      reason.reason, reason.metadata);
+}
+
 }  // namespace
 
 PushCall* PushCall::Start(const CallStart& start) {
@@ -95,7 +125,14 @@ PushCall::PushCall(const CallStart& start)
 void PushCall::ShutDown() {
   MutexLock lock(mutex_);
   shutting_down_ = true;
+  NotifyLocked();
+}
+
+void PushCall::NotifyLocked() {
   changed_.NotifyAll();
+  if (job_ != nullptr) {
+    job_->Wake();
+  }
 }
 
 void PushCall::OnReadDone(bool ok) {
@@ -109,13 +146,13 @@ void PushCall::OnWriteDone(bool ok) {
   MutexLock lock(mutex_);
   writing_ = false;
   cancelled_ = cancelled_ || !ok;
-  changed_.NotifyAll();
+  NotifyLocked();
 }
 
 void PushCall::OnCancel() {
   MutexLock lock(mutex_);
   cancelled_ = true;
-  changed_.NotifyAll();
+  NotifyLocked();
 }
 
 void PushCall::OnDone() {
@@ -127,7 +164,7 @@ void PushCall::Run() {
   const absl::Status status = RunGuarded([this] { return Serve(); });
   // The commit is free before the client hears of the end, so that it can push
   // again at once.
-  session_ = nullptr;
+  intake_ = nullptr;
   End(status);
 }
 
@@ -140,23 +177,47 @@ absl::Status PushCall::Serve() {
     return MessageInvalidError(PartName(*first), "header as the first");
   }
   COPSE_ASSIGN_OR_RETURN(PushOptions options, ToPushOptions(first->header()));
-  COPSE_ASSIGN_OR_RETURN(
-      session_, environment_.engine->BeginPush(
-                    options, context_, [this](const PushProgress& progress) {
-                      TryWriteProgress(progress);
-                    }));
-  TryWriteProgress(session_->progress());
+  COPSE_ASSIGN_OR_RETURN(intake_,
+                         environment_.engine->BeginIntake(options, context_));
+  TryWriteProgress(intake_->progress());
 
   COPSE_ASSIGN_OR_RETURN(const v1::PushCommitRequest::Finish finish,
                          TakeOperations());
-  absl::StatusOr<CommitInfo> info =
-      session_->Finish(finish.has_operation_count()
-                           ? std::optional<int64_t>(finish.operation_count())
-                           : std::nullopt);
-  COPSE_RETURN_IF_ERROR(WriteFailures());
-  COPSE_RETURN_IF_ERROR(info.status());
+  COPSE_ASSIGN_OR_RETURN(
+      const std::shared_ptr<Job> job,
+      intake_->Accept(finish.has_operation_count()
+                          ? std::optional<int64_t>(finish.operation_count())
+                          : std::nullopt));
+  {
+    MutexLock lock(mutex_);
+    job_ = job;
+  }
+  const absl::Status status = Relay(*job);
+  return job->has_ended() ? status : GoesOnError(status, job->id());
+}
+
+absl::Status PushCall::Relay(Job& job) {
   v1::PushCommitResponse response;
-  Fill(*info, kSkippedDocumentCountMax, *response.mutable_commit());
+  response.mutable_accepted()->set_job_id(JobIdText(job.id()));
+  COPSE_RETURN_IF_ERROR(Write(response));
+  for (int64_t seen = -1; !job.has_ended();) {
+    COPSE_RETURN_IF_ERROR(context_.Check());
+    TryWriteProgress(ToPushProgress(job.summary()));
+    seen = job.WaitForChange(seen, kProgressInterval);
+  }
+  return WriteOutcome(job);
+}
+
+absl::Status PushCall::WriteOutcome(Job& job) {
+  const JobRecord record = job.summary();
+  if (!IsFinal(record.state)) {
+    return GoesOnError(ShuttingDownError(), job.id());
+  }
+  const PushOutcome outcome = job.TakeOutcome();
+  COPSE_RETURN_IF_ERROR(WriteFailures(outcome.failures));
+  COPSE_RETURN_IF_ERROR(record.error);
+  v1::PushCommitResponse response;
+  Fill(*outcome.commit, kSkippedDocumentCountMax, *response.mutable_commit());
   COPSE_RETURN_IF_ERROR(Write(response));
   return WaitForWrite();
 }
@@ -166,7 +227,7 @@ absl::StatusOr<v1::PushCommitRequest::Finish> PushCall::TakeOperations() {
     COPSE_ASSIGN_OR_RETURN(std::optional<v1::PushCommitRequest> request,
                            Read());
     if (!request.has_value()) {
-      return NotFinishedError(session_->progress().operation_count);
+      return NotFinishedError(intake_->progress().operation_count);
     }
     if (request->has_finish()) {
       return request->finish();
@@ -174,7 +235,7 @@ absl::StatusOr<v1::PushCommitRequest::Finish> PushCall::TakeOperations() {
     if (!request->has_operations()) {
       return WithOperationNumber(
           MessageInvalidError(PartName(*request), "operations or finish"),
-          session_->progress().operation_count + 1);
+          intake_->progress().operation_count + 1);
     }
     COPSE_RETURN_IF_ERROR(AddOperations(*request->mutable_operations()));
   }
@@ -187,12 +248,12 @@ absl::Status PushCall::AddOperations(
         ToPushOperation(std::move(message));
     if (!operation.ok()) {
       return WithOperationNumber(operation.status(),
-                                 session_->progress().operation_count + 1);
+                                 intake_->progress().operation_count + 1);
     }
-    COPSE_RETURN_IF_ERROR(session_->Add(*std::move(operation)));
+    COPSE_RETURN_IF_ERROR(intake_->Add(*std::move(operation)));
     message.Clear();
   }
-  TryWriteProgress(session_->progress());
+  TryWriteProgress(intake_->progress());
   return absl::OkStatus();
 }
 
@@ -224,10 +285,10 @@ absl::StatusOr<std::optional<v1::PushCommitRequest>> PushCall::Read() {
   const absl::Status parsed = ParseMessage(read_buffer_, request);
   read_buffer_.Clear();
   if (!parsed.ok()) {
-    return session_ == nullptr
+    return intake_ == nullptr
                ? parsed
                : WithOperationNumber(parsed,
-                                     session_->progress().operation_count + 1);
+                                     intake_->progress().operation_count + 1);
   }
   return request;
 }
@@ -264,8 +325,8 @@ void PushCall::TryWriteProgress(const PushProgress& progress) {
   Write(response).IgnoreError();
 }
 
-absl::Status PushCall::WriteFailures() {
-  const std::vector<DocumentFailure> failures = session_->failures();
+absl::Status PushCall::WriteFailures(
+    const std::vector<DocumentFailure>& failures) {
   v1::PushCommitResponse response;
   for (const DocumentFailure& failure : failures) {
     Fill(failure, *response.mutable_failures()->add_failures());

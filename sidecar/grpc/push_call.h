@@ -12,13 +12,15 @@
 // left out. Only what must arrive, failures and the commit, is waited for.
 //
 // A push that the client cancels or leaves, or whose server shuts down, ends
-// and frees its commit, unless it is being published.
+// and frees its commit, until it is accepted: from then on it is a job, and
+// this only tells of it.
 
 #ifndef COPSE_SIDECAR_GRPC_PUSH_CALL_H_
 #define COPSE_SIDECAR_GRPC_PUSH_CALL_H_
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
@@ -32,7 +34,9 @@
 #include "index/util/mutex.h"
 #include "sidecar/grpc/call.h"
 #include "sidecar/service/call_context.h"
-#include "sidecar/service/push_session.h"
+#include "sidecar/service/job.h"
+#include "sidecar/service/push_intake.h"
+#include "sidecar/service/push_operation.h"
 
 namespace copse {
 
@@ -66,6 +70,11 @@ class PushCall final
   absl::StatusOr<v1::PushCommitRequest::Finish> TakeOperations();
   absl::Status AddOperations(v1::PushCommitRequest::Operations& operations);
 
+  // Tells of the job until it or the call ends.
+  absl::Status Relay(Job& job) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Tells how it ended.
+  absl::Status WriteOutcome(Job& job);
+
   // Nothing of this may be used afterwards.
   void End(const absl::Status& status);
 
@@ -79,10 +88,13 @@ class PushCall final
   // Sends `progress` unless something is on its way, or nothing new is to tell.
   void TryWriteProgress(const PushProgress& progress)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status WriteFailures();
+  absl::Status WriteFailures(const std::vector<DocumentFailure>& failures);
   absl::Status WaitForWrite() ABSL_LOCKS_EXCLUDED(mutex_);
   // Returns whether nothing is on its way any more.
   bool WaitForWriteUntil(absl::Time time) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Makes whatever waits look again.
+  void NotifyLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // OK, or why the push must end.
   absl::Status Interruption() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -91,7 +103,7 @@ class PushCall final
   grpc::CallbackServerContext& server_context_;  // gRPC's, until OnDone().
   CallRecord record_;
   CallContext context_;
-  std::unique_ptr<PushSession> session_;
+  std::unique_ptr<PushIntake> intake_;
   absl::Time progress_time_ = absl::InfinitePast();
   std::optional<PushPhase> progress_phase_;
 
@@ -105,6 +117,7 @@ class PushCall final
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool shutting_down_ ABSL_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<Job> job_ ABSL_GUARDED_BY(mutex_);  // Null before.
 };
 
 // The pushes that are under way, so that the end of the server can reach them.

@@ -441,7 +441,7 @@ TEST_F(PushCallTest, ACancelFreesTheCommit) {
   EXPECT_THAT(PushDocuments("c1", "", {{"a", "oak"}}).status, RpcIsOk());
 }
 
-TEST_F(PushCallTest, ACancelReachesTheEmbedder) {
+TEST_F(PushCallTest, ACancelOfTheJobReachesTheEmbedderAndOneOfTheCallDoesNot) {
   std::atomic<bool> embedding = false;
   std::atomic<bool> stopped = false;
   ASSERT_THAT(PushDocuments("c0", "", {}).status, RpcIsOk());
@@ -464,6 +464,12 @@ TEST_F(PushCallTest, ACancelReachesTheEmbedder) {
   }
   context.TryCancel();
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_FALSE(stopped);
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const JobPage page,
+      engine_->jobs().List({.filter = {.state = JobState::kRunning}}));
+  ASSERT_THAT(page.items, SizeIs(1));
+  EXPECT_THAT(engine_->jobs().Cancel(page.items[0].id, {}), IsOk());
   WaitUntilNothingIsInFlight();
   EXPECT_TRUE(stopped);
   ExpectNoCommit("c1");

@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The five services of copse.v1, each over the service layer.
+// The six services of copse.v1, each over the service layer.
 
 #ifndef COPSE_SIDECAR_GRPC_RPC_SERVICES_H_
 #define COPSE_SIDECAR_GRPC_RPC_SERVICES_H_
@@ -24,6 +24,9 @@ std::unique_ptr<grpc::Service> MakeBranchService(
 std::unique_ptr<grpc::Service> MakeSearchService(
     const RpcEnvironment& environment);
 std::unique_ptr<grpc::Service> MakeAdminService(
+    const RpcEnvironment& environment);
+
+std::unique_ptr<grpc::Service> MakeJobService(
     const RpcEnvironment& environment);
 
 // Returns OK if `status` is kNotFound with `reason` and the caller allows what
