@@ -107,6 +107,7 @@ void AddDocumentCommands(CommandLine& line);
 void AddAdminCommands(CommandLine& line);
 void AddGarbageCommands(CommandLine& line);
 void AddBackupCommands(CommandLine& line);
+void AddJobCommands(CommandLine& line);
 void AddGitCommand(CommandLine& line);
 // After all others.
 void AddHelpCommand(CommandLine& line);

@@ -76,8 +76,8 @@ void AddGlobalOptions(CommandLine& line) {
   app.add_flag("--quiet,-q", line.options.quiet, "No progress and no notes");
   app.add_option("--timeout", line.options.timeout_seconds,
                  "Give up a request after so many seconds; not for push, git, "
-                 "export, diff, merge, verify, gc, backup and log --size "
-                 "[never]")
+                 "export, diff, merge, verify, gc, backup, job watch and "
+                 "log --size [never]")
       ->type_name("SECONDS")
       ->check(AtLeast(0));
   // Commands take the global options behind their name as well.
@@ -230,6 +230,7 @@ int Main(int argc, char** argv) {
   AddAdminCommands(line);
   AddGarbageCommands(line);
   AddBackupCommands(line);
+  AddJobCommands(line);
   AddHelpCommand(line);
   AddGlobalExamples(line);
   try {

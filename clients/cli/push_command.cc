@@ -29,6 +29,7 @@
 #include "absl/time/time.h"
 
 #include "clients/cli/context.h"
+#include "clients/cli/interrupt_note.h"
 #include "clients/cli/json_writer.h"
 #include "clients/cli/line_reader.h"
 #include "clients/cli/message_json.h"
@@ -119,6 +120,11 @@ class LinePush {
     options.on_failures = [this](const auto& failures) {
       failures_.Add(failures);
     };
+    options.on_accepted = [this](const std::string& job_id) {
+      context_.progress().Clear();
+      context_.Note(absl::StrCat("accepted as job ", job_id));
+      SetInterruptNote(JobGoesOnNote(job_id));
+    };
     push_ = context_.client().PushCommit(std::move(options));
     absl::Status sent = SendLines(*input);
     if (!sent.ok()) {
@@ -129,6 +135,7 @@ class LinePush {
       return ToLine(sent);
     }
     absl::StatusOr<v1::Commit> commit = push_->Finish();
+    ClearInterruptNote();
     context_.progress().Clear();
     push_.reset();
     failures_.Print(context_);

@@ -48,6 +48,13 @@ std::string DescribeProgress(const v1::PushCommitResponse::Progress& progress) {
   return line;
 }
 
+std::string JobGoesOnNote(const std::string& job_id) {
+  return absl::StrFormat(
+      "\nthe push goes on as job %s: `copse job watch %s` shows it, and\n"
+      "`copse job cancel %s` ends it\n",
+      job_id, job_id, job_id);
+}
+
 void FailureList::Add(const v1::PushCommitResponse::Failures& failures) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const v1::DocumentFailure& failure : failures.failures()) {

@@ -25,6 +25,9 @@ bool IsCommitExistsError(const absl::Status& status);
 // Says in one line what the server does with a push.
 std::string DescribeProgress(const v1::PushCommitResponse::Progress& progress);
 
+// What to tell who no longer waits for a push that was accepted.
+std::string JobGoesOnNote(const std::string& job_id);
+
 // The documents that failed. Holds the first 10,000 and counts the others.
 // Thread safety: any number of threads may use one FailureList.
 class FailureList {

@@ -24,6 +24,7 @@
 #include "copse/v1/branch_service.grpc.pb.h"
 #include "copse/v1/commit_service.grpc.pb.h"
 #include "copse/v1/domain_service.grpc.pb.h"
+#include "copse/v1/job_service.grpc.pb.h"
 #include "copse/v1/search_service.grpc.pb.h"
 
 namespace copse {
@@ -115,13 +116,15 @@ struct Client::Stubs {
         commit(v1::CommitService::NewStub(channel)),
         branch(v1::BranchService::NewStub(channel)),
         search(v1::SearchService::NewStub(channel)),
-        admin(v1::AdminService::NewStub(channel)) {}
+        admin(v1::AdminService::NewStub(channel)),
+        jobs(v1::JobService::NewStub(channel)) {}
 
   std::unique_ptr<v1::DomainService::Stub> domain;
   std::unique_ptr<v1::CommitService::Stub> commit;
   std::unique_ptr<v1::BranchService::Stub> branch;
   std::unique_ptr<v1::SearchService::Stub> search;
   std::unique_ptr<v1::AdminService::Stub> admin;
+  std::unique_ptr<v1::JobService::Stub> jobs;
 };
 
 Client::Client(const ClientOptions& options)
@@ -369,6 +372,41 @@ absl::Status Client::ForEachLease(v1::ListLeasesRequest request,
   return ForEachItem(
       std::move(request), [this](const auto& page) { return ListLeases(page); },
       [](const auto& page) -> const auto& { return page.leases(); }, visit);
+}
+
+absl::StatusOr<v1::Job> Client::GetJob(const v1::GetJobRequest& request) {
+  return Call<v1::Job>(*stubs_->jobs, &v1::JobService::Stub::GetJob, request,
+                       options_.timeout);
+}
+
+absl::StatusOr<v1::ListJobsResponse> Client::ListJobs(
+    const v1::ListJobsRequest& request) {
+  return Call<v1::ListJobsResponse>(*stubs_->jobs,
+                                    &v1::JobService::Stub::ListJobs, request,
+                                    options_.timeout);
+}
+
+absl::Status Client::WatchJob(const v1::WatchJobRequest& request,
+                              const Visitor<v1::Job>& visit) {
+  return Stream<v1::Job>(*stubs_->jobs, &v1::JobService::Stub::WatchJob,
+                         request, visit);
+}
+
+absl::StatusOr<v1::Job> Client::CancelJob(const v1::CancelJobRequest& request) {
+  return Call<v1::Job>(*stubs_->jobs, &v1::JobService::Stub::CancelJob, request,
+                       options_.timeout);
+}
+
+absl::StatusOr<v1::Job> Client::ResumeJob(const v1::ResumeJobRequest& request) {
+  return Call<v1::Job>(*stubs_->jobs, &v1::JobService::Stub::ResumeJob, request,
+                       options_.timeout);
+}
+
+absl::Status Client::ForEachJob(v1::ListJobsRequest request,
+                                const Visitor<v1::Job>& visit) {
+  return ForEachItem(
+      std::move(request), [this](const auto& page) { return ListJobs(page); },
+      [](const auto& page) -> const auto& { return page.jobs(); }, visit);
 }
 
 absl::Status Client::ForEachDomain(v1::ListDomainsRequest request,

@@ -40,6 +40,7 @@
 #include "copse/v1/branch_service.pb.h"
 #include "copse/v1/commit_service.pb.h"
 #include "copse/v1/domain_service.pb.h"
+#include "copse/v1/job_service.pb.h"
 #include "copse/v1/search_service.pb.h"
 #include "copse/v1/types.pb.h"
 
@@ -141,6 +142,16 @@ class Client {
       const v1::ListLeasesRequest& request);
   absl::Status DeleteLease(const v1::DeleteLeaseRequest& request);
 
+  // ---- JobService ----
+  absl::StatusOr<v1::Job> GetJob(const v1::GetJobRequest& request);
+  absl::StatusOr<v1::ListJobsResponse> ListJobs(
+      const v1::ListJobsRequest& request);
+  // Calls `visit` with the job as it is, when it changes, and as it ended.
+  absl::Status WatchJob(const v1::WatchJobRequest& request,
+                        const Visitor<v1::Job>& visit);
+  absl::StatusOr<v1::Job> CancelJob(const v1::CancelJobRequest& request);
+  absl::StatusOr<v1::Job> ResumeJob(const v1::ResumeJobRequest& request);
+
   // ---- Every page of a list, each with up to `request.page_size` items ----
   absl::Status ForEachDomain(v1::ListDomainsRequest request,
                              const Visitor<v1::Domain>& visit);
@@ -150,6 +161,8 @@ class Client {
                              const Visitor<v1::Branch>& visit);
   absl::Status ForEachLease(v1::ListLeasesRequest request,
                             const Visitor<v1::Lease>& visit);
+  absl::Status ForEachJob(v1::ListJobsRequest request,
+                          const Visitor<v1::Job>& visit);
 
  private:
   struct Stubs;

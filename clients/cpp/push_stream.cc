@@ -140,6 +140,8 @@ void PushStream::ReadToEnd() {
       options_.on_progress(response.progress());
     } else if (response.has_failures() && options_.on_failures) {
       options_.on_failures(response.failures());
+    } else if (response.has_accepted() && options_.on_accepted) {
+      options_.on_accepted(response.accepted().job_id());
     } else if (response.has_commit()) {
       commit_ = std::move(*response.mutable_commit());
     }

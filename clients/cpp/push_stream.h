@@ -17,8 +17,9 @@
 // slows Add() down. A push that fits into one batch costs one round trip and no
 // thread; a larger one has a thread that reads what the server says.
 //
-// Invariants: nothing of a push is visible before Finish() returned a commit. A
-// PushStream that is destroyed before is cancelled.
+// Invariants: nothing of a push is visible before its commit is complete. A
+// PushStream that is destroyed before it was accepted is dropped; one that was
+// accepted goes on as a job of the server.
 
 #ifndef COPSE_CLIENTS_CPP_PUSH_STREAM_H_
 #define COPSE_CLIENTS_CPP_PUSH_STREAM_H_
@@ -29,6 +30,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -54,6 +56,10 @@ struct PushStreamOptions {
   // the one that calls Add().
   std::function<void(const v1::PushCommitResponse::Progress&)> on_progress;
   std::function<void(const v1::PushCommitResponse::Failures&)> on_failures;
+
+  // Called with the ID of the job that the push has become: from then on it
+  // goes on whatever happens here.
+  std::function<void(const std::string& job_id)> on_accepted;
 };
 
 // Thread safety: one thread at a time, but Cancel() and has_ended() may be
@@ -77,7 +83,7 @@ class PushStream {
   // Sends the rest, and returns the commit when it is complete.
   absl::StatusOr<v1::Commit> Finish();
 
-  // Drops the push: later calls fail with kCancelled.
+  // Drops the push, unless it was accepted: later calls fail with kCancelled.
   void Cancel();
 
   // Whether the server has ended the push, so that the next call will say why.

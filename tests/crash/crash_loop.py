@@ -8,6 +8,7 @@ two branches at once, kills the daemon in a chosen phase, starts it again and
 checks, against a model that is kept here, that
 
 * every commit whose push was acknowledged is there, whole;
+* every commit whose push was accepted, the daemon makes by itself;
 * every other commit is there whole or not at all;
 * `copse verify` finds every checksum of pages, live sets and rows correct;
 * branches are at a commit that their last pushes explain.
@@ -16,8 +17,9 @@ checks, against a model that is kept here, that
 
 Phases: receiving (operations still arrive), embedding (a request to the
 provider is out), appending (the Nth write of a segment, of checks or of the
-log), last-batch (the Nth sync of the log), acknowledged (right after the push
-said done), start-up (the Nth change of any file while the daemon starts).
+log), last-batch (the Nth sync of the log), accepted (right after the server
+said that the push is a job), acknowledged (right after the push said done),
+start-up (the Nth change of any file while the daemon starts).
 """
 
 import argparse
@@ -31,13 +33,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "checks"))
 from copse_daemon import CopseError, Daemon, find_program  # noqa: E402
 
-PHASES = ("receiving", "embedding", "appending", "last-batch", "acknowledged",
-          "start-up")
+PHASES = ("receiving", "embedding", "appending", "last-batch", "accepted",
+          "acknowledged", "start-up")
 WORDS = """oak beech birch alder maple willow larch cedar ash elm hazel rowan harbour tide
 quay mast keel sail rudder anchor lantern buoy reef dune delta fjord""".split()
 DIMENSION = 32
@@ -120,6 +123,7 @@ class Push:
 
     def __init__(self, daemon, branch, commit, parent, lines, documents):
         self.branch, self.commit, self.documents = branch, commit, documents
+        self.output = ""
         self.lines = [(json.dumps(line) + "\n").encode() for line in lines]
         command = [daemon.cli, "--server", daemon.addresses["grpc_address"],
                    "push", "crash", "--commit", commit, "--branch", branch]
@@ -146,8 +150,17 @@ class Push:
             self.process.stdin.close()
         except (BrokenPipeError, ConnectionResetError):
             pass
-        self.output = self.process.stdout.read().decode(errors="replace")
+        self.output += self.process.stdout.read().decode(errors="replace")
         return self.process.wait(60) == 0
+
+    def is_accepted(self):
+        return "accepted as job" in self.output
+
+    def wait_until_accepted(self):
+        for line in self.process.stdout:
+            self.output += line.decode(errors="replace")
+            if self.is_accepted():
+                return
 
 
 class CrashLoop:
@@ -263,7 +276,11 @@ class CrashLoop:
                 push.send()
         if phase == "embedding" and not Provider.asked.wait(30):
             self.failures.append("embedding: the provider was not asked")
-        if phase in ("receiving", "embedding"):
+        if phase == "accepted":
+            for push in pushes:
+                push.wait_until_accepted()
+            time.sleep(self.random.uniform(0, 0.02))
+        if phase in ("receiving", "embedding", "accepted"):
             daemon.stop(9)
             self.killed[phase] += 1
         Provider.blocked.clear()
@@ -279,7 +296,18 @@ class CrashLoop:
         shutil.rmtree(daemon.work, ignore_errors=True)
         return list(zip(pushes, acknowledged))
 
+    def wait_for_jobs(self, daemon, phase):
+        """Waits until the jobs that the crash interrupted have ended."""
+        for job in daemon.json("job", "list", "crash", "-n", "100")["jobs"]:
+            if job["state"] in ("queued", "running", "waiting"):
+                try:
+                    daemon.copse("job", "watch", job["job_id"])
+                except CopseError as error:
+                    self.failures.append("%s: job %s: %s" % (
+                        phase, job["job_id"], error))
+
     def check(self, daemon, phase, pushes):
+        self.wait_for_jobs(daemon, phase)
         listed = {commit["commit"] for commit in
                   daemon.json("log", "crash")["commits"]}
         for push, acknowledged in pushes:
@@ -289,6 +317,9 @@ class CrashLoop:
                 self.model.heads[push.branch] = push.commit
             if acknowledged and push.commit not in listed:
                 self.failures.append("%s: commit %s was acknowledged and is lost" %
+                                     (phase, push.commit))
+            if push.is_accepted() and push.commit not in listed:
+                self.failures.append("%s: commit %s was accepted and not made" %
                                      (phase, push.commit))
         for commit in listed - set(self.model.commits):
             self.failures.append("%s: commit %s is unknown" % (phase, commit))
