@@ -3,6 +3,7 @@
 
 #include "sidecar/service/job.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -109,6 +110,9 @@ JobRecord Succeeded(JobRecord record, absl::Time now) {
   record.end_time = now;
   record.retry_time = absl::UnixEpoch();
   record.error = absl::OkStatus();
+  // Deletions are done, too.
+  record.progress.done_count =
+      std::max(record.progress.done_count, record.progress.total_count);
   record.is_resumable = false;
   record.request.clear();
   record.payload.clear();

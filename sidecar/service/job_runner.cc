@@ -506,6 +506,11 @@ void JobRunner::RunThread() {
       if (stopping_) {
         return;
       }
+      // One notice may have been of several jobs.
+      if (!ready_.empty() || (running_count_ < options_.concurrency_max &&
+                              FindNext() != nullptr)) {
+        Schedule();
+      }
     }
     RunEntry(*entry);
   }
@@ -526,6 +531,7 @@ void JobRunner::RunEntry(Entry& entry) {
       record.state = JobState::kRunning;
       record.retry_time = absl::UnixEpoch();
       record.end_time = absl::UnixEpoch();
+      record.error = absl::OkStatus();
       ++record.attempt_count;
       if (record.start_time == absl::UnixEpoch()) {
         record.start_time = now;
@@ -736,8 +742,9 @@ absl::StatusOr<JobRecord> JobRunner::Resume(const JobId& id) {
   }
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<JobWork> work,
                          handler->second->Prepare(id, *record));
-  const JobRecord failed = *record;
   record->state = JobState::kQueued;
+  record->end_time = absl::UnixEpoch();
+  record->error = absl::OkStatus();
   record->is_resumable = false;
   record->failures.clear();
   auto job = std::make_shared<Job>(id, *std::move(record));

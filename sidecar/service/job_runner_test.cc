@@ -266,6 +266,25 @@ TEST_F(JobRunnerTest, GivesEachDomainItsTurn) {
               ElementsAre("first", "b0", "c0", "a0", "a1", "a2"));
 }
 
+TEST_F(JobRunnerTest, DoesJobsSideBySideHoweverFastTheyCome) {
+  // The thread that did this one is idle then.
+  WaitForEnd(*Submit(Record("d", "", "first")));
+  std::vector<std::shared_ptr<Job>> jobs;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    stage_.Hold(name);
+    jobs.push_back(Submit(Record("d", "", name)));
+  }
+  for (const char* name : {"a", "b", "c", "d"}) {
+    stage_.WaitUntilRunning(name);
+  }
+  for (const char* name : {"a", "b", "c", "d"}) {
+    stage_.LetGo(name);
+  }
+  for (const auto& job : jobs) {
+    WaitForEnd(*job);
+  }
+}
+
 TEST_F(JobRunnerTest, DoesNoMoreAtOnceThanItMay) {
   Start(2);
   for (const char* name : {"a", "b", "c"}) {

@@ -48,7 +48,7 @@ class Provider(http.server.BaseHTTPRequestHandler):
     delay = 0.0
     lock = threading.Lock()
     sent = collections.Counter()   # Text -> how often it was asked for.
-    in_flight = {}                 # Request -> texts that wait for the reply.
+    requests = []                  # Times of start and end, and how many texts.
 
     def log_message(self, *_):
         pass
@@ -56,9 +56,10 @@ class Provider(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         texts = body["input"]
+        request = [time.monotonic(), float("inf"), len(texts)]
         with Provider.lock:
             Provider.sent.update(texts)
-            Provider.in_flight[id(self)] = texts
+            Provider.requests.append(request)
         time.sleep(Provider.delay)
         data = [{"index": number, "embedding": vector(text)}
                 for number, text in enumerate(texts)]
@@ -73,8 +74,16 @@ class Provider(http.server.BaseHTTPRequestHandler):
         except OSError:
             pass  # The daemon is gone.
         finally:
-            with Provider.lock:
-                Provider.in_flight.pop(id(self), None)
+            request[1] = time.monotonic()
+
+    @staticmethod
+    def count_in_flight(begin, end):
+        """Returns how many texts waited for their vectors, or for these to be
+        stored, at some moment from `begin` to `end`."""
+        store_time = 0.1
+        with Provider.lock:
+            return sum(count for start, reply, count in Provider.requests
+                       if start <= end and reply >= begin - store_time)
 
 
 def vector(text):
@@ -208,9 +217,9 @@ class JobLoop:
                 self.fail("after %d kills the job is %s: %s" % (
                     kills, state["state"], state.get("error")))
                 break
+            begin = time.monotonic()
             daemon.stop(9)
-            with Provider.lock:
-                in_flight_count += sum(map(len, Provider.in_flight.values()))
+            in_flight_count += Provider.count_in_flight(begin, time.monotonic())
             kills += 1
             daemon.log.close()
             shutil.rmtree(daemon.work, ignore_errors=True)
