@@ -189,6 +189,30 @@ void Daemon::LogFold(const FoldReport& report) {
                 {"size_bytes", report.written_size_bytes}});
 }
 
+absl::StatusOr<Tokenizers::FileTokenizers> Daemon::LoadTokenizers() {
+  Tokenizers::FileTokenizers tokenizers;
+  for (const EmbeddingProfileOptions& profile : config_.embedding_profiles) {
+    if (profile.tokenizer_file.empty()) {
+      continue;
+    }
+    absl::StatusOr<ProfileTokenizer> tokenizer =
+        LoadTokenizer(profile.tokenizer_file);
+    if (!tokenizer.ok()) {
+      return WithReason(
+          absl::FailedPreconditionError(absl::StrCat(
+              "embedding profile '", profile.name, "': tokenizer_file is '",
+              profile.tokenizer_file,
+              "', which cannot be used: ", tokenizer.status().message())),
+          "EMBEDDING_PROFILE_INVALID",
+          {{"profile", profile.name}, {"setting", "tokenizer_file"}});
+    }
+    logger_.Info("tokenizer ready",
+                 {{"profile", profile.name}, {"tokenizer", tokenizer->name}});
+    tokenizers[profile.name] = *std::move(tokenizer);
+  }
+  return tokenizers;
+}
+
 absl::Status Daemon::MakeEmbedders() {
   EmbedderRegistryOptions options;
   options.profiles = config_.embedding_profiles;
@@ -217,6 +241,7 @@ absl::Status Daemon::MakeEmbedders() {
   engine_options.find_embedder = [this](absl::string_view name) {
     return embedders_->Get(name);
   };
+  COPSE_ASSIGN_OR_RETURN(engine_options.file_tokenizers, LoadTokenizers());
   engine_options.embedding_profiles = embedders_->names();
   engine_options.default_embedding_profile = embedders_->default_profile();
   engine_options.backup_folder = config_.backup_folder;

@@ -31,6 +31,7 @@
 #include "sidecar/grpc/grpc_server.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/service/job_runner.h"
+#include "sidecar/service/text_cutter.h"
 #include "sidecar/util/http_server.h"
 #include "sidecar/util/logger.h"
 #include "sidecar/util/metrics_registry.h"
@@ -79,6 +80,7 @@ class Daemon {
 
   absl::Status OpenStore();
   void LogFold(const FoldReport& report);
+  absl::StatusOr<Tokenizers::FileTokenizers> LoadTokenizers();
   absl::Status MakeEmbedders();
   absl::Status ResumeJobs();
   void LogJob(const JobId& id, const JobRecord& record);

@@ -52,6 +52,29 @@ inline constexpr uint32_t kRetainedBranchCountMax = 64;
 // 272 years: what is added to a time of copse stays one.
 inline constexpr int64_t kRetentionSecondsMax = (int64_t{1} << 33) - 1;
 
+// How the texts of a domain become chunks. The store keeps it and does not know
+// what a token is.
+struct Chunking {
+  // The values are stored.
+  enum class Mode : uint8_t {
+    kWhole = 1,     // A document is one chunk.
+    kBoundary = 2,  // Cut where paragraphs, sentences or words end.
+    kWindow = 3,    // Windows of so many tokens, cut anywhere.
+  };
+
+  Mode mode = Mode::kWhole;
+
+  // The tokens of a chunk at most, and those that it shares with the one before
+  // it, which are fewer. Zero, and `tokenizer` empty, if documents are whole.
+  uint32_t chunk_token_count = 0;
+  uint32_t overlap_token_count = 0;
+
+  // What counts the tokens; at most kNameSizeBytesMax.
+  std::string tokenizer = {};
+
+  friend bool operator==(const Chunking&, const Chunking&) = default;
+};
+
 // What a domain fixes when it is created.
 struct DomainOptions {
   std::string domain = {};
@@ -68,6 +91,8 @@ struct DomainOptions {
   // The vector of a fixed probe text when the domain was created, so that a
   // changed URL can be told from a changed model. Empty without a profile.
   std::vector<float> probe_vector = {};
+
+  Chunking chunking = {};
 
   // Free text of the user, at most 4096 bytes.
   std::string description = {};

@@ -17,7 +17,7 @@
 // everything is, durably, afterwards. Without Commit() what was written is
 // garbage that nothing refers to.
 //
-// Memory: about 60 bytes for each distinct document ID of the push, plus one
+// Memory: about 75 bytes for each distinct document ID of the push, plus one
 // batch of 1 MiB.
 
 #ifndef COPSE_VERSIONING_COMMIT_BUILDER_H_
@@ -38,12 +38,23 @@
 
 namespace copse {
 
-// A document and the vector under which it is found.
+// A part of a text that has a vector of its own.
+struct EmbeddedChunk {
+  std::span<const float> vector = {};  // Not owned; of the domain's dimension.
+  ChunkPlace place = {};
+};
+
+// A document and the vectors under which it is found.
 struct EmbeddedDocument {
   const Document* document = nullptr;  // Not owned.
 
-  // Not owned; of the domain's dimension.
+  // The vector of the whole document; not owned, of the domain's dimension.
+  // Not used if there are chunks.
   std::span<const float> vector = {};
+
+  // The chunks of the text, in its order, at most kChunkCountMax; not owned.
+  // One chunk is the same as a vector of the whole document.
+  std::span<const EmbeddedChunk> chunks = {};
 };
 
 // Keeps a commit in flight while it exists. It may outlive its store.
@@ -84,7 +95,8 @@ class CommitBuilder {
   // said; the last one of an ID wins. Cosine domains store the vectors with
   // unit length. Fails with kInvalidArgument if a document or vector is
   // refused (wrong dimension, not finite, zero in a cosine domain), naming the
-  // document, and kResourceExhausted if the disk is full; the builder is then
+  // document, or if chunks are too many, not in order or not in the text, and
+  // kResourceExhausted if the disk is full; the builder is then
   // unusable but for destruction.
   virtual absl::Status Upsert(std::span<const EmbeddedDocument> documents) = 0;
 

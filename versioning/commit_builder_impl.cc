@@ -40,8 +40,11 @@
 namespace copse {
 namespace {
 
-// Documents of which the vectors are in memory twice.
+// Documents that are looked up before any is written.
 constexpr size_t kBatchDocumentCount = 256;
+
+// Rows of which the vectors are in memory twice.
+constexpr size_t kBatchRowCount = 256;
 
 // How large a batch of rows and texts grows before it is written.
 constexpr size_t kBatchSizeBytesMax = size_t{1} << 20;
@@ -94,6 +97,35 @@ LiveSet ToLiveSet(const std::vector<Ordinal>& ordinals) {
     set.Add(ordinal);
   }
   return set;
+}
+
+absl::Status ChunksInvalidError(absl::string_view message) {
+  return WithReason(absl::InvalidArgumentError(message), "CHUNKS_INVALID",
+                    {{"field", "chunks"}});
+}
+
+// Returns kInvalidArgument unless `document` has chunks that are in order and
+// in its text, or none.
+absl::Status CheckChunks(const EmbeddedDocument& document) {
+  const std::optional<std::string>& text = document.document->text;
+  const size_t text_size = text.has_value() ? text->size() : 0;
+  if (document.chunks.size() > kChunkCountMax) {
+    return ChunksInvalidError(
+        absl::StrCat("chunks are ", document.chunks.size(),
+                     ", expected at most ", kChunkCountMax));
+  }
+  uint64_t first_byte_min = 0;
+  for (size_t i = 0; i < document.chunks.size(); ++i) {
+    const ChunkPlace& place = document.chunks[i].place;
+    const uint64_t end = uint64_t{place.first_byte} + place.size_bytes;
+    if (place.first_byte < first_byte_min || end > text_size) {
+      return ChunksInvalidError(absl::StrCat(
+          "chunk ", i, " is bytes ", place.first_byte, " to ", end,
+          ", expected bytes between ", first_byte_min, " and ", text_size));
+    }
+    first_byte_min = place.first_byte;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status BeginPhase(
@@ -162,8 +194,8 @@ absl::StatusOr<bool> CommitBuilderImpl::TryUpsertUnchanged(
       parent->record.content_hash != HashContent(document)) {
     return false;
   }
-  outcomes_[HashId(document.id)] = {.parent_row = parent->ordinal,
-                                    .row = parent->ordinal,
+  outcomes_[HashId(document.id)] = {.parent_rows = parent->rows(),
+                                    .rows = parent->rows(),
                                     .was_pushed = true};
   return true;
 }
@@ -191,11 +223,11 @@ absl::Status CommitBuilderImpl::Delete(absl::string_view document_id) {
   if (is_new) {
     COPSE_ASSIGN_OR_RETURN(const std::optional<LiveDocument> parent,
                            FindInParent(document_id));
-    outcome.parent_row = parent.has_value() ? parent->ordinal : kNoRow;
+    outcome.parent_rows = parent.has_value() ? parent->rows() : OrdinalRange();
   }
-  outcome.row = kNoRow;
+  outcome.rows = {};
   outcome.is_unknown_delete =
-      outcome.parent_row == kNoRow && !outcome.was_pushed;
+      outcome.parent_rows.count == 0 && !outcome.was_pushed;
   return absl::OkStatus();
 }
 
@@ -213,7 +245,7 @@ absl::StatusOr<bool> CommitBuilderImpl::Contains(
   }
   const auto outcome = outcomes_.find(HashId(document_id));
   if (outcome != outcomes_.end()) {
-    return outcome->second.row != kNoRow;
+    return outcome->second.rows.count != 0;
   }
   COPSE_ASSIGN_OR_RETURN(const std::optional<LiveDocument> parent,
                          FindInParent(document_id));
@@ -227,7 +259,14 @@ absl::Status CommitBuilderImpl::CheckDocuments(
   for (const EmbeddedDocument& document : documents) {
     absl::Status status = CheckDocument(*document.document);
     if (status.ok()) {
+      status = CheckChunks(document);
+    }
+    if (status.ok() && document.chunks.empty()) {
       status = CheckMetricVector(domain_->metric(), document.vector,
+                                 domain_->dimension());
+    }
+    for (size_t i = 0; i < document.chunks.size() && status.ok(); ++i) {
+      status = CheckMetricVector(domain_->metric(), document.chunks[i].vector,
                                  domain_->dimension());
     }
     if (!status.ok()) {
@@ -237,84 +276,137 @@ absl::Status CommitBuilderImpl::CheckDocuments(
   return absl::OkStatus();
 }
 
+uint32_t CommitBuilderImpl::NewVersion::row_count() const {
+  return std::max(static_cast<uint32_t>(document->chunks.size()), 1U);
+}
+
+std::span<const float> CommitBuilderImpl::NewVersion::vector(
+    uint32_t chunk) const {
+  return document->chunks.empty() ? document->vector
+                                  : document->chunks[chunk].vector;
+}
+
 absl::Status CommitBuilderImpl::UpsertBatch(
     std::span<const EmbeddedDocument> documents) {
   COPSE_RETURN_IF_ERROR(CheckDocuments(documents));
-  std::vector<NewRow> rows;
-  rows.reserve(documents.size());
+  std::vector<NewVersion> versions;
+  versions.reserve(documents.size());
   for (const EmbeddedDocument& document : documents) {
     COPSE_ASSIGN_OR_RETURN(const std::optional<LiveDocument> parent,
                            FindInParent(document.document->id));
-    const NewRow row = {.document = &document,
-                        .content_hash = HashContent(*document.document),
-                        .id_hash = HashId(document.document->id)};
-    Outcome& outcome = outcomes_[row.id_hash];
-    outcome = {.parent_row = parent.has_value() ? parent->ordinal : kNoRow,
-               .row = outcome.row,
-               .was_pushed = true};
-    if (parent.has_value() && parent->record.content_hash == row.content_hash) {
-      outcome.row = parent->ordinal;
+    const NewVersion version = {.document = &document,
+                                .content_hash = HashContent(*document.document),
+                                .id_hash = HashId(document.document->id)};
+    Outcome& outcome = outcomes_[version.id_hash];
+    outcome = {
+        .parent_rows = parent.has_value() ? parent->rows() : OrdinalRange(),
+        .rows = outcome.rows,
+        .was_pushed = true};
+    if (parent.has_value() &&
+        parent->record.content_hash == version.content_hash) {
+      outcome.rows = parent->rows();
       // An earlier one of this call is not the last one.
-      std::erase_if(rows, [&row](const NewRow& earlier) {
-        return earlier.id_hash == row.id_hash;
+      std::erase_if(versions, [&version](const NewVersion& earlier) {
+        return earlier.id_hash == version.id_hash;
       });
     } else {
-      rows.push_back(row);
+      versions.push_back(version);
     }
   }
-  return rows.empty() ? absl::OkStatus() : AppendRows(rows);
+  return versions.empty() ? absl::OkStatus() : AppendVersions(versions);
 }
 
-absl::Status CommitBuilderImpl::AppendRows(std::span<const NewRow> rows) {
-  std::vector<float> matrix;
-  matrix.reserve(rows.size() * domain_->dimension());
-  for (const NewRow& row : rows) {
-    const std::span<const float> vector = row.document->vector;
-    matrix.insert(matrix.end(), vector.begin(), vector.end());
-    if (domain_->metric() == Metric::kCosine) {
-      const absl::Status status =
-          NormalizeVector(std::span(matrix).last(vector.size()));
-      if (!status.ok()) {
-        return AnnotateDocument(status, row.document->document->id);
-      }
-    }
+absl::Status CommitBuilderImpl::AppendVersions(
+    std::span<const NewVersion> versions) {
+  uint32_t row_count = 0;
+  for (const NewVersion& version : versions) {
+    row_count += version.row_count();
   }
   COPSE_ASSIGN_OR_RETURN(const uint64_t first_number,
-                         domain_->ordinals().Allocate(rows.size()));
-  const auto first = static_cast<Ordinal>(first_number);
-  COPSE_RETURN_IF_ERROR(domain_->AppendVectors(first, matrix));
-  if (!ranges_.empty() &&
-      ranges_.back().first + ranges_.back().count == first) {
-    ranges_.back().count += static_cast<uint32_t>(rows.size());
-  } else {
-    ranges_.push_back({first, static_cast<uint32_t>(rows.size())});
-  }
-  written_size_bytes_ += static_cast<int64_t>(matrix.size() * sizeof(float));
-  for (size_t i = 0; i < rows.size(); ++i) {
-    PutRow(rows[i], first + static_cast<Ordinal>(i));
-    if (batch_.size_bytes() >= kBatchSizeBytesMax) {
-      COPSE_RETURN_IF_ERROR(Flush());
-    }
+                         domain_->ordinals().Allocate(row_count));
+  auto first = static_cast<Ordinal>(first_number);
+  COPSE_RETURN_IF_ERROR(AppendVectors(versions, {first, row_count}));
+  for (const NewVersion& version : versions) {
+    COPSE_RETURN_IF_ERROR(PutVersion(version, first));
+    first += version.row_count();
   }
   return absl::OkStatus();
 }
 
-void CommitBuilderImpl::PutRow(const NewRow& row, Ordinal ordinal) {
-  const Document& document = *row.document->document;
-  const uint32_t number = domain_->number();
-  const RowRecord record = {.document_id = document.id,
-                            .content_hash = row.content_hash,
-                            .type = document.type,
-                            .attributes = document.attributes,
-                            .has_text = document.text.has_value()};
-  batch_.Put(MetaTable::kRows, RowKey(number, ordinal), record.Encode());
-  batch_.Put(MetaTable::kDocuments, DocumentKey(number, document.id, ordinal),
-             DocumentRecord{.content_hash = row.content_hash}.Encode());
-  if (document.text.has_value()) {
-    domain_->texts().Put(row.content_hash, *document.text, batch_);
-    batch_texts_.push_back(row.content_hash);
+absl::Status CommitBuilderImpl::AppendVectors(
+    std::span<const NewVersion> versions, OrdinalRange range) {
+  const size_t dimension = domain_->dimension();
+  std::vector<float> matrix;
+  matrix.reserve(std::min<size_t>(range.count, kBatchRowCount) * dimension);
+  Ordinal next = range.first;
+  const auto append = [&]() -> absl::Status {
+    COPSE_RETURN_IF_ERROR(domain_->AppendVectors(next, matrix));
+    next += static_cast<Ordinal>(matrix.size() / dimension);
+    written_size_bytes_ += static_cast<int64_t>(matrix.size() * sizeof(float));
+    matrix.clear();
+    return absl::OkStatus();
+  };
+  for (const NewVersion& version : versions) {
+    for (uint32_t chunk = 0; chunk < version.row_count(); ++chunk) {
+      const std::span<const float> vector = version.vector(chunk);
+      matrix.insert(matrix.end(), vector.begin(), vector.end());
+      if (domain_->metric() == Metric::kCosine) {
+        const absl::Status status =
+            NormalizeVector(std::span(matrix).last(vector.size()));
+        if (!status.ok()) {
+          return AnnotateDocument(status, version.document->document->id);
+        }
+      }
+      if (matrix.size() == kBatchRowCount * dimension) {
+        COPSE_RETURN_IF_ERROR(append());
+      }
+    }
   }
-  outcomes_[row.id_hash].row = ordinal;
+  if (!matrix.empty()) {
+    COPSE_RETURN_IF_ERROR(append());
+  }
+  if (!ranges_.empty() &&
+      ranges_.back().first + ranges_.back().count == range.first) {
+    ranges_.back().count += range.count;
+  } else {
+    ranges_.push_back(range);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CommitBuilderImpl::PutVersion(const NewVersion& version,
+                                           Ordinal first) {
+  const EmbeddedDocument& embedded = *version.document;
+  const Document& document = *embedded.document;
+  const uint32_t number = domain_->number();
+  RowRecord record = {.document_id = document.id,
+                      .content_hash = version.content_hash,
+                      .type = document.type,
+                      .attributes = document.attributes,
+                      .has_text = document.text.has_value(),
+                      .chunk_count = version.row_count()};
+  batch_.Put(MetaTable::kDocuments, DocumentKey(number, document.id, first),
+             DocumentRecord{.content_hash = version.content_hash,
+                            .chunk_count = record.chunk_count}
+                 .Encode());
+  if (document.text.has_value()) {
+    domain_->texts().Put(version.content_hash, *document.text, batch_);
+    batch_texts_.push_back(version.content_hash);
+  }
+  for (; record.chunk < record.chunk_count; ++record.chunk) {
+    if (record.chunk_count > 1) {
+      record.place = embedded.chunks[record.chunk].place;
+    }
+    batch_.Put(MetaTable::kRows, RowKey(number, first + record.chunk),
+               record.Encode());
+    // Only the first row has them: they may be large, and chunks are many.
+    record.attributes.clear();
+    if (batch_.size_bytes() >= kBatchSizeBytesMax) {
+      COPSE_RETURN_IF_ERROR(Flush());
+    }
+  }
+  outcomes_[version.id_hash].rows = {first, record.chunk_count};
+  return absl::OkStatus();
 }
 
 absl::Status CommitBuilderImpl::Flush() {
@@ -420,22 +512,24 @@ absl::StatusOr<CommitBuilderImpl::Changes> CommitBuilderImpl::CollectChanges(
   manifest.inserted_count = merged_.inserted_count;
   manifest.replaced_count = merged_.replaced_count;
   manifest.deleted_count = merged_.deleted_count;
+  const auto append = [](OrdinalRange range, std::vector<Ordinal>& rows) {
+    for (uint32_t i = 0; i < range.count; ++i) {
+      rows.push_back(range.first + i);
+    }
+  };
   for (const auto& [hash, outcome] : outcomes_) {
-    const bool is_in_parent = outcome.parent_row != kNoRow;
-    const bool is_present = outcome.row != kNoRow;
+    const bool is_in_parent = outcome.parent_rows.count != 0;
+    const bool is_present = outcome.rows.count != 0;
     manifest.unknown_delete_count += outcome.is_unknown_delete ? 1 : 0;
-    if (outcome.row == outcome.parent_row) {
+    if (is_in_parent && is_present &&
+        outcome.rows.first == outcome.parent_rows.first) {
       continue;
     }
     manifest.inserted_count += !is_in_parent && is_present ? 1 : 0;
     manifest.replaced_count += is_in_parent && is_present ? 1 : 0;
     manifest.deleted_count += is_in_parent && !is_present ? 1 : 0;
-    if (is_present) {
-      changes.added.push_back(outcome.row);
-    }
-    if (is_in_parent) {
-      changes.removed.push_back(outcome.parent_row);
-    }
+    append(outcome.rows, changes.added);
+    append(outcome.parent_rows, changes.removed);
   }
   std::sort(changes.added.begin(), changes.added.end());
   std::sort(changes.removed.begin(), changes.removed.end());
@@ -451,7 +545,9 @@ absl::StatusOr<CommitBuilderImpl::Changes> CommitBuilderImpl::CollectChanges(
   manifest.commit_time = options_.commit_time;
   manifest.author = options_.author;
   manifest.message = options_.message;
-  manifest.document_count = changes.live->row_count();
+  manifest.document_count =
+      (parent_ == nullptr ? 0 : parent_->manifest().document_count) +
+      manifest.inserted_count - manifest.deleted_count;
   manifest.vector_count = changes.live->row_count();
   manifest.token_count = summary.token_count;
   manifest.profile_hash = domain_options_->profile_hash;

@@ -70,26 +70,26 @@ class CommitBuilderImpl final : public CommitBuilder {
   void Merge(MergedRows rows, std::string theirs_commit);
 
  private:
-  // No ordinal: the greatest is never given (number_allocator.h).
-  static constexpr Ordinal kNoRow = 0xffffffff;
-
   // 128 bits of a SHA-256: IDs come from outsiders, who could make a weaker
   // hash collide and one document take the place of another.
   using IdHash = std::array<uint64_t, 2>;
 
-  // What the push says about one document.
+  // What the push says about one document. A range without rows is absence.
   struct Outcome {
-    Ordinal parent_row = kNoRow;
-    Ordinal row = kNoRow;  // Absent, the parent's, or a new one.
+    OrdinalRange parent_rows;
+    OrdinalRange rows;  // The parent's, or new ones.
     bool was_pushed = false;
     bool is_unknown_delete = false;
   };
 
   // A document of one call of Upsert() whose content is not the parent's.
-  struct NewRow {
+  struct NewVersion {
     const EmbeddedDocument* document;
     ContentHash content_hash;
     IdHash id_hash;
+
+    uint32_t row_count() const;
+    std::span<const float> vector(uint32_t chunk) const;
   };
 
   // What Commit() makes of the outcomes.
@@ -108,8 +108,10 @@ class CommitBuilderImpl final : public CommitBuilder {
   absl::Status CheckDocuments(
       std::span<const EmbeddedDocument> documents) const;
   absl::Status UpsertBatch(std::span<const EmbeddedDocument> documents);
-  absl::Status AppendRows(std::span<const NewRow> rows);
-  void PutRow(const NewRow& row, Ordinal ordinal);
+  absl::Status AppendVersions(std::span<const NewVersion> versions);
+  absl::Status AppendVectors(std::span<const NewVersion> versions,
+                             OrdinalRange range);
+  absl::Status PutVersion(const NewVersion& version, Ordinal first);
   absl::Status Flush();
 
   absl::StatusOr<Changes> CollectChanges(const CommitSummary& summary);

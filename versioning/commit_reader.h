@@ -66,7 +66,13 @@ struct DocumentSearchOptions {
 struct DocumentNeighbor {
   std::string document_id = {};
   std::string type = {};
+
+  // The nearest chunk, its place in the text, and how many there are. The place
+  // of the only chunk is the whole text, and is not said.
   uint32_t chunk = 0;
+  uint32_t chunk_count = 1;
+  ChunkPlace place = {};
+
   float distance = 0;  // In the domain's metric, see index/metric.h.
   ContentHash content_hash = {};
 };
@@ -77,20 +83,37 @@ struct DocumentSearchResult {
   SearchWork work = {};
 };
 
+// A chunk of a document as it is stored at a commit.
+struct StoredChunk {
+  // Of the only chunk it is the whole text, and not said.
+  ChunkPlace place = {};
+  std::vector<float> vector = {};  // Only where asked for.
+};
+
 // A document as it is stored at a commit.
 struct StoredDocument {
   std::string id = {};
   std::string type = {};
   Attributes attributes = {};
-  uint32_t chunk = 0;
   ContentHash content_hash = {};
+  uint32_t chunk_count = 1;
   std::optional<std::string> text = {};  // Only where asked for and given.
-  std::vector<float> vector = {};        // Only where asked for.
+
+  // In the order of the text; only where chunks or vectors are asked for.
+  std::vector<StoredChunk> chunks = {};
+};
+
+// A row, and the document that it is from.
+struct SampledRow {
+  std::string document_id = {};
+  uint32_t chunk = 0;
+  std::vector<float> vector = {};
 };
 
 struct ReadMask {
   bool text = false;
-  bool vector = false;
+  bool chunks = false;
+  bool vector = false;  // With the chunks.
 };
 
 // Thread safety: any number of threads may use one CommitReader. It stays valid
@@ -103,6 +126,11 @@ class CommitReader {
   virtual const CommitInfo& info() const = 0;
   virtual const DomainOptions& domain_options() const = 0;
 
+  // Returns one result for each document: the distance is that of its nearest
+  // chunk, the first of those at equal distance. There are fewer than
+  // neighbor_count only if no more documents are found, never because the
+  // chunks of one take the places of others.
+  //
   // Results are exact in small commits and with `exact`: then the first by
   // (distance, bytes of the ID), also where distances are equal. Fails with
   // kInvalidArgument for a query of another dimension or with components that
@@ -115,9 +143,10 @@ class CommitReader {
   virtual absl::StatusOr<std::optional<StoredDocument>> GetDocument(
       absl::string_view document_id, ReadMask mask) const = 0;
 
-  // Returns `count` documents of the commit, or all if there are fewer, with
-  // their vectors and in no particular order: the same for a seed.
-  virtual absl::StatusOr<std::vector<StoredDocument>> SampleDocuments(
+  // Returns the vectors of `count` rows of the commit, or of all if there are
+  // fewer, in no particular order: the same for a seed. Rows are as likely as
+  // each other, so a document of many chunks is likelier than one of few.
+  virtual absl::StatusOr<std::vector<SampledRow>> SampleRows(
       size_t count, uint64_t seed) const = 0;
 
   // Calls `visit` with each document of the commit in ascending order of the

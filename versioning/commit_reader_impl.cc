@@ -226,7 +226,7 @@ absl::StatusOr<std::optional<StoredDocument>> CommitReaderImpl::GetDocument(
   return document;
 }
 
-absl::StatusOr<std::vector<StoredDocument>> CommitReaderImpl::SampleDocuments(
+absl::StatusOr<std::vector<SampledRow>> CommitReaderImpl::SampleRows(
     size_t count, uint64_t seed) const {
   std::vector<Ordinal> ordinals = live_->ToVector();
   internal::SplitMix random(seed);
@@ -237,19 +237,20 @@ absl::StatusOr<std::vector<StoredDocument>> CommitReaderImpl::SampleDocuments(
   ordinals.resize(count);
   // Rows are read in the order of their keys.
   std::sort(ordinals.begin(), ordinals.end());
-  std::vector<StoredDocument> documents;
-  absl::StatusOr<std::vector<RowRecord>> rows =
+  absl::StatusOr<std::vector<RowRecord>> records =
       ReadRows(domain_->database(), domain_->number(), ordinals);
   // Asked afterwards, as in GetDocument().
   COPSE_RETURN_IF_ERROR(domain_->CheckExists());
-  COPSE_RETURN_IF_ERROR(rows.status());
+  COPSE_RETURN_IF_ERROR(records.status());
+  std::vector<SampledRow> rows;
   for (size_t i = 0; i < count; ++i) {
-    COPSE_ASSIGN_OR_RETURN(
-        StoredDocument document,
-        ToDocument(ordinals[i], std::move((*rows)[i]), {.vector = true}));
-    documents.push_back(std::move(document));
+    COPSE_ASSIGN_OR_RETURN(const StoredVector vector,
+                           domain_->vectors().Read(ordinals[i]));
+    rows.push_back({.document_id = std::move((*records)[i].document_id),
+                    .chunk = (*records)[i].chunk,
+                    .vector = vector.ToFloats()});
   }
-  return documents;
+  return rows;
 }
 
 absl::Status CommitReaderImpl::ForEachDocument(
@@ -265,20 +266,46 @@ absl::StatusOr<StoredDocument> CommitReaderImpl::ToDocument(
   StoredDocument document = {.id = std::move(row.document_id),
                              .type = std::move(row.type),
                              .attributes = std::move(row.attributes),
-                             .chunk = row.chunk,
                              .content_hash = row.content_hash,
-                             .text = std::nullopt,
-                             .vector = {}};
+                             .chunk_count = row.chunk_count};
   if (mask.text && row.has_text) {
     COPSE_ASSIGN_OR_RETURN(document.text,
                            domain_->texts().Get(row.content_hash));
   }
-  if (mask.vector) {
-    COPSE_ASSIGN_OR_RETURN(const StoredVector vector,
-                           domain_->vectors().Read(ordinal));
-    document.vector = vector.ToFloats();
+  if (mask.chunks || mask.vector) {
+    COPSE_RETURN_IF_ERROR(ReadChunks(ordinal, row, mask, document.chunks));
   }
   return document;
+}
+
+absl::Status CommitReaderImpl::ReadChunks(
+    Ordinal ordinal, const RowRecord& row, ReadMask mask,
+    std::vector<StoredChunk>& chunks) const {
+  chunks.resize(row.chunk_count);
+  chunks.front().place = row.place;
+  std::vector<Ordinal> others;
+  for (uint32_t i = 1; i < row.chunk_count; ++i) {
+    others.push_back(ordinal + i);
+  }
+  COPSE_ASSIGN_OR_RETURN(
+      const std::vector<RowRecord> records,
+      ReadRows(domain_->database(), domain_->number(), others));
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (records[i].chunk != i + 1 ||
+        records[i].content_hash != row.content_hash) {
+      return DataDamagedError(
+          absl::StrCat("row ", others[i]),
+          absl::StrCat("it is not chunk ", i + 1, " of the document of row ",
+                       ordinal));
+    }
+    chunks[i + 1].place = records[i].place;
+  }
+  for (uint32_t i = 0; mask.vector && i < row.chunk_count; ++i) {
+    COPSE_ASSIGN_OR_RETURN(const StoredVector vector,
+                           domain_->vectors().Read(ordinal + i));
+    chunks[i].vector = vector.ToFloats();
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<StoredDocument>> CommitReaderImpl::FindDocument(
@@ -303,17 +330,19 @@ absl::Status CommitReaderImpl::VisitDocuments(
     ReadMask mask,
     const std::function<absl::Status(const StoredDocument&)>& visit) const {
   int64_t row_count = 0;
+  int64_t document_count = 0;
   std::vector<Ordinal> batch;
   const auto visit_batch = [&]() -> absl::Status {
     COPSE_ASSIGN_OR_RETURN(
         std::vector<RowRecord> rows,
         ReadRows(domain_->database(), domain_->number(), batch));
     for (size_t i = 0; i < batch.size(); ++i) {
+      row_count += rows[i].chunk_count;
       COPSE_ASSIGN_OR_RETURN(const StoredDocument document,
                              ToDocument(batch[i], std::move(rows[i]), mask));
       COPSE_RETURN_IF_ERROR(visit(document));
     }
-    row_count += static_cast<int64_t>(batch.size());
+    document_count += static_cast<int64_t>(batch.size());
     batch.clear();
     return absl::OkStatus();
   };
@@ -332,10 +361,17 @@ absl::Status CommitReaderImpl::VisitDocuments(
   }
   COPSE_RETURN_IF_ERROR(cursor.status());
   COPSE_RETURN_IF_ERROR(visit_batch());
+  const std::string name =
+      absl::StrCat("documents of commit '", ShownName(info_.commit), "'");
+  if (document_count != manifest_.document_count) {
+    return DataDamagedError(
+        name, absl::StrCat("found ", document_count, ", expected ",
+                           manifest_.document_count));
+  }
   if (row_count != live_->row_count()) {
     return DataDamagedError(
-        absl::StrCat("documents of commit '", ShownName(info_.commit), "'"),
-        absl::StrCat("found ", row_count, ", expected ", live_->row_count()));
+        name, absl::StrCat("their chunks are ", row_count, ", expected ",
+                           live_->row_count()));
   }
   return absl::OkStatus();
 }

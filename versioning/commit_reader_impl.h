@@ -111,7 +111,7 @@ class CommitReaderImpl final : public CommitReader {
       const DocumentSearchOptions& options) const override;
   absl::StatusOr<std::optional<StoredDocument>> GetDocument(
       absl::string_view document_id, ReadMask mask) const override;
-  absl::StatusOr<std::vector<StoredDocument>> SampleDocuments(
+  absl::StatusOr<std::vector<SampledRow>> SampleRows(
       size_t count, uint64_t seed) const override;
   absl::Status ForEachDocument(
       ReadMask mask,
@@ -119,9 +119,14 @@ class CommitReaderImpl final : public CommitReader {
       const override;
 
  private:
-  // One at a time, because a text may have many megabytes.
+  // One at a time, because a text may have many megabytes. `row` is the first
+  // row, `ordinal`, of the document.
   absl::StatusOr<StoredDocument> ToDocument(Ordinal ordinal, RowRecord row,
                                             ReadMask mask) const;
+
+  // Reads the chunks of a document whose first row is `ordinal`.
+  absl::Status ReadChunks(Ordinal ordinal, const RowRecord& row, ReadMask mask,
+                          std::vector<StoredChunk>& chunks) const;
   absl::StatusOr<std::optional<StoredDocument>> FindDocument(
       absl::string_view document_id, ReadMask mask) const;
   absl::Status VisitDocuments(

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
-#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -14,12 +13,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "index/distance.h"
-#include "index/metric.h"
 #include "index/stored_vector.h"
 #include "index/util/status_macros.h"
 #include "versioning/row_difference.h"
 #include "versioning/vector_segments.h"
+#include "versioning/version_distance.h"
 
 namespace copse {
 namespace {
@@ -92,30 +90,6 @@ absl::StatusOr<float> MeasureDistance(const Domain& domain,
 }
 
 }  // namespace
-
-float VersionDistance(Metric metric,
-                      std::span<const std::span<const float>> base,
-                      std::span<const std::span<const float>> target) {
-  constexpr float kFarthest = std::numeric_limits<float>::infinity();
-  std::vector<float> nearest_base(target.size(), kFarthest);
-  double sum = 0;
-  for (const std::span<const float> vector : base) {
-    const QueryDistance distance(
-        metric == Metric::kDotProduct ? Metric::kEuclidean : metric, vector);
-    float nearest = kFarthest;
-    for (size_t i = 0; i < target.size(); ++i) {
-      const float found = distance.To(target[i]);
-      nearest = std::min(nearest, found);
-      nearest_base[i] = std::min(nearest_base[i], found);
-    }
-    sum += nearest;
-  }
-  for (const float nearest : nearest_base) {
-    sum += nearest;
-  }
-  return static_cast<float>(sum /
-                            static_cast<double>(base.size() + target.size()));
-}
 
 absl::Status DiffRows(const Domain& domain, const RowSet& base,
                       const RowSet& target, const DiffOptions& options,

@@ -42,11 +42,22 @@ struct Document {
   std::optional<std::vector<float>> vector;
 };
 
+// Where in the text of a document a chunk is from.
+struct ChunkPlace {
+  uint32_t first_byte = 0;
+  uint32_t size_bytes = 0;
+  uint32_t first_token = 0;
+  uint32_t token_count = 0;  // 0: not known.
+
+  friend bool operator==(const ChunkPlace&, const ChunkPlace&) = default;
+};
+
 // Limits of what outsiders give.
 inline constexpr size_t kDocumentIdSizeBytesMax = 4096;
 inline constexpr size_t kNameSizeBytesMax = 512;
 inline constexpr size_t kTypeSizeBytesMax = 512;
 inline constexpr size_t kTextSizeBytesMax = size_t{48} << 20;
+inline constexpr uint32_t kChunkCountMax = 65536;
 inline constexpr size_t kAttributeCountMax = 1024;
 inline constexpr size_t kAttributeNameSizeBytesMax = 512;
 inline constexpr size_t kAttributeValueSizeBytesMax = 65536;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -30,6 +31,7 @@
 #include "versioning/row_record.h"
 #include "versioning/type_index.h"
 #include "versioning/vector_check.h"
+#include "versioning/vector_segments.h"
 
 namespace copse {
 namespace {
@@ -98,17 +100,23 @@ class DocumentSearch {
   // these are surely the nearest, or nothing more can be found.
   absl::StatusOr<bool> Resolve(const Candidates& candidates);
 
+  // Returns whether documents are missing and others had more than one row.
+  bool IsCrowded(const Candidates& candidates) const;
+
   // Appends the documents of `rows`, which are all at one distance or in
-  // ascending order of it.
-  absl::Status Append(std::span<const Neighbor> rows,
-                      absl::flat_hash_set<std::string>& found);
+  // ascending order of it, but for those that were found before.
+  absl::Status Append(std::span<const Neighbor> rows);
+
+  // Returns whether `ordinal` is a row of a document that was found, or of the
+  // one that is left out.
+  bool IsFound(Ordinal ordinal) const;
 
   const CommitReaderImpl& reader_;
   Domain& domain_;
   const DocumentSearchOptions& options_;
 
   std::vector<uint32_t> type_numbers_;  // Ascending.
-  std::optional<Ordinal> excluded_;
+  OrdinalRange excluded_;
   std::shared_ptr<const CommitTail> tail_;
   std::shared_ptr<const PackedRows> packed_tail_;  // Null: not packed.
   std::shared_ptr<const TypedRows> typed_rows_;
@@ -116,6 +124,10 @@ class DocumentSearch {
   std::vector<Ordinal> scan_rows_;
   SearchEffort effort_;  // 0: the defaults of a forest.
   DocumentSearchResult result_;
+
+  // The rows of each document in result_, from the first to the end: what need
+  // not be read when the next of its chunks comes.
+  absl::btree_map<Ordinal, Ordinal> found_rows_;
 };
 
 absl::Status DocumentSearch::CheckOptions() const {
@@ -159,7 +171,7 @@ absl::Status DocumentSearch::FindExcluded() {
       const std::optional<LiveDocument> found,
       finder.Find(options_.excluded_document_id, reader_.live()));
   if (found.has_value()) {
-    excluded_ = found->ordinal;
+    excluded_ = found->rows();
   }
   return absl::OkStatus();
 }
@@ -268,12 +280,19 @@ absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
   return candidates;
 }
 
-absl::Status DocumentSearch::Append(std::span<const Neighbor> rows,
-                                    absl::flat_hash_set<std::string>& found) {
+bool DocumentSearch::IsFound(Ordinal ordinal) const {
+  if (ordinal - excluded_.first < excluded_.count) {
+    return true;
+  }
+  const auto next = found_rows_.upper_bound(ordinal);
+  return next != found_rows_.begin() && ordinal < std::prev(next)->second;
+}
+
+absl::Status DocumentSearch::Append(std::span<const Neighbor> rows) {
   std::vector<Ordinal> ordinals;
   std::vector<float> distances;
   for (const Neighbor& row : rows) {
-    if (row.ordinal != excluded_) {
+    if (!IsFound(row.ordinal)) {
       ordinals.push_back(row.ordinal);
       distances.push_back(row.distance);
     }
@@ -284,12 +303,16 @@ absl::Status DocumentSearch::Append(std::span<const Neighbor> rows,
   for (size_t i = 0; i < records.size(); ++i) {
     RowRecord& record = records[i];
     // Of the chunks of a document only the nearest counts.
-    if (!found.insert(record.document_id).second) {
+    if (IsFound(ordinals[i])) {
       continue;
     }
+    const Ordinal first = ordinals[i] - record.chunk;
+    found_rows_[first] = first + record.chunk_count;
     result_.neighbors.push_back({.document_id = std::move(record.document_id),
                                  .type = std::move(record.type),
                                  .chunk = record.chunk,
+                                 .chunk_count = record.chunk_count,
+                                 .place = record.place,
                                  .distance = distances[i],
                                  .content_hash = record.content_hash});
   }
@@ -299,7 +322,7 @@ absl::Status DocumentSearch::Append(std::span<const Neighbor> rows,
 absl::StatusOr<bool> DocumentSearch::Resolve(const Candidates& candidates) {
   const std::vector<Neighbor>& rows = candidates.rows;
   result_.neighbors.clear();
-  absl::flat_hash_set<std::string> found;
+  found_rows_.clear();
   size_t first = 0;
   while (first < rows.size() &&
          result_.neighbors.size() < options_.neighbor_count) {
@@ -313,8 +336,7 @@ absl::StatusOr<bool> DocumentSearch::Resolve(const Candidates& candidates) {
     if (last == rows.size() && !candidates.complete) {
       return false;
     }
-    COPSE_RETURN_IF_ERROR(
-        Append(std::span(rows).subspan(first, last - first), found));
+    COPSE_RETURN_IF_ERROR(Append(std::span(rows).subspan(first, last - first)));
     first = last;
   }
   std::sort(result_.neighbors.begin(), result_.neighbors.end(),
@@ -330,6 +352,11 @@ absl::StatusOr<bool> DocumentSearch::Resolve(const Candidates& candidates) {
          candidates.complete;
 }
 
+bool DocumentSearch::IsCrowded(const Candidates& candidates) const {
+  return result_.neighbors.size() < options_.neighbor_count &&
+         result_.neighbors.size() < candidates.rows.size();
+}
+
 absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
   COPSE_RETURN_IF_ERROR(CheckOptions());
   COPSE_RETURN_IF_ERROR(PrepareTypes());
@@ -341,13 +368,20 @@ absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
   if (options_.is_user_query) {
     domain_.query_sample().Add(options_.query);
   }
-  size_t row_count = options_.neighbor_count + kExtraRowCount;
+  const auto all_count = static_cast<size_t>(reader_.live().row_count());
+  const int64_t document_count =
+      reader_.info().document_count - (excluded_.count == 0 ? 0 : 1);
+  size_t row_count = options_.neighbor_count + kExtraRowCount + excluded_.count;
   for (int round = 1;; ++round) {
     COPSE_ASSIGN_OR_RETURN(Candidates candidates, Find(row_count));
     candidates.complete = candidates.complete ||
-                          (forest_ != nullptr && round == kForestRoundCountMax);
+                          (forest_ != nullptr && round >= kForestRoundCountMax);
     COPSE_ASSIGN_OR_RETURN(const bool done, Resolve(candidates));
-    if (done) {
+    // A forest has scanned some rows and not all of them.
+    const bool may_have_more =
+        forest_ != nullptr && row_count < all_count &&
+        result_.neighbors.size() < static_cast<size_t>(document_count);
+    if (done && !(may_have_more && IsCrowded(candidates))) {
       return std::move(result_);
     }
     row_count *= kGrowth;

@@ -21,6 +21,14 @@ namespace {
 
 constexpr uint8_t kVersion = 1;
 constexpr uint8_t kVersionRetention = 2;
+constexpr uint8_t kVersionChunking = 3;
+
+uint8_t VersionFor(const DomainOptions& options) {
+  if (options.chunking.mode != Chunking::Mode::kWhole) {
+    return kVersionChunking;
+  }
+  return options.retention.has_rules() ? kVersionRetention : kVersion;
+}
 
 void WriteRetention(const RetentionPolicy& retention, RecordWriter& writer) {
   writer.U32(retention.keep_last_count);
@@ -46,17 +54,47 @@ void ReadRetention(RecordReader& reader, RetentionPolicy& retention) {
     retention.keep_branches.push_back(reader.Text("branch", kNameSizeBytesMax));
   }
   // One encoding for each content: without a rule it is version 1.
-  if (reader.ok() && !retention.has_rules()) {
+  if (reader.ok() && reader.version() == kVersionRetention &&
+      !retention.has_rules()) {
     reader.Fail("retention", "has no rule, expected one");
+  }
+}
+
+void WriteChunking(const Chunking& chunking, RecordWriter& writer) {
+  writer.U8(static_cast<uint8_t>(chunking.mode));
+  writer.U32(chunking.chunk_token_count);
+  writer.U32(chunking.overlap_token_count);
+  writer.Text(chunking.tokenizer);
+}
+
+void ReadChunking(RecordReader& reader, Chunking& chunking) {
+  const uint8_t mode = reader.U8("chunking mode");
+  if (reader.ok() && mode != static_cast<uint8_t>(Chunking::Mode::kBoundary) &&
+      mode != static_cast<uint8_t>(Chunking::Mode::kWindow)) {
+    reader.Fail("chunking mode",
+                absl::StrFormat("is %d, expected 2 or 3", mode));
+  }
+  chunking.mode = static_cast<Chunking::Mode>(mode);
+  chunking.chunk_token_count = reader.U32("chunk token count");
+  chunking.overlap_token_count = reader.U32("overlap token count");
+  if (reader.ok() &&
+      chunking.overlap_token_count >= chunking.chunk_token_count) {
+    reader.Fail("overlap token count",
+                absl::StrFormat("is %d, expected less than %d",
+                                chunking.overlap_token_count,
+                                chunking.chunk_token_count));
+  }
+  chunking.tokenizer = reader.Text("tokenizer", kNameSizeBytesMax);
+  if (reader.ok() && chunking.tokenizer.empty()) {
+    reader.Fail("tokenizer", "is empty");
   }
 }
 
 }  // namespace
 
 std::string DomainRecord::Encode() const {
-  const bool has_rules = options.retention.has_rules();
-  RecordWriter writer(RecordKind::kDomain,
-                      has_rules ? kVersionRetention : kVersion);
+  const uint8_t version = VersionFor(options);
+  RecordWriter writer(RecordKind::kDomain, version);
   writer.U8(static_cast<uint8_t>(state));
   writer.U32(domain_number);
   writer.Text(options.domain);
@@ -67,8 +105,11 @@ std::string DomainRecord::Encode() const {
   writer.Floats(options.probe_vector);
   writer.Text(options.description);
   writer.Time(create_time);
-  if (has_rules) {
+  if (version >= kVersionRetention) {
     WriteRetention(options.retention, writer);
+  }
+  if (version == kVersionChunking) {
+    WriteChunking(options.chunking, writer);
   }
   return std::move(writer).Finish();
 }
@@ -76,7 +117,7 @@ std::string DomainRecord::Encode() const {
 absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
-      RecordReader::Open(bytes, RecordKind::kDomain, kVersionRetention));
+      RecordReader::Open(bytes, RecordKind::kDomain, kVersionChunking));
   DomainRecord record;
   record.state = static_cast<DomainState>(reader.U8("state"));
   if (reader.ok() && record.state != DomainState::kLive &&
@@ -110,8 +151,11 @@ absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   record.options.description =
       reader.Text("description", kDescriptionSizeBytesMax);
   record.create_time = reader.Time("create time");
-  if (reader.version() == kVersionRetention) {
+  if (reader.version() >= kVersionRetention) {
     ReadRetention(reader, record.options.retention);
+  }
+  if (reader.version() == kVersionChunking) {
+    ReadChunking(reader, record.options.chunking);
   }
   COPSE_RETURN_IF_ERROR(reader.Finish());
   return record;

@@ -24,6 +24,14 @@
 //   branch count         u32     at most kRetainedBranchCountMax
 //     branch             text    at most kNameSizeBytesMax
 //
+// Version 3, which is written if and only if documents are not whole, has all
+// of that, whether there is a rule or not, and goes on:
+//
+//   chunking mode        u8      2 or 3, see Chunking
+//   chunk token count    u32     at least 1
+//   overlap token count  u32     less than that
+//   tokenizer            text    1 to kNameSizeBytesMax
+//
 // A domain that is deleted keeps its record until everything of it is gone, so
 // that a start after a crash goes on with the deletion.
 

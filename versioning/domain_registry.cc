@@ -54,6 +54,29 @@ absl::Status DomainOptionError(absl::string_view field, absl::string_view found,
                      {"wanted", std::string(wanted)}});
 }
 
+absl::Status CheckChunking(const Chunking& chunking) {
+  if (chunking.mode == Chunking::Mode::kWhole) {
+    return chunking == Chunking()
+               ? absl::OkStatus()
+               : DomainOptionError("chunking", "of whole documents",
+                                   "no other field to be set");
+  }
+  if (chunking.mode != Chunking::Mode::kBoundary &&
+      chunking.mode != Chunking::Mode::kWindow) {
+    return DomainOptionError("chunking.mode",
+                             absl::StrCat(static_cast<int>(chunking.mode)),
+                             "1 to 3");
+  }
+  if (chunking.overlap_token_count >= chunking.chunk_token_count) {
+    return DomainOptionError(
+        "chunking.overlap_token_count",
+        absl::StrCat(chunking.overlap_token_count),
+        absl::StrCat("less than chunk_token_count, which is ",
+                     chunking.chunk_token_count));
+  }
+  return CheckName("chunking.tokenizer", chunking.tokenizer);
+}
+
 absl::Status CheckDomainOptions(const DomainOptions& options) {
   COPSE_RETURN_IF_ERROR(CheckName("domain", options.domain));
   if (options.metric < Metric::kCosine || options.metric > Metric::kHamming) {
@@ -75,6 +98,7 @@ absl::Status CheckDomainOptions(const DomainOptions& options) {
       return AnnotateStatus(status, "probe_vector");
     }
   }
+  COPSE_RETURN_IF_ERROR(CheckChunking(options.chunking));
   COPSE_RETURN_IF_ERROR(CheckRetention(options.retention));
   return CheckDomainDescription(options.description);
 }

@@ -264,11 +264,12 @@ absl::Status Collector::SweepRow(absl::string_view key,
   batch_.Delete(MetaTable::kRows, key);
   const absl::StatusOr<RowRecord> row = RowRecord::Parse(value);
   // The document of a damaged row is not known any more; it harms nobody.
-  if (row.ok()) {
+  if (row.ok() && row->chunk == 0) {
     const std::string document =
         DocumentKey(domain_.number(), row->document_id, ordinal);
-    report_.rows.removed_size_bytes += static_cast<int64_t>(
-        document.size() + DocumentRecord().Encode().size());
+    const DocumentRecord record = {.chunk_count = row->chunk_count};
+    report_.rows.removed_size_bytes +=
+        static_cast<int64_t>(document.size() + record.Encode().size());
     batch_.Delete(MetaTable::kDocuments, document);
     if (row->has_text && !mark_.KeepsText(row->content_hash)) {
       COPSE_RETURN_IF_ERROR(SweepText(row->content_hash));

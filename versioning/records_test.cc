@@ -63,6 +63,14 @@ constexpr absl::string_view kDomainRetention =
     "6b7300f1536500000000881300000a000000008d270000000000020000000400"
     "00006d61696e0700000072656c65617365bbc4939a807f6406";
 
+constexpr absl::string_view kDomainChunking =
+    "010301070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f1536500000000881300000a000000008d270000000000020000000400"
+    "00006d61696e0700000072656c6561736502000200003d0000000b0000006170"
+    "70726f78696d617465fa3d3d79f0920deb";
+
 constexpr absl::string_view kDomainName = "0c0107000000342f7960fa26b440";
 
 constexpr absl::string_view kManifest =
@@ -94,6 +102,15 @@ constexpr absl::string_view kRow =
 constexpr absl::string_view kDocument =
     "0501020000000909090909090909090909090909090909090909090909090909"
     "09090909090986b2a4fafab4ddf6";
+
+constexpr absl::string_view kRowChunks =
+    "040205000000646f632f31020000000909090909090909090909090909090909"
+    "0909090909090909090909090909090400000054726565000000000a00000014"
+    "00000001050000000010000000080000fa068ad1bd212d5c";
+
+constexpr absl::string_view kDocumentChunks =
+    "0502000000000909090909090909090909090909090909090909090909090909"
+    "0909090909090500000030017a83194299f9";
 
 constexpr absl::string_view kText =
     "06010003000000030000006f616b4f9176ceb5cf1262";
@@ -198,6 +215,7 @@ std::vector<Layout> Layouts() {
   return {
       {"domain", kDomain, Rewrite<DomainRecord>},
       {"domain with retention", kDomainRetention, Rewrite<DomainRecord>},
+      {"domain with chunking", kDomainChunking, Rewrite<DomainRecord>},
       {"domain name", kDomainName,
        [](absl::string_view bytes) -> absl::StatusOr<std::string> {
          COPSE_ASSIGN_OR_RETURN(const uint32_t number, ParseDomainName(bytes));
@@ -207,7 +225,9 @@ std::vector<Layout> Layouts() {
       {"skeleton", kSkeleton, Rewrite<Manifest>},
       {"branch", kBranch, Rewrite<BranchRecord>},
       {"row", kRow, Rewrite<RowRecord>},
+      {"row of several", kRowChunks, Rewrite<RowRecord>},
       {"document", kDocument, Rewrite<DocumentRecord>},
+      {"document of several rows", kDocumentChunks, Rewrite<DocumentRecord>},
       {"text", kText,
        [](absl::string_view bytes) -> absl::StatusOr<std::string> {
          COPSE_ASSIGN_OR_RETURN(const std::string text, ParseText(bytes));
@@ -325,6 +345,32 @@ TEST(DomainRecordTest, HoldsRetentionRules) {
                        HasSubstr("expected at most 8589934591")));
 }
 
+TEST(DomainRecordTest, HoldsHowTextsAreCut) {
+  COPSE_ASSERT_OK_AND_ASSIGN(DomainRecord record,
+                             DomainRecord::Parse(Bytes(kDomainChunking)));
+  EXPECT_EQ(record.options.chunking,
+            (Chunking{.mode = Chunking::Mode::kBoundary,
+                      .chunk_token_count = 512,
+                      .overlap_token_count = 61,
+                      .tokenizer = "approximate"}));
+  EXPECT_EQ(record.options.retention.keep_last_count, 10);
+  // Without retention rules it is of the same version.
+  record.options.retention = {};
+  EXPECT_THAT(DomainRecord::Parse(record.Encode())->options.chunking,
+              Eq(record.options.chunking));
+  // Of whole documents it is a record of before there were chunks.
+  record.options.chunking = {};
+  EXPECT_EQ(record.Encode(), Bytes(kDomain));
+  const size_t mode_offset = Bytes(kDomainRetention).size() - 8;
+  EXPECT_THAT(DomainRecord::Parse(Patched(kDomainChunking, mode_offset, 1)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("chunking mode at offset 146 is 1, expected 2 "
+                                 "or 3")));
+  EXPECT_THAT(DomainRecord::Parse(Patched(kDomainChunking, mode_offset + 2, 0)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("is 61, expected less than 0")));
+}
+
 TEST(DomainRecordTest, RefusesValuesThatNobodyWrites) {
   EXPECT_THAT(DomainRecord::Parse(Patched(kDomain, 2, 3)),
               StatusIs(absl::StatusCode::kDataLoss,
@@ -426,11 +472,37 @@ TEST(RowRecordTest, HasItsFields) {
                                            {"evergreen", true},
                                            {"height", 40.5},
                                            {"name", std::string("Quercus")}}));
-  EXPECT_EQ(record.first_token, 10u);
-  EXPECT_EQ(record.token_count, 20u);
+  EXPECT_EQ(record.place.first_token, 10u);
+  EXPECT_EQ(record.place.token_count, 20u);
   EXPECT_TRUE(record.has_text);
   EXPECT_EQ(DocumentRecord::Parse(Bytes(kDocument)).value(),
             (DocumentRecord{.chunk = 2, .content_hash = HashOf(9)}));
+}
+
+TEST(RowRecordTest, HasItsPlaceAmongSeveralChunks) {
+  COPSE_ASSERT_OK_AND_ASSIGN(const RowRecord record,
+                             RowRecord::Parse(Bytes(kRowChunks)));
+  EXPECT_EQ(record.chunk, 2);
+  EXPECT_EQ(record.chunk_count, 5);
+  EXPECT_EQ(record.place, (ChunkPlace{.first_byte = 4096,
+                                      .size_bytes = 2048,
+                                      .first_token = 10,
+                                      .token_count = 20}));
+  EXPECT_THAT(DocumentRecord::Parse(Bytes(kDocumentChunks)),
+              IsOkAndHolds(
+                  DocumentRecord{.content_hash = HashOf(9), .chunk_count = 5}));
+  const size_t count_offset = Bytes(kRowChunks).size() - 8 - 12;
+  for (const char count : {1, 2}) {
+    EXPECT_THAT(RowRecord::Parse(Patched(kRowChunks, count_offset, count)),
+                StatusIs(absl::StatusCode::kDataLoss,
+                         HasSubstr("expected at least 2 and more than chunk "
+                                   "2")));
+  }
+  EXPECT_THAT(RowRecord::Parse(Patched(kRowChunks, count_offset + 7, 3)),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("first byte")));
+  EXPECT_THAT(
+      RowRecord::Parse(Patched(kRowChunks, count_offset + 11, 3)),
+      StatusIs(absl::StatusCode::kDataLoss, HasSubstr("size in bytes")));
 }
 
 TEST(RowRecordTest, RefusesAttributesOutOfOrderAndOfUnknownTypes) {

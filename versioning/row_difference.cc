@@ -86,16 +86,13 @@ std::span<const DifferentRow> TakeDocument(
 }
 
 std::vector<DifferentRow> WithoutPairs(std::span<const DifferentRow> rows) {
-  std::vector<DifferentRow> kept;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (i + 1 < rows.size() && rows[i].content() == rows[i + 1].content() &&
-        rows[i].is_target != rows[i + 1].is_target) {
-      ++i;
-    } else {
-      kept.push_back(rows[i]);
-    }
+  const auto base = std::ranges::find(rows, false, &DifferentRow::is_target);
+  const auto target = std::ranges::find(rows, true, &DifferentRow::is_target);
+  if (base != rows.end() && target != rows.end() &&
+      base->content_hash == target->content_hash) {
+    return {};
   }
-  return kept;
+  return {rows.begin(), rows.end()};
 }
 
 DocumentChange ToChange(std::span<const DifferentRow> rows) {

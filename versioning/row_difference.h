@@ -59,12 +59,14 @@ absl::StatusOr<std::vector<DifferentRow>> ReadRowDifference(
 // them from `rows`. REQUIRES: !rows.empty()
 std::span<const DifferentRow> TakeDocument(std::span<const DifferentRow>& rows);
 
-// Returns the rows of one document, sorted, without those that both commits
-// have under different ordinals. Pushes to two branches make such pairs, and so
-// does a change that is taken back.
+// Returns the rows of one document, sorted, or none if both commits have the
+// same content of it under different ordinals. Pushes to two branches make such
+// pairs, and so does a change that is taken back. The rows of one version are
+// all there, so the first of each commit decides: it is the same content, too,
+// if it was cut into other chunks.
 std::vector<DifferentRow> WithoutPairs(std::span<const DifferentRow> rows);
 
-// Returns what became of the document of `rows`, which have no pairs.
+// Returns what became of the document of `rows`, which are no pairs.
 // REQUIRES: !rows.empty()
 DocumentChange ToChange(std::span<const DifferentRow> rows);
 

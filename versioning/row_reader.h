@@ -28,6 +28,7 @@
 #include "versioning/row_record.h"
 #include "versioning/row_set.h"
 #include "versioning/type_index.h"
+#include "versioning/vector_segments.h"
 
 namespace copse {
 
@@ -43,10 +44,12 @@ absl::Status ReadTypes(const MetaDatabase& database, uint32_t domain_number,
                        std::span<const Ordinal> ordinals,
                        TypeIndex::Visit visit);
 
-// The row of a document at a commit.
+// A document at a commit.
 struct LiveDocument {
-  Ordinal ordinal = 0;
+  Ordinal ordinal = 0;  // Of the first row.
   DocumentRecord record;
+
+  OrdinalRange rows() const { return {ordinal, record.chunk_count}; }
 };
 
 // Looks for many documents, as the database was at the first look.
@@ -58,7 +61,7 @@ class DocumentFinder {
   DocumentFinder(const MetaDatabase& database, uint32_t domain_number)
       : database_(database), domain_number_(domain_number) {}
 
-  // Returns the row of `document_id` that is in `live`, the newest if there
+  // Returns the version of `document_id` that is in `live`, the newest if there
   // are several, or nullopt. Versions newer than all of `live` cost nothing.
   absl::StatusOr<std::optional<LiveDocument>> Find(
       absl::string_view document_id, const RowSet& live);

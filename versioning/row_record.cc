@@ -20,6 +20,11 @@ namespace copse {
 namespace {
 
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersionChunks = 2;
+
+uint8_t VersionFor(uint32_t chunk_count) {
+  return chunk_count > 1 ? kVersionChunks : kVersion;
+}
 
 // The stored type of a value: its place in AttributeValue, from 1.
 constexpr uint8_t kString = 1;
@@ -80,10 +85,31 @@ Attributes ReadAttributes(RecordReader& reader) {
   return attributes;
 }
 
+// Returns the chunk count of a record of version 2, of chunk `chunk`. One
+// encoding for each content: of one chunk it is version 1.
+uint32_t ReadChunkCount(uint32_t chunk, RecordReader& reader) {
+  const uint32_t count = reader.U32("chunk count", kChunkCountMax);
+  if (reader.ok() && (count < 2 || count <= chunk)) {
+    reader.Fail("chunk count",
+                absl::StrFormat("is %d, expected at least 2 and more than "
+                                "chunk %d",
+                                count, chunk));
+  }
+  return count;
+}
+
+void ReadPlace(RecordReader& reader, RowRecord& record) {
+  constexpr auto kSizeMax = static_cast<uint32_t>(kTextSizeBytesMax);
+  record.chunk_count = ReadChunkCount(record.chunk, reader);
+  record.place.first_byte = reader.U32("first byte", kSizeMax);
+  record.place.size_bytes =
+      reader.U32("size in bytes", kSizeMax - record.place.first_byte);
+}
+
 }  // namespace
 
 std::string RowRecord::Encode() const {
-  RecordWriter writer(RecordKind::kRow, kVersion);
+  RecordWriter writer(RecordKind::kRow, VersionFor(chunk_count));
   writer.Text(document_id);
   writer.U32(chunk);
   writer.Fixed(content_hash);
@@ -93,15 +119,21 @@ std::string RowRecord::Encode() const {
     writer.Text(name);
     WriteValue(value, writer);
   }
-  writer.U32(first_token);
-  writer.U32(token_count);
+  writer.U32(place.first_token);
+  writer.U32(place.token_count);
   writer.Bool(has_text);
+  if (chunk_count > 1) {
+    writer.U32(chunk_count);
+    writer.U32(place.first_byte);
+    writer.U32(place.size_bytes);
+  }
   return std::move(writer).Finish();
 }
 
 absl::StatusOr<RowRecord> RowRecord::Parse(absl::string_view bytes) {
-  COPSE_ASSIGN_OR_RETURN(RecordReader reader,
-                         RecordReader::Open(bytes, RecordKind::kRow, kVersion));
+  COPSE_ASSIGN_OR_RETURN(
+      RecordReader reader,
+      RecordReader::Open(bytes, RecordKind::kRow, kVersionChunks));
   RowRecord record;
   record.document_id = reader.Text("document ID", kDocumentIdSizeBytesMax);
   if (reader.ok() && record.document_id.empty()) {
@@ -111,27 +143,36 @@ absl::StatusOr<RowRecord> RowRecord::Parse(absl::string_view bytes) {
   record.content_hash = reader.Hash("content hash");
   record.type = reader.Text("type", kTypeSizeBytesMax);
   record.attributes = ReadAttributes(reader);
-  record.first_token = reader.U32("first token");
-  record.token_count = reader.U32("token count");
+  record.place.first_token = reader.U32("first token");
+  record.place.token_count = reader.U32("token count");
   record.has_text = reader.Bool("has text");
+  if (reader.version() == kVersionChunks) {
+    ReadPlace(reader, record);
+  }
   COPSE_RETURN_IF_ERROR(reader.Finish());
   return record;
 }
 
 std::string DocumentRecord::Encode() const {
-  RecordWriter writer(RecordKind::kDocument, kVersion);
+  RecordWriter writer(RecordKind::kDocument, VersionFor(chunk_count));
   writer.U32(chunk);
   writer.Fixed(content_hash);
+  if (chunk_count > 1) {
+    writer.U32(chunk_count);
+  }
   return std::move(writer).Finish();
 }
 
 absl::StatusOr<DocumentRecord> DocumentRecord::Parse(absl::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
-      RecordReader::Open(bytes, RecordKind::kDocument, kVersion));
+      RecordReader::Open(bytes, RecordKind::kDocument, kVersionChunks));
   DocumentRecord record;
   record.chunk = reader.U32("chunk");
   record.content_hash = reader.Hash("content hash");
+  if (reader.version() == kVersionChunks) {
+    record.chunk_count = ReadChunkCount(record.chunk, reader);
+  }
   COPSE_RETURN_IF_ERROR(reader.Finish());
   return record;
 }

@@ -3,6 +3,10 @@
 //
 // What is stored of a row beside its vector, and of a document under its ID.
 //
+// The rows of one version of a document have consecutive ordinals, in the order
+// of its chunks, and all of them are live at a commit or none is. So what is
+// known of the first one tells of all.
+//
 // RowRecord, fields (see record_codec.h for the envelope and the types),
 // version 1:
 //
@@ -18,10 +22,25 @@
 //   token count      u32       0: not known
 //   has text         u8        0 or 1: whether the text store has its text
 //
+// Version 2, which is written if and only if the document has several chunks,
+// goes on:
+//
+//   chunk count      u32       2 to kChunkCountMax, more than chunk
+//   first byte       u32       of the document's text, for this chunk
+//   size in bytes    u32       first byte and size are at most
+//                              kTextSizeBytesMax
+//
+// and has the attributes with chunk 0 only.
+//
 // DocumentRecord, version 1:
 //
-//   chunk            u32
+//   chunk            u32       0
 //   content hash     32 bytes
+//
+// Version 2, which is written if and only if the document has several chunks,
+// goes on:
+//
+//   chunk count      u32       2 to kChunkCountMax
 
 #ifndef COPSE_VERSIONING_ROW_RECORD_H_
 #define COPSE_VERSIONING_ROW_RECORD_H_
@@ -43,9 +62,11 @@ struct RowRecord {
   ContentHash content_hash = {};
   std::string type;
   Attributes attributes;
-  uint32_t first_token = 0;
-  uint32_t token_count = 0;
   bool has_text = false;
+  uint32_t chunk_count = 1;
+
+  // If there is one chunk, it is the whole text, and its bytes are not said.
+  ChunkPlace place = {};
 
   // REQUIRES: CheckDocument() accepts what the record was made from.
   std::string Encode() const;
@@ -54,11 +75,12 @@ struct RowRecord {
   friend bool operator==(const RowRecord&, const RowRecord&) = default;
 };
 
-// The value under DocumentKey(): enough to tell whether a document changed
-// without reading its row.
+// The value under DocumentKey() of the first row of a version: enough to tell
+// whether a document changed, and what its rows are, without reading one.
 struct DocumentRecord {
   uint32_t chunk = 0;
   ContentHash content_hash = {};
+  uint32_t chunk_count = 1;
 
   std::string Encode() const;
   static absl::StatusOr<DocumentRecord> Parse(absl::string_view bytes);

@@ -126,7 +126,7 @@ struct DocumentChange {
   Kind kind = Kind::kInserted;
 
   // How far the vectors of a replaced document moved, if it was asked for: see
-  // VersionDistance() in diff.h.
+  // VersionDistance().
   std::optional<float> distance = {};
 };
 

@@ -174,6 +174,89 @@ void BM_Search(benchmark::State& state) {
 }
 BENCHMARK(BM_Search)->Arg(1)->Arg(6)->Unit(benchmark::kMicrosecond);
 
+// Documents with so many chunks each, 40,000 rows in all, in one commit with a
+// forest. The chunks of a document are near each other, as those of a text are.
+class ChunkedDocuments {
+ public:
+  explicit ChunkedDocuments(uint32_t chunk_count)
+      : store_(Must(Store::Open(
+            {.folder = folder_.path() + "/data", .free_space_min_bytes = 0}))) {
+    Must(store_->CreateDomain({.domain = "d", .dimension = kDimension})
+             .status());
+    const auto builder =
+        Must(store_->BeginCommit({.domain = "d", .commit = "c"}));
+    for (uint32_t i = 0; i < kRowCount / chunk_count; ++i) {
+      const std::vector<float> center = Draw({});
+      std::vector<std::vector<float>> vectors;
+      std::vector<EmbeddedChunk> chunks;
+      for (uint32_t chunk = 0; chunk < chunk_count; ++chunk) {
+        vectors.push_back(Draw(center));
+      }
+      for (uint32_t chunk = 0; chunk < chunk_count; ++chunk) {
+        chunks.push_back({vectors[chunk], {.first_byte = chunk}});
+      }
+      const Document document = {
+          .id = absl::StrCat("pages/", i),
+          .type = "page",
+          .attributes = {},
+          .text = std::string(600, 'x') + absl::StrCat(i),
+          .vector = {}};
+      const EmbeddedDocument embedded = {&document, {}, chunks};
+      Must(builder->Upsert({&embedded, 1}));
+    }
+    written_size_bytes_ = Must(builder->Commit({})).written_size_bytes;
+    reader_ = Must(store_->OpenCommit("d", "c"));
+  }
+
+  // Returns the vector of a topic, or of something about `center`.
+  std::vector<float> Draw(const std::vector<float>& center) {
+    std::normal_distribution<float> normal;
+    std::vector<float> vector(kDimension);
+    for (size_t i = 0; i < vector.size(); ++i) {
+      vector[i] = normal(random_) + (center.empty() ? 0 : center[i]);
+    }
+    return vector;
+  }
+
+  const CommitReader& reader() const { return *reader_; }
+  int64_t written_size_bytes() const { return written_size_bytes_; }
+
+  static constexpr uint32_t kRowCount = 40'000;
+
+ private:
+  TestFolder folder_;
+  std::unique_ptr<Store> store_;
+  std::shared_ptr<const CommitReader> reader_;
+  std::mt19937 random_{1};
+  int64_t written_size_bytes_ = 0;
+};
+
+void BM_SearchChunks(benchmark::State& state) {
+  ChunkedDocuments documents(static_cast<uint32_t>(state.range(0)));
+  std::vector<std::vector<float>> queries;
+  for (int i = 0; i < 100; ++i) {
+    queries.push_back(documents.Draw({}));
+  }
+  size_t next = 0;
+  int64_t scanned_count = 0;
+  for (auto _ : state) {
+    const DocumentSearchResult result = Must(
+        documents.reader().Search({.query = queries[next++ % queries.size()]}));
+    COPSE_CHECK(result.neighbors.size() == 10);
+    scanned_count += result.work.rows_scanned;
+  }
+  state.counters["rows_scanned"] = static_cast<double>(scanned_count) /
+                                   static_cast<double>(state.iterations());
+  state.counters["bytes_per_row"] =
+      static_cast<double>(documents.written_size_bytes()) /
+      static_cast<double>(ChunkedDocuments::kRowCount);
+}
+BENCHMARK(BM_SearchChunks)
+    ->Arg(1)
+    ->Arg(4)
+    ->Arg(16)
+    ->Unit(benchmark::kMicrosecond);
+
 // A commit "base" of many documents and two of it, "ours" and "theirs", which
 // replaced as many documents each, no one both.
 class Fork {

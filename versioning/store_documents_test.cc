@@ -54,12 +54,14 @@ TEST_F(StoreDocumentsTest, GivesBackWhatWasStored) {
   EXPECT_EQ(found->text, "some text");
   EXPECT_EQ(found->content_hash, HashContent(document));
   // Of unit length.
-  EXPECT_THAT(found->vector, ElementsAre(0.6F, 0, 0, 0.8F));
+  ASSERT_EQ(found->chunks.size(), 1);
+  EXPECT_THAT(found->chunks[0].vector, ElementsAre(0.6F, 0, 0, 0.8F));
+  EXPECT_EQ(found->chunks[0].place, ChunkPlace());
   COPSE_ASSERT_OK_AND_ASSIGN(const auto plain,
                              reader->GetDocument(document.id, {}));
   ASSERT_TRUE(plain.has_value());
   EXPECT_EQ(plain->text, std::nullopt);
-  EXPECT_THAT(plain->vector, IsEmpty());
+  EXPECT_THAT(plain->chunks, IsEmpty());
   EXPECT_THAT(reader->GetDocument("a", {}), IsOkAndHolds(Eq(std::nullopt)));
   EXPECT_THAT(reader->GetDocument("", {}), IsOkAndHolds(Eq(std::nullopt)));
   EXPECT_EQ(reader->info().commit, "c1");

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <memory>
 #include <random>
@@ -81,7 +82,7 @@ class StoreModelTest : public ::testing::TestWithParam<Parameters> {
 
   TestDocument DrawDocument() {
     const uint32_t content = random_() % kContentCount;
-    return {DrawId(), content, TypeOf(content)};
+    return {DrawId(), content, TypeOf(content), ChunkCountOf(content)};
   }
 
   void Push();
@@ -151,6 +152,11 @@ void StoreModelTest::Push() {
   }
   COPSE_ASSERT_OK_AND_ASSIGN(const CommitInfo info, builder->Commit({}));
   ASSERT_EQ(info.document_count, static_cast<int64_t>(snapshot.size()));
+  int64_t chunk_count = 0;
+  for (const auto& [id, content] : snapshot) {
+    chunk_count += ChunkCountOf(content);
+  }
+  ASSERT_EQ(info.vector_count, chunk_count);
   commits_[options.commit] = snapshot;
   if (!options.branch.empty()) {
     branches_[options.branch] = options.commit;
@@ -252,6 +258,8 @@ void StoreModelTest::CheckReaders() {
                       const int64_t content =
                           std::get<int64_t>(document.attributes.at("content"));
                       EXPECT_EQ(document.text, absl::StrCat("text ", content));
+                      EXPECT_EQ(document.chunks.size(),
+                                ChunkCountOf(static_cast<uint32_t>(content)));
                       found[document.id] = static_cast<uint32_t>(content);
                       return absl::OkStatus();
                     }),
@@ -267,7 +275,7 @@ void StoreModelTest::CheckCommit(const std::string& commit) {
               IsOkAndHolds(ElementsAreArray(snapshot)));
   std::vector<TestDocument> documents;
   for (const auto& [id, content] : snapshot) {
-    documents.push_back({id, content, TypeOf(content)});
+    documents.push_back({id, content, TypeOf(content), ChunkCountOf(content)});
   }
   std::shuffle(documents.begin(), documents.end(), random_);
   COPSE_ASSERT_OK_AND_ASSIGN(
@@ -305,12 +313,16 @@ void StoreModelTest::CheckSearchOf(const CommitReader& reader,
                                      TypeOf(content)) == types.end())) {
       continue;
     }
-    std::vector<float> vector =
-        MakeVector(metric, GetParam().dimension, content);
-    if (metric == Metric::kCosine) {
-      ASSERT_THAT(NormalizeVector(vector), IsOk());
+    float nearest = std::numeric_limits<float>::infinity();
+    for (uint32_t chunk = 0; chunk < ChunkCountOf(content); ++chunk) {
+      std::vector<float> vector =
+          MakeChunkVector(metric, GetParam().dimension, content, chunk);
+      if (metric == Metric::kCosine) {
+        ASSERT_THAT(NormalizeVector(vector), IsOk());
+      }
+      nearest = std::min(nearest, Distance(metric, query, vector));
     }
-    expected.emplace_back(Distance(metric, query, vector), id);
+    expected.emplace_back(nearest, id);
   }
   std::sort(expected.begin(), expected.end());
   const size_t count = 1 + random_() % 20;
@@ -324,7 +336,12 @@ void StoreModelTest::CheckSearchOf(const CommitReader& reader,
   std::vector<std::pair<float, std::string>> found;
   for (const DocumentNeighbor& neighbor : exact.neighbors) {
     found.emplace_back(neighbor.distance, neighbor.document_id);
-    ASSERT_EQ(neighbor.type, TypeOf(snapshot.at(neighbor.document_id)));
+    const uint32_t content = snapshot.at(neighbor.document_id);
+    ASSERT_EQ(neighbor.type, TypeOf(content));
+    ASSERT_EQ(neighbor.chunk_count, ChunkCountOf(content));
+    ASSERT_EQ(neighbor.place, neighbor.chunk_count == 1
+                                  ? ChunkPlace()
+                                  : PlaceOfChunk(neighbor.chunk));
   }
   ASSERT_EQ(found, expected);
   // A budget of all rows makes a forest exact, too.
@@ -407,7 +424,9 @@ TEST_P(StoreModelTest, BehavesAsTheModel) {
   test_.Reopen();
   Collect();
   EXPECT_GT(removed_row_count_, 0);
-  EXPECT_EQ(rewritten_segment_count_ > 0, GetParam().dimension > 6);
+  if (GetParam().dimension > 6) {
+    EXPECT_GT(rewritten_segment_count_, 0);
+  }
   for (const auto& [commit, snapshot] : commits_) {
     ASSERT_THAT(test_.ReadAll("d", commit),
                 IsOkAndHolds(ElementsAreArray(snapshot)));

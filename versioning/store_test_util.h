@@ -13,6 +13,7 @@
 #ifndef COPSE_VERSIONING_STORE_TEST_UTIL_H_
 #define COPSE_VERSIONING_STORE_TEST_UTIL_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -41,6 +42,7 @@ struct TestDocument {
   std::string id;
   uint32_t content = 0;
   std::string type = "T";
+  uint32_t chunk_count = 1;
 };
 
 // Returns a vector that is the same for the same arguments: components in
@@ -56,6 +58,24 @@ inline std::vector<float> MakeVector(Metric metric, size_t dimension,
                     : (random() % 2 == 0 ? draw : -draw) / 1000;
   }
   return vector;
+}
+
+// Returns the vector of a chunk of a document. That of chunk 0 is MakeVector().
+inline std::vector<float> MakeChunkVector(Metric metric, size_t dimension,
+                                          uint32_t content, uint32_t chunk) {
+  return MakeVector(metric, dimension, content + chunk * 1'000'003);
+}
+
+// Returns how many chunks a document of a model has: 1 to 4, as its content
+// says.
+inline uint32_t ChunkCountOf(uint32_t content) { return content % 4 + 1; }
+
+// Returns a place in the text of MakeDocument(), which has 6 bytes at least.
+inline ChunkPlace PlaceOfChunk(uint32_t chunk) {
+  return {.first_byte = std::min(chunk, 5U),
+          .size_bytes = 1,
+          .first_token = 10 * chunk,
+          .token_count = 12};
 }
 
 inline Document MakeDocument(const TestDocument& document) {
@@ -112,10 +132,18 @@ class TestStore {
       if (unchanged) {
         continue;
       }
-      const std::vector<float> vector =
-          MakeVector(builder.domain_options().metric,
-                     builder.domain_options().dimension, upsert.content);
-      const EmbeddedDocument embedded = {&document, vector};
+      std::vector<std::vector<float>> vectors;
+      std::vector<EmbeddedChunk> chunks;
+      for (uint32_t i = 0; i < upsert.chunk_count; ++i) {
+        vectors.push_back(MakeChunkVector(builder.domain_options().metric,
+                                          builder.domain_options().dimension,
+                                          upsert.content, i));
+        chunks.push_back({vectors.back(), PlaceOfChunk(i)});
+      }
+      EmbeddedDocument embedded = {&document, vectors[0]};
+      if (upsert.chunk_count > 1) {
+        embedded.chunks = chunks;
+      }
       COPSE_RETURN_IF_ERROR(builder.Upsert({&embedded, 1}));
     }
     for (const std::string& id : deletes) {

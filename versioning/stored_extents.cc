@@ -72,7 +72,6 @@ class ExtentReader {
   Domain& domain_;
   const std::function<absl::Status()>& check_;
   const int64_t vector_size_bytes_;  // With its check.
-  const size_t document_record_size_bytes_ = DocumentRecord().Encode().size();
   StoredExtents extents_;
   absl::flat_hash_map<uint64_t, uint32_t> text_positions_;  // By ShortHash().
 };
@@ -150,11 +149,13 @@ absl::Status ExtentReader::ReadRow(absl::string_view key,
   if (!record.ok()) {
     return AnnotateStored(record.status(), absl::StrCat("row ", ordinal));
   }
-  const auto other_size =
-      static_cast<int64_t>(
-          DocumentKey(domain_.number(), record->document_id, ordinal).size() +
-          document_record_size_bytes_) +
-      vector_size_bytes_;
+  int64_t other_size = vector_size_bytes_;
+  if (record->chunk == 0) {
+    const DocumentRecord document = {.chunk_count = record->chunk_count};
+    other_size += static_cast<int64_t>(
+        DocumentKey(domain_.number(), record->document_id, ordinal).size() +
+        document.Encode().size());
+  }
   extents_.size_bytes += other_size;
   RowExtent& row = extents_.rows[ordinal];
   row.extent.size_bytes =

@@ -62,6 +62,7 @@ struct CommitSummaryRecord {
   absl::Time create_time;
   uint64_t live_set_number = 0;
   uint64_t forest_number = 0;
+  int64_t document_count = 0;
   int64_t row_count = 0;
   FingerprintSum sum;
 };
@@ -93,11 +94,17 @@ class DomainVerifier {
   absl::Status CheckBranches();
   absl::Status CheckCommit(const CommitSummaryRecord& commit);
   absl::StatusOr<RowSet> ReadLiveSet(uint64_t number);
-  absl::Status AddDifference(std::span<const Ordinal> ordinals, bool is_added);
+  absl::Status AddDifference(std::span<const Ordinal> ordinals, bool is_added,
+                             const std::string& commit);
 
   // Checks everything about row `ordinal`, and returns its record.
   absl::StatusOr<RowRecord> ReadRow(Ordinal ordinal) const;
   absl::Status CheckRow(Ordinal ordinal, const RowRecord& row) const;
+
+  // Returns kDataLoss unless rows_ has all rows of the document of `row`, or
+  // none if `is_added` is false.
+  absl::Status CheckVersion(Ordinal ordinal, const RowRecord& row,
+                            bool is_added) const;
 
   absl::Status CheckForest(uint64_t number, const std::string& commit);
   absl::Status CheckForestPages(const ForestRecord& record);
@@ -124,6 +131,7 @@ class DomainVerifier {
 
   // The commit before, as it was found, and the rows of all commits so far.
   RowSet rows_;
+  int64_t document_count_ = 0;
   FingerprintSum sum_;
   RowSet checked_rows_;
   std::map<Ordinal, size_t> bad_rows_;  // To the finding, or kNotListed.
@@ -169,6 +177,7 @@ absl::Status DomainVerifier::ReadManifests() {
                               .create_time = manifest->create_time,
                               .live_set_number = manifest->live_set_number,
                               .forest_number = manifest->preferred_forest,
+                              .document_count = manifest->document_count,
                               .row_count = manifest->vector_count,
                               .sum = manifest->fingerprint_sum});
         }
@@ -241,13 +250,20 @@ absl::Status DomainVerifier::CheckCommit(const CommitSummaryRecord& commit) {
   std::vector<Ordinal> added;
   RowSet::Compare(rows_, *rows, &removed, &added);
   rows_ = *rows;
-  COPSE_RETURN_IF_ERROR(AddDifference(removed, false));
-  COPSE_RETURN_IF_ERROR(AddDifference(added, true));
+  COPSE_RETURN_IF_ERROR(AddDifference(removed, false, commit.commit));
+  COPSE_RETURN_IF_ERROR(AddDifference(added, true, commit.commit));
   const bool has_bad_row = std::any_of(
       bad_rows_.begin(), bad_rows_.end(),
       [this](const auto& bad) { return rows_.Contains(bad.first); });
   if (!has_bad_row && !(sum_ == commit.sum)) {
     Report(name, absl::DataLossError("its fingerprint is not that of its rows"),
+           commit.commit);
+  }
+  if (!has_bad_row && document_count_ != commit.document_count) {
+    Report(name,
+           absl::DataLossError(absl::StrCat(
+               "manifest says ", commit.document_count, " documents, expected ",
+               document_count_, " as in its rows")),
            commit.commit);
   }
   if (commit.forest_number != 0 &&
@@ -260,7 +276,8 @@ absl::Status DomainVerifier::CheckCommit(const CommitSummaryRecord& commit) {
 // Updates sum_, and checks the rows that are met for the first time. Bad rows
 // count as nothing, when they come and when they go.
 absl::Status DomainVerifier::AddDifference(std::span<const Ordinal> ordinals,
-                                           bool is_added) {
+                                           bool is_added,
+                                           const std::string& commit) {
   std::vector<Ordinal> met;
   for (const Ordinal ordinal : ordinals) {
     if (++row_steps_ % kRowsPerStop == 0) {
@@ -283,10 +300,19 @@ absl::Status DomainVerifier::AddDifference(std::span<const Ordinal> ordinals,
       const bool is_listed =
           Report(absl::StrCat("row ", ordinal), status.message()) != nullptr;
       bad_rows_[ordinal] = is_listed ? report_.findings.size() - 1 : kNotListed;
-    } else if (is_added) {
+      continue;
+    }
+    if (is_added) {
       sum_.Add(row->document_id, row->chunk, row->content_hash);
     } else {
       sum_.Remove(row->document_id, row->chunk, row->content_hash);
+    }
+    if (row->chunk == 0) {
+      document_count_ += is_added ? 1 : -1;
+    }
+    status = CheckVersion(ordinal, *row, is_added);
+    if (!status.ok()) {
+      Report(absl::StrCat("row ", ordinal), status, commit);
     }
   }
   checked_rows_ = checked_rows_.Edit(met, {});
@@ -306,17 +332,21 @@ absl::StatusOr<RowRecord> DomainVerifier::ReadRow(Ordinal ordinal) const {
 
 absl::Status DomainVerifier::CheckRow(Ordinal ordinal,
                                       const RowRecord& row) const {
+  if (row.chunk >= row.chunk_count || row.chunk > ordinal) {
+    return absl::DataLossError(
+        absl::StrCat("it is chunk ", row.chunk, " of ", row.chunk_count));
+  }
   COPSE_ASSIGN_OR_RETURN(
       const std::optional<std::string> bytes,
       domain_.database().Get(
           MetaTable::kDocuments,
-          DocumentKey(domain_.number(), row.document_id, ordinal)));
+          DocumentKey(domain_.number(), row.document_id, ordinal - row.chunk)));
   if (!bytes.has_value()) {
     return absl::DataLossError("its document record is missing");
   }
   COPSE_ASSIGN_OR_RETURN(const DocumentRecord document,
                          DocumentRecord::Parse(*bytes));
-  if (document.chunk != row.chunk ||
+  if (document.chunk != 0 || document.chunk_count != row.chunk_count ||
       document.content_hash != row.content_hash) {
     return absl::DataLossError("its document record is of other content");
   }
@@ -324,6 +354,20 @@ absl::Status DomainVerifier::CheckRow(Ordinal ordinal,
     COPSE_RETURN_IF_ERROR(domain_.texts().Get(row.content_hash).status());
   }
   return domain_.vectors().Verify(ordinal);
+}
+
+// Its neighbors decide: of n rows, n - 1 pairs stand or fall together.
+absl::Status DomainVerifier::CheckVersion(Ordinal ordinal, const RowRecord& row,
+                                          bool is_added) const {
+  const bool is_first = row.chunk == 0;
+  const bool is_last = row.chunk + 1 == row.chunk_count;
+  if ((is_first || rows_.Contains(ordinal - 1) == is_added) &&
+      (is_last || rows_.Contains(ordinal + 1) == is_added)) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(
+      absl::StrCat("some of the ", row.chunk_count,
+                   " chunks of its document are there, and some are not"));
 }
 
 absl::Status DomainVerifier::CheckForest(uint64_t number,

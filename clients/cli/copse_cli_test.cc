@@ -346,11 +346,12 @@ TEST_F(CopseCliTest, ExportsOneObjectALine) {
   for (int i = 0; i < 32; ++i) {
     hash += "5a";
   }
-  EXPECT_EQ(lines[1], absl::StrCat("{\"id\":\"b\",\"type\":\"T\",\"chunk\":0,"
-                                   "\"content_hash\":\"",
-                                   hash,
-                                   "\",\"attributes\":{\"n\":3.0},"
-                                   "\"text\":\"two\"}"));
+  EXPECT_EQ(lines[1],
+            absl::StrCat("{\"id\":\"b\",\"type\":\"T\",\"chunk_count\":1,"
+                         "\"content_hash\":\"",
+                         hash,
+                         "\",\"attributes\":{\"n\":3.0},"
+                         "\"text\":\"two\"}"));
   const Result vectors = Run({"export", "d", "--commit", "c1", "--vectors"});
   EXPECT_TRUE(json::parse(vectors.output.substr(0, vectors.output.find('\n')))
                   .contains("vector"));

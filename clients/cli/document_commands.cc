@@ -65,6 +65,18 @@ absl::StatusOr<ExitCode> Export(Context& context, const Flags& flags) {
   return ExitCode::kDone;
 }
 
+// Returns such as "chunk 3       bytes 4096 to 6143, 381 tokens", with the
+// number counted from 1.
+std::string FormatChunk(const v1::Chunk& chunk) {
+  std::string line = absl::StrFormat(
+      "%-13s bytes %d to %d", absl::StrCat("chunk ", chunk.number() + 1),
+      chunk.first_byte(), chunk.first_byte() + chunk.size_bytes() - 1);
+  if (chunk.token_count() > 0) {
+    absl::StrAppend(&line, ", ", chunk.token_count(), " tokens");
+  }
+  return line;
+}
+
 absl::Status PrintDocument(Context& context,
                            const v1::StoredDocument& document) {
   JsonWriter attributes;
@@ -79,6 +91,13 @@ absl::Status PrintDocument(Context& context,
   if (document.has_vector()) {
     absl::StrAppend(&text, "vector        ", MessageToJson(document.vector()),
                     "\n");
+  }
+  for (const v1::Chunk& chunk : document.chunks()) {
+    absl::StrAppend(&text, FormatChunk(chunk), "\n");
+    if (chunk.has_vector()) {
+      absl::StrAppend(&text, "vector        ", MessageToJson(chunk.vector()),
+                      "\n");
+    }
   }
   if (document.has_text()) {
     // On a terminal nothing but line feeds may have an effect.
@@ -109,6 +128,7 @@ absl::StatusOr<ExitCode> Get(Context& context, const Flags& flags) {
   request.mutable_document_mask()->set_text(true);
   request.mutable_document_mask()->set_attributes(true);
   request.mutable_document_mask()->set_vector(flags.vectors);
+  request.mutable_document_mask()->set_chunks(true);
   for (size_t begin = 0; begin < flags.ids.size(); begin += kIdCountMax) {
     request.clear_document_ids();
     const size_t end = std::min(begin + kIdCountMax, flags.ids.size());

@@ -43,6 +43,20 @@ std::string MetricName(const v1::Domain& domain) {
                           : EnumValueName(*value);
 }
 
+// Returns such as "boundary, 512 tokens (approximate), 64 shared".
+std::string FormatChunking(const v1::Chunking& chunking) {
+  const auto* mode =
+      v1::Chunking::Mode_descriptor()->FindValueByNumber(chunking.mode());
+  std::string text =
+      mode == nullptr ? absl::StrCat(chunking.mode()) : EnumValueName(*mode);
+  if (chunking.chunk_token_count() > 0) {
+    absl::StrAppend(&text, ", ", chunking.chunk_token_count(), " tokens (",
+                    chunking.tokenizer(), "), ", chunking.overlap_token_count(),
+                    " shared");
+  }
+  return text;
+}
+
 absl::Status PrintDomain(Context& context, const v1::Domain& domain) {
   if (context.json()) {
     return context.PrintJson(domain);
@@ -54,6 +68,7 @@ absl::Status PrintDomain(Context& context, const v1::Domain& domain) {
   table.AddRow({"profile", settings.vectors_only()
                                ? "none, vectors only"
                                : settings.embedding_profile()});
+  table.AddRow({"chunking", FormatChunking(settings.chunking())});
   table.AddRow({"profile hash",
                 absl::BytesToHexString(domain.embedding_profile_hash())});
   table.AddRow({"commits", FormatCount(domain.commit_count())});

@@ -122,6 +122,7 @@ v1::StoredDocument ToStored(const v1::Document& document,
   stored.set_document_id(document.document_id());
   stored.set_type(document.type());
   stored.set_content_hash(std::string(32, '\x5a'));
+  stored.set_chunk_count(1);
   if (mask.attributes()) {
     *stored.mutable_attributes() = document.attributes();
   }

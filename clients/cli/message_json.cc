@@ -60,10 +60,24 @@ void WriteVector(const v1::Vector& vector, JsonWriter& json) {
   json.EndArray();
 }
 
+void WriteChunk(const v1::Chunk& chunk, JsonWriter& json) {
+  json.BeginObject();
+  json.Key("number").Integer(chunk.number());
+  json.Key("first_byte").Integer(chunk.first_byte());
+  json.Key("size_bytes").Integer(chunk.size_bytes());
+  json.Key("first_token").Integer(chunk.first_token());
+  json.Key("token_count").Integer(chunk.token_count());
+  if (chunk.has_vector()) {
+    json.Key("vector");
+    WriteVector(chunk.vector(), json);
+  }
+  json.EndObject();
+}
+
 void WriteDocumentFields(const v1::StoredDocument& document, JsonWriter& json) {
   json.Key("id").String(document.document_id());
   json.Key("type").String(document.type());
-  json.Key("chunk").Integer(document.chunk());
+  json.Key("chunk_count").Integer(document.chunk_count());
   json.Key("content_hash")
       .String(absl::BytesToHexString(document.content_hash()));
   json.Key("attributes");
@@ -75,6 +89,29 @@ void WriteDocumentFields(const v1::StoredDocument& document, JsonWriter& json) {
     json.Key("vector");
     WriteVector(document.vector(), json);
   }
+  if (document.chunks().empty()) {
+    return;
+  }
+  json.Key("chunks").BeginArray();
+  for (const v1::Chunk& chunk : document.chunks()) {
+    WriteChunk(chunk, json);
+  }
+  json.EndArray();
+}
+
+void WriteSnippet(const v1::Snippet& snippet, JsonWriter& json) {
+  json.BeginObject();
+  json.Key("text").String(snippet.text());
+  json.Key("first_byte").Integer(snippet.first_byte());
+  json.Key("matches").BeginArray();
+  for (const v1::Snippet::Match& match : snippet.matches()) {
+    json.BeginObject();
+    json.Key("first_byte").Integer(match.first_byte());
+    json.Key("size_bytes").Integer(match.size_bytes());
+    json.EndObject();
+  }
+  json.EndArray();
+  json.EndObject();
 }
 
 void WriteNeighbor(const v1::Neighbor& neighbor, JsonWriter& json) {
@@ -84,6 +121,14 @@ void WriteNeighbor(const v1::Neighbor& neighbor, JsonWriter& json) {
     json.Key("similarity").Double(neighbor.similarity());
   }
   WriteDocumentFields(neighbor.document(), json);
+  if (neighbor.has_chunk()) {
+    json.Key("chunk");
+    WriteChunk(neighbor.chunk(), json);
+  }
+  if (neighbor.has_snippet()) {
+    json.Key("snippet");
+    WriteSnippet(neighbor.snippet(), json);
+  }
   json.EndObject();
 }
 

@@ -171,7 +171,8 @@ struct Fields {
   std::optional<absl::string_view> type;
   std::optional<absl::string_view> message;
   std::optional<absl::string_view> content_hash;
-  std::optional<element> chunk;
+  std::optional<element> chunk_count;
+  std::optional<element> chunks;
   std::optional<element> vector;
   std::optional<element> attributes;
 
@@ -185,10 +186,13 @@ struct Fields {
                                                 : nullptr;
   }
   std::optional<element>* FindOther(absl::string_view name) {
-    return name == "vector"       ? &vector
-           : name == "attributes" ? &attributes
-           : name == "chunk"      ? &chunk
-                                  : nullptr;
+    // What an export says of chunks is made again by the domain that the
+    // document is pushed into.
+    return name == "vector"        ? &vector
+           : name == "attributes"  ? &attributes
+           : name == "chunk_count" ? &chunk_count
+           : name == "chunks"      ? &chunks
+                                   : nullptr;
   }
 };
 
@@ -276,13 +280,6 @@ absl::StatusOr<v1::Operation> MakeInsertOfExport(Fields fields) {
     return absl::InvalidArgumentError(
         "neither 'text' nor 'vector', wanted one of them, as `copse export "
         "--text` writes");
-  }
-  int64_t chunk = 0;
-  if (fields.chunk.has_value() &&
-      (fields.chunk->get(chunk) != simdjson::SUCCESS || chunk != 0)) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "field 'chunk' is %s, wanted 0: a part of a document cannot be pushed",
-        simdjson::minify(*fields.chunk)));
   }
   v1::Operation operation;
   COPSE_CLIENT_RETURN_IF_ERROR(

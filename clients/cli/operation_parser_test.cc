@@ -78,8 +78,9 @@ TEST(OperationParserTest, ALineOfAnExportIsAnInsert) {
   OperationParser parser;
   COPSE_ASSERT_OK_AND_ASSIGN(
       const v1::Operation operation,
-      parser.Parse(R"({"id":"a","type":"T","chunk":0,"content_hash":"5a",)"
-                   R"("attributes":{"i":7},"text":"x","vector":[1]})"));
+      parser.Parse(
+          R"({"id":"a","type":"T","chunk_count":2,"chunks":[{"number":0}],"content_hash":"5a",)"
+          R"("attributes":{"i":7},"text":"x","vector":[1]})"));
   EXPECT_EQ(operation.insert().document_id(), "a");
   EXPECT_EQ(operation.insert().type(), "T");
   EXPECT_EQ(operation.insert().attributes().at("i").int64_value(), 7);
@@ -94,11 +95,9 @@ TEST(OperationParserTest, SaysWhatIsWrongWithALine) {
       {R"({"op":"Deleted","id":"a"} x)", "malformed JSON at byte 27: "},
       {"[1]", "the line is an array, wanted an object"},
       {R"({"id":"a","string":"x"})", "no field 'op'"},
-      {R"({"id":"a","content_hash":"5a","chunk":0})",
+      {R"({"id":"a","content_hash":"5a","chunk_count":1})",
        "neither 'text' nor 'vector', wanted one of them, as `copse export "
        "--text` writes"},
-      {R"({"id":"a","content_hash":"5a","chunk":1,"text":"x"})",
-       "field 'chunk' is 1, wanted 0: a part of a document cannot be pushed"},
       {R"({"content_hash":"5a","text":"x"})", "no field 'id'"},
       {R"({"op":"inserted","id":"a"})", "field 'op' is 'inserted', wanted"},
       {R"({"op":"Deleted"})", "no field 'id', wanted one with op 'Deleted'"},

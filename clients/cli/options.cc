@@ -42,6 +42,14 @@ const std::map<std::string, DomainSettings::Metric>& Metrics() {
   return metrics;
 }
 
+const std::map<std::string, v1::Chunking::Mode>& ChunkingModes() {
+  static const auto& modes = *new std::map<std::string, v1::Chunking::Mode>{
+      {"whole", v1::Chunking::MODE_WHOLE},
+      {"boundary", v1::Chunking::MODE_BOUNDARY},
+      {"window", v1::Chunking::MODE_WINDOW}};
+  return modes;
+}
+
 // What a google.protobuf.Timestamp can hold.
 constexpr int64_t kSecondsMin = -62135596800;  // 0001-01-01
 constexpr int64_t kSecondsMax = 253402300799;  // 9999-12-31
@@ -132,6 +140,24 @@ void AddDomainFlags(CLI::App& app, DomainFlags& options) {
       ->excludes(profile);
   app.add_option("--description", options.description, "A text for people")
       ->type_name("TEXT");
+  std::vector<std::string> modes;
+  for (const auto& [name, mode] : ChunkingModes()) {
+    modes.push_back(name);
+  }
+  app.add_option("--chunking", options.chunking,
+                 "How texts are cut: whole, boundary (at paragraphs and "
+                 "sentences) or window [boundary]")
+      ->type_name("MODE")
+      ->check(CLI::IsMember(modes));
+  app.add_option("--chunk-tokens", options.chunk_tokens,
+                 "At most so many tokens in a chunk [what the model takes]")
+      ->type_name("N")
+      ->check(InRange(1, 1'000'000));
+  app.add_option(
+         "--overlap-tokens", options.overlap_tokens,
+         "Tokens that a chunk shares with the one before it [an eighth]")
+      ->type_name("N")
+      ->check(AtLeast(0));
 }
 
 v1::DomainSettings ToDomainSettings(const DomainFlags& options) {
@@ -144,6 +170,17 @@ v1::DomainSettings ToDomainSettings(const DomainFlags& options) {
   settings.set_embedding_profile(options.profile);
   settings.set_vectors_only(options.vectors_only);
   settings.set_description(options.description);
+  const auto mode = ChunkingModes().find(options.chunking);
+  if (mode != ChunkingModes().end()) {
+    settings.mutable_chunking()->set_mode(mode->second);
+  }
+  if (options.chunk_tokens != 0) {
+    settings.mutable_chunking()->set_chunk_token_count(options.chunk_tokens);
+  }
+  if (options.overlap_tokens.has_value()) {
+    settings.mutable_chunking()->set_overlap_token_count(
+        *options.overlap_tokens);
+  }
   return settings;
 }
 

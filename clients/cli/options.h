@@ -7,6 +7,7 @@
 #define COPSE_CLIENTS_CLI_OPTIONS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,10 +55,14 @@ struct DomainFlags {
   std::string profile;
   bool vectors_only = false;
   std::string description;
+  std::string chunking;
+  int32_t chunk_tokens = 0;
+  std::optional<int32_t> overlap_tokens;
 
   bool any_given() const {
     return !metric.empty() || dimension != 0 || !profile.empty() ||
-           vectors_only || !description.empty();
+           vectors_only || !description.empty() || !chunking.empty() ||
+           chunk_tokens != 0 || overlap_tokens.has_value();
   }
 };
 

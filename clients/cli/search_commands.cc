@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
@@ -54,6 +55,7 @@ struct Flags {
   bool text = false;
   bool attributes = false;
   bool vectors = false;
+  bool snippets = false;
   std::string query_vector;
   std::vector<std::string> words;
   std::string document_id;
@@ -75,6 +77,7 @@ v1::SearchSettings ToSettings(const Flags& flags) {
   settings.mutable_document_mask()->set_text(flags.text);
   settings.mutable_document_mask()->set_attributes(flags.attributes);
   settings.mutable_document_mask()->set_vector(flags.vectors);
+  settings.set_with_snippets(flags.snippets);
   return settings;
 }
 
@@ -108,7 +111,7 @@ absl::StatusOr<std::string> ReadArgument(const std::string& value) {
 }
 
 // Returns the beginning of a text as one line.
-std::string Snippet(absl::string_view text) {
+std::string OneLine(absl::string_view text) {
   constexpr size_t kSnippetSizeBytesMax = 200;
   std::string snippet;
   for (const absl::string_view word :
@@ -117,6 +120,13 @@ std::string Snippet(absl::string_view text) {
     absl::StrAppend(&snippet, snippet.empty() ? "" : " ", word);
   }
   return snippet;
+}
+
+// Returns the nearest chunk as "3/12", counted from 1.
+std::string FormatChunk(const v1::Neighbor& neighbor) {
+  const int32_t count = neighbor.document().chunk_count();
+  return count > 1 ? absl::StrCat(neighbor.chunk().number() + 1, "/", count)
+                   : "";
 }
 
 std::string FormatAttributes(const v1::StoredDocument& document) {
@@ -140,6 +150,16 @@ absl::Status PrintNeighbors(
   }
   columns.push_back({"TYPE"});
   columns.push_back({"ID"});
+  const bool has_chunks = std::ranges::any_of(
+      neighbors, [](const v1::Neighbor& one) { return one.has_chunk(); });
+  if (has_chunks) {
+    columns.push_back({"CHUNK", TextTable::Align::kRight});
+  }
+  const bool has_snippets = std::ranges::any_of(
+      neighbors, [](const v1::Neighbor& one) { return one.has_snippet(); });
+  if (has_snippets) {
+    columns.push_back({"SNIPPET"});
+  }
   if (flags.attributes) {
     columns.push_back({"ATTRIBUTES"});
   }
@@ -155,11 +175,17 @@ absl::Status PrintNeighbors(
     }
     cells.push_back(neighbor.document().type());
     cells.push_back(neighbor.document().document_id());
+    if (has_chunks) {
+      cells.push_back(FormatChunk(neighbor));
+    }
+    if (has_snippets) {
+      cells.push_back(OneLine(neighbor.snippet().text()));
+    }
     if (flags.attributes) {
       cells.push_back(FormatAttributes(neighbor.document()));
     }
     if (flags.text) {
-      cells.push_back(Snippet(neighbor.document().text()));
+      cells.push_back(OneLine(neighbor.document().text()));
     }
     table.AddRow(cells);
   }
@@ -266,6 +292,8 @@ void AddSearchCommands(CommandLine& line) {
       .add_option("--vector", flags->query_vector,
                   "Search for a vector instead: [0.1, ...], @FILE or -")
       ->type_name("JSON");
+  search.add_flag("--snippets", flags->snippets,
+                  "Show the part of each text that has most of the words");
   AddExamples(search,
               {"copse search admin/star_wars 'who flies the Falcon?'",
                "copse search docs --commit 9f31c07a -k 3 --type md install"},

@@ -416,6 +416,14 @@ void AppendKeyRows(ProfileRows& rows) {
             .help = "The file that holds the API key; at most one of the two.",
             .may_be_empty = true}));
   rows.push_back(
+      Bind(&Profile::tokenizer_file,
+           {.key = "tokenizer_file",
+            .kind = SettingKind::kPath,
+            .help = "The model's tokenizer.json, by which texts are cut into "
+                    "chunks; empty for an estimate. Domains that were made "
+                    "with one need it.",
+            .may_be_empty = true}));
+  rows.push_back(
       Bind(&Profile::ca_file,
            {.key = "ca_file",
             .kind = SettingKind::kPath,

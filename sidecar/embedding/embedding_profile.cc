@@ -8,6 +8,12 @@
 //   dialect name, model, revision, dimension, document prefix, query prefix,
 //   clustering prefix, classification prefix, whether vectors are normalised (0
 //   or 1), chunker version, vector space
+//
+// What HashChunkedProfile() hashes, version 1, in the same way: the characters
+// "copse chunked profile 1", then
+//
+//   profile hash, text chunker version, mode (2 or 3, see Chunking), chunk
+//   token count, overlap token count, tokenizer
 
 #include "sidecar/embedding/embedding_profile.h"
 
@@ -249,6 +255,7 @@ absl::Status CheckTexts(const EmbeddingProfileOptions& options) {
       {"query_prefix", ViewOf(options.query_prefix)},
       {"clustering_prefix", ViewOf(options.clustering_prefix)},
       {"classification_prefix", ViewOf(options.classification_prefix)},
+      {"tokenizer_file", options.tokenizer_file},
       {"ca_file", options.ca_file},
       {"proxy", options.proxy},
       {"vector_space", ViewOf(options.vector_space)},
@@ -282,6 +289,7 @@ absl::Status CheckBuiltin(const EmbeddingProfileOptions& options) {
       {"query_prefix", !ViewOf(options.query_prefix).empty()},
       {"clustering_prefix", !ViewOf(options.clustering_prefix).empty()},
       {"classification_prefix", !ViewOf(options.classification_prefix).empty()},
+      {"tokenizer_file", !options.tokenizer_file.empty()},
       {"ca_file", !options.ca_file.empty()},
       {"proxy", !options.proxy.empty()},
       {"send_dimensions", options.send_dimensions.value_or(false)},
@@ -466,6 +474,8 @@ absl::Status ResolveProvider(EmbeddingProfileOptions& options) {
 
 class Hasher {
  public:
+  explicit Hasher(absl::string_view header) : input_(header) {}
+
   void Add(absl::string_view field) {
     std::byte size[sizeof(uint32_t)];
     StoreLittleEndian<uint32_t>(size, 0, static_cast<uint32_t>(field.size()));
@@ -485,7 +495,7 @@ class Hasher {
   }
 
  private:
-  std::string input_ = std::string(kHashHeader);
+  std::string input_;
 };
 
 }  // namespace
@@ -540,7 +550,7 @@ absl::StatusOr<EmbeddingProfileOptions> ResolveProfile(
 
 ProfileHash HashProfile(const EmbeddingProfileOptions& profile) {
   COPSE_CHECK(profile.vector_space.has_value());
-  Hasher hasher;
+  Hasher hasher(kHashHeader);
   hasher.Add(EmbeddingDialectName(profile.dialect));
   hasher.Add(profile.model);
   hasher.Add(profile.revision);
@@ -552,6 +562,22 @@ ProfileHash HashProfile(const EmbeddingProfileOptions& profile) {
   hasher.Add(uint32_t{profile.normalize});
   hasher.Add(kChunkerVersion);
   hasher.Add(*profile.vector_space);
+  return hasher.Finish();
+}
+
+ProfileHash HashChunkedProfile(const ProfileHash& profile_hash,
+                               const Chunking& chunking) {
+  if (chunking.mode == Chunking::Mode::kWhole) {
+    return profile_hash;
+  }
+  Hasher hasher("copse chunked profile 1");
+  hasher.Add(absl::string_view(
+      reinterpret_cast<const char*>(profile_hash.data()), profile_hash.size()));
+  hasher.Add(kTextChunkerVersion);
+  hasher.Add(static_cast<uint32_t>(chunking.mode));
+  hasher.Add(chunking.chunk_token_count);
+  hasher.Add(chunking.overlap_token_count);
+  hasher.Add(chunking.tokenizer);
   return hasher.Finish();
 }
 

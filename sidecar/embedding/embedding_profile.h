@@ -187,6 +187,9 @@ struct EmbeddingProfileOptions {
   absl::Duration connect_timeout = absl::Seconds(5);
   std::optional<absl::Duration> request_timeout;
 
+  // The model's tokenizer.json. Empty: the tokens of texts are estimated.
+  std::string tokenizer_file;
+
   // A file of certificates to trust instead of the system's.
   std::string ca_file;
 
@@ -205,9 +208,13 @@ struct EmbeddingProfileOptions {
 inline constexpr uint32_t kBuiltinDimensionDefault = 384;
 inline constexpr uint32_t kBuiltinDimensionMin = 256;
 
-// How documents are cut before they are embedded. 1: not at all, a document is
-// one chunk.
+// How documents are cut before they are embedded, as far as the profile goes.
+// 1: not at all, a document is one chunk.
 inline constexpr uint32_t kChunkerVersion = 1;
+
+// The rules of text_chunker.h, by which domains cut that want it. To be raised
+// when a text may become other chunks than before.
+inline constexpr uint32_t kTextChunkerVersion = 2;
 
 // Checks `options` and fills in everything that has a default: dimension,
 // prefixes, limits, price, time-outs, vector space, and `url` as the whole URL
@@ -225,6 +232,13 @@ absl::StatusOr<EmbeddingProfileOptions> ResolveProfile(
 // the head of embedding_profile.cc. REQUIRES: ResolveProfile() returned
 // `profile`.
 ProfileHash HashProfile(const EmbeddingProfileOptions& profile);
+
+// Returns the identity of the vectors of a domain: `profile_hash`, if documents
+// are whole, else the SHA-256 of it, kTextChunkerVersion and `chunking` in the
+// canonical layout at the head of embedding_profile.cc. Vectors of texts are
+// cached under the hash of the profile alone: a chunk is a text like others.
+ProfileHash HashChunkedProfile(const ProfileHash& profile_hash,
+                               const Chunking& chunking);
 
 // Returns the prefix that `profile` puts before a text of `role`.
 // REQUIRES: ResolveProfile() returned `profile`.

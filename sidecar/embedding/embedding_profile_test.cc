@@ -461,5 +461,36 @@ TEST(EmbeddingProfileTest, NamesTheOriginOfAUrl) {
               IsOkAndHolds("https://api.example.com:443"));
 }
 
+TEST(HashChunkedProfileTest, IsThatOfTheProfileForWholeDocuments) {
+  ProfileHash profile_hash;
+  profile_hash.fill(std::byte{7});
+  EXPECT_EQ(HashChunkedProfile(profile_hash, {}), profile_hash);
+}
+
+TEST(HashChunkedProfileTest, DependsOnHowTextsAreCut) {
+  ProfileHash profile_hash;
+  profile_hash.fill(std::byte{7});
+  const Chunking chunking = {.mode = Chunking::Mode::kBoundary,
+                             .chunk_token_count = 512,
+                             .overlap_token_count = 64,
+                             .tokenizer = "approximate"};
+  const ProfileHash hash = HashChunkedProfile(profile_hash, chunking);
+  EXPECT_EQ(absl::BytesToHexString(absl::string_view(
+                reinterpret_cast<const char*>(hash.data()), hash.size())),
+            "5e699224509a581e0ba4acc0ffea6660ebde81011aed702cd6e5bb8409c77635");
+  Chunking other = chunking;
+  other.mode = Chunking::Mode::kWindow;
+  EXPECT_NE(HashChunkedProfile(profile_hash, other), hash);
+  other = chunking;
+  other.chunk_token_count = 511;
+  EXPECT_NE(HashChunkedProfile(profile_hash, other), hash);
+  other = chunking;
+  other.overlap_token_count = 63;
+  EXPECT_NE(HashChunkedProfile(profile_hash, other), hash);
+  other = chunking;
+  other.tokenizer = "another";
+  EXPECT_NE(HashChunkedProfile(profile_hash, other), hash);
+}
+
 }  // namespace
 }  // namespace copse

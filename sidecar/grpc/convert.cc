@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -260,6 +261,78 @@ void FillAttributes(
   }
 }
 
+absl::StatusOr<std::optional<Chunking::Mode>> ToChunkingMode(
+    v1::Chunking::Mode mode) {
+  switch (mode) {
+    case v1::Chunking::MODE_UNSPECIFIED:
+      return std::nullopt;
+    case v1::Chunking::MODE_WHOLE:
+      return Chunking::Mode::kWhole;
+    case v1::Chunking::MODE_BOUNDARY:
+      return Chunking::Mode::kBoundary;
+    case v1::Chunking::MODE_WINDOW:
+      return Chunking::Mode::kWindow;
+    default:
+      return FieldInvalidError("chunking.mode",
+                               absl::StrCat(static_cast<int>(mode)),
+                               "a value of Chunking.Mode");
+  }
+}
+
+absl::StatusOr<ChunkingSettings> ToChunking(const v1::Chunking& message) {
+  ChunkingSettings chunking;
+  COPSE_ASSIGN_OR_RETURN(chunking.mode, ToChunkingMode(message.mode()));
+  chunking.chunk_token_count = message.chunk_token_count();
+  if (message.has_overlap_token_count()) {
+    chunking.overlap_token_count = message.overlap_token_count();
+  }
+  if (!message.tokenizer().empty()) {
+    return FieldInvalidError("chunking.tokenizer", "set", "nothing");
+  }
+  return chunking;
+}
+
+void Fill(const Chunking& chunking, v1::Chunking& message) {
+  message.set_chunk_token_count(
+      static_cast<int32_t>(chunking.chunk_token_count));
+  message.set_tokenizer(chunking.tokenizer);
+  switch (chunking.mode) {
+    case Chunking::Mode::kWhole:
+      message.set_mode(v1::Chunking::MODE_WHOLE);
+      return;
+    case Chunking::Mode::kBoundary:
+      message.set_mode(v1::Chunking::MODE_BOUNDARY);
+      break;
+    case Chunking::Mode::kWindow:
+      message.set_mode(v1::Chunking::MODE_WINDOW);
+      break;
+  }
+  message.set_overlap_token_count(
+      static_cast<int32_t>(chunking.overlap_token_count));
+}
+
+void Fill(uint32_t number, const ChunkPlace& place, v1::Chunk& message) {
+  message.set_number(static_cast<int32_t>(number));
+  message.set_first_byte(place.first_byte);
+  message.set_size_bytes(place.size_bytes);
+  message.set_first_token(place.first_token);
+  message.set_token_count(place.token_count);
+}
+
+void Fill(std::span<const float> vector, v1::Vector& message) {
+  message.mutable_components()->Add(vector.begin(), vector.end());
+}
+
+void Fill(const DocumentSnippet& snippet, v1::Snippet& message) {
+  message.set_text(snippet.text);
+  message.set_first_byte(static_cast<int64_t>(snippet.first_byte));
+  for (const DocumentSnippet::Match& match : snippet.matches) {
+    v1::Snippet::Match& found = *message.add_matches();
+    found.set_first_byte(static_cast<int32_t>(match.first_byte));
+    found.set_size_bytes(static_cast<int32_t>(match.size_bytes));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<DomainSettings> ToDomainSettings(
@@ -271,6 +344,8 @@ absl::StatusOr<DomainSettings> ToDomainSettings(
   settings.vectors_only = message.vectors_only();
   settings.description = message.description();
   COPSE_ASSIGN_OR_RETURN(settings.retention, ToRetention(message.retention()));
+  COPSE_ASSIGN_OR_RETURN(settings.chunking, ToChunking(message.chunking()));
+  settings.default_chunking = Chunking::Mode::kBoundary;
   return settings;
 }
 
@@ -286,6 +361,7 @@ void Fill(const DomainInfo& info, v1::Domain& message) {
   if (options.retention.has_rules()) {
     Fill(options.retention, *settings.mutable_retention());
   }
+  Fill(options.chunking, *settings.mutable_chunking());
   message.set_embedding_profile_hash(ToString(options.profile_hash));
   message.set_commit_count(info.commit_count);
   Fill(info.create_time, *message.mutable_create_time());
@@ -576,7 +652,8 @@ CommitSelector ToCommitSelector(const v1::CommitSelector& message) {
 DocumentMask ToDocumentMask(const v1::DocumentMask& message) {
   return {.text = message.text(),
           .attributes = message.attributes(),
-          .vector = message.vector()};
+          .vector = message.vector(),
+          .chunks = message.chunks()};
 }
 
 SearchSettings ToSearchSettings(const v1::SearchSettings& message) {
@@ -590,6 +667,7 @@ SearchSettings ToSearchSettings(const v1::SearchSettings& message) {
     settings.max_distance = message.max_distance();
   }
   settings.mask = ToDocumentMask(message.document_mask());
+  settings.with_snippets = message.with_snippets();
   return settings;
 }
 
@@ -639,7 +717,7 @@ void Fill(StoredDocument&& document, const DocumentMask& mask,
           v1::StoredDocument& message) {
   message.set_document_id(std::move(document.id));
   message.set_type(std::move(document.type));
-  message.set_chunk(static_cast<int32_t>(document.chunk));
+  message.set_chunk_count(static_cast<int32_t>(document.chunk_count));
   message.set_content_hash(ToString(document.content_hash));
   if (mask.attributes) {
     FillAttributes(document.attributes, *message.mutable_attributes());
@@ -647,9 +725,18 @@ void Fill(StoredDocument&& document, const DocumentMask& mask,
   if (mask.text && document.text.has_value()) {
     message.set_text(*std::move(document.text));
   }
-  if (mask.vector) {
-    message.mutable_vector()->mutable_components()->Add(document.vector.begin(),
-                                                        document.vector.end());
+  if (document.chunk_count == 1) {
+    if (mask.vector) {
+      Fill(document.chunks[0].vector, *message.mutable_vector());
+    }
+    return;
+  }
+  for (size_t i = 0; i < document.chunks.size(); ++i) {
+    v1::Chunk& chunk = *message.add_chunks();
+    Fill(static_cast<uint32_t>(i), document.chunks[i].place, chunk);
+    if (mask.vector) {
+      Fill(document.chunks[i].vector, *chunk.mutable_vector());
+    }
   }
 }
 
@@ -659,6 +746,12 @@ void Fill(SearchNeighbor&& neighbor, const DocumentMask& mask,
   message.set_distance(double{neighbor.distance});
   if (neighbor.similarity.has_value()) {
     message.set_similarity(*neighbor.similarity);
+  }
+  if (message.document().chunk_count() > 1) {
+    Fill(neighbor.chunk, neighbor.place, *message.mutable_chunk());
+  }
+  if (neighbor.snippet.has_value()) {
+    Fill(*neighbor.snippet, *message.mutable_snippet());
   }
 }
 

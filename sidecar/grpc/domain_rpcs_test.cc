@@ -144,5 +144,39 @@ TEST_F(DomainRpcsTest, KeepsRetentionRules) {
   EXPECT_FALSE(domain.settings().has_retention());
 }
 
+TEST_F(DomainRpcsTest, FixesHowTextsAreCut) {
+  v1::CreateDomainRequest create;
+  create.set_domain("cut");
+  v1::Domain domain;
+  ASSERT_THAT(
+      Call(*domains_, &v1::DomainService::Stub::CreateDomain, create, domain),
+      RpcIsOk());
+  const v1::Chunking& chunking = domain.settings().chunking();
+  EXPECT_EQ(chunking.mode(), v1::Chunking::MODE_BOUNDARY);
+  EXPECT_EQ(chunking.chunk_token_count(), 512);
+  EXPECT_EQ(chunking.overlap_token_count(), 64);
+  EXPECT_EQ(chunking.tokenizer(), "approximate");
+  create.set_domain("whole");
+  create.mutable_settings()->mutable_chunking()->set_mode(
+      v1::Chunking::MODE_WHOLE);
+  ASSERT_THAT(
+      Call(*domains_, &v1::DomainService::Stub::CreateDomain, create, domain),
+      RpcIsOk());
+  EXPECT_EQ(domain.settings().chunking().mode(), v1::Chunking::MODE_WHOLE);
+  EXPECT_FALSE(domain.settings().chunking().has_overlap_token_count());
+  create.set_domain("wrong");
+  create.mutable_settings()->mutable_chunking()->set_mode(
+      static_cast<v1::Chunking::Mode>(9));
+  EXPECT_THAT(
+      Call(*domains_, &v1::DomainService::Stub::CreateDomain, create, domain),
+      RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  create.mutable_settings()->mutable_chunking()->set_mode(
+      v1::Chunking::MODE_WINDOW);
+  create.mutable_settings()->mutable_chunking()->set_tokenizer("mine");
+  EXPECT_THAT(
+      Call(*domains_, &v1::DomainService::Stub::CreateDomain, create, domain),
+      RpcFailsWith(kInvalid, "FIELD_INVALID"));
+}
+
 }  // namespace
 }  // namespace copse

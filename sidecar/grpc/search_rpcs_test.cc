@@ -190,6 +190,39 @@ TEST_F(SearchRpcsTest, GetsDocuments) {
   EXPECT_THAT(response.documents(0).content_hash(), SizeIs(32));
 }
 
+TEST_F(SearchRpcsTest, ShowsChunksAndSnippets) {
+  std::string text;
+  for (const char* word : {"oak ", "rose "}) {
+    for (int i = 0; i < 450; ++i) {
+      text += word;
+    }
+    text += "\n\n";
+  }
+  ASSERT_THAT(PushDocuments("long", "", {{"a", text}, {"b", "elm"}}).status,
+              RpcIsOk());
+  v1::SearchRequest request = TextSearch("long", "rose");
+  request.mutable_settings()->set_with_snippets(true);
+  request.mutable_settings()->mutable_document_mask()->set_chunks(true);
+  ASSERT_THAT(Search(request), RpcIsOk());
+  ASSERT_THAT(search_response_.neighbors(), SizeIs(2));
+  const v1::Neighbor& best = search_response_.neighbors(0);
+  EXPECT_EQ(best.document().document_id(), "a");
+  EXPECT_EQ(best.document().chunk_count(), 2);
+  EXPECT_FALSE(best.document().has_text());
+  ASSERT_THAT(best.document().chunks(), SizeIs(2));
+  EXPECT_EQ(best.document().chunks(1).first_byte(), text.find("rose"));
+  EXPECT_EQ(best.document().chunks(1).token_count(), 450);
+  EXPECT_EQ(best.chunk().number(), 1);
+  EXPECT_EQ(best.chunk().first_byte(), text.find("rose"));
+  EXPECT_EQ(best.snippet().text().substr(0, 4), "rose");
+  EXPECT_GT(best.snippet().matches_size(), 10);
+  EXPECT_EQ(best.snippet().matches(1).first_byte(), 5);
+  const v1::Neighbor& other = search_response_.neighbors(1);
+  EXPECT_EQ(other.document().chunk_count(), 1);
+  EXPECT_FALSE(other.has_chunk());
+  EXPECT_EQ(other.snippet().text(), "elm");
+}
+
 TEST_F(SearchRpcsTest, ExportsAllDocumentsOfACommit) {
   std::map<std::string, std::string> documents;
   for (int i = 0; i < 2500; ++i) {

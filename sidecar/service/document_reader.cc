@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -31,8 +32,24 @@
 #include "versioning/commit_reader.h"
 #include "versioning/document.h"
 #include "versioning/store.h"
+#include "versioning/version_distance.h"
 
 namespace copse {
+
+namespace {
+
+// Returns the vectors of the first chunks, which `document` owns.
+std::vector<std::span<const float>> VectorsOf(const StoredDocument& document) {
+  std::vector<std::span<const float>> vectors;
+  for (const StoredChunk& chunk : document.chunks) {
+    if (vectors.size() < kComparedChunkCountMax) {
+      vectors.emplace_back(chunk.vector);
+    }
+  }
+  return vectors;
+}
+
+}  // namespace
 
 std::optional<double> SimilarityOf(Metric metric, float distance) {
   if (metric != Metric::kCosine) {
@@ -61,12 +78,15 @@ size_t WireSizeOf(const StoredDocument& document) {
   // Tags and lengths of a field and of an entry of a map, generously.
   constexpr size_t kFieldSizeBytes = 12;
   constexpr size_t kEntrySizeBytes = 32;
+  constexpr size_t kChunkSizeBytes = 48;
   size_t size_bytes = 4 * kFieldSizeBytes + document.id.size() +
                       document.type.size() + document.content_hash.size();
   if (document.text.has_value()) {
     size_bytes += kFieldSizeBytes + document.text->size();
   }
-  size_bytes += kFieldSizeBytes + document.vector.size() * sizeof(float);
+  for (const StoredChunk& chunk : document.chunks) {
+    size_bytes += kChunkSizeBytes + chunk.vector.size() * sizeof(float);
+  }
   for (const auto& [name, value] : document.attributes) {
     size_bytes += kEntrySizeBytes + name.size();
     if (const auto* text = std::get_if<std::string>(&value)) {
@@ -97,8 +117,9 @@ absl::StatusOr<std::optional<StoredDocument>> ReadDocument(
     const DocumentMask& mask) {
   COPSE_ASSIGN_OR_RETURN(
       std::optional<StoredDocument> document,
-      reader.GetDocument(document_id,
-                         {.text = mask.text, .vector = mask.vector}));
+      reader.GetDocument(
+          document_id,
+          {.text = mask.text, .chunks = mask.chunks, .vector = mask.vector}));
   if (document.has_value() && !mask.attributes) {
     document->attributes.clear();
   }
@@ -160,7 +181,7 @@ absl::Status DocumentReader::ExportDocuments(
                          ResolveCommit(store_, domain, at));
   COPSE_RETURN_IF_ERROR(begin(AnsweringCommit{resolved.commit, resolved.lag}));
   return resolved.reader->ForEachDocument(
-      {.text = mask.text, .vector = mask.vector},
+      {.text = mask.text, .chunks = mask.chunks, .vector = mask.vector},
       [&](const StoredDocument& document) {
         COPSE_RETURN_IF_ERROR(context.Check());
         return visit(document);
@@ -189,8 +210,8 @@ absl::StatusOr<CompareResult> DocumentReader::CompareDocuments(
   CompareResult result;
   result.answered_by = {base.commit, base.lag};
   result.target_answered_by = {target.commit, target.lag};
-  result.distance =
-      Distance(metric, base_document.vector, target_document.vector);
+  result.distance = MeanNearestDistance(metric, VectorsOf(base_document),
+                                        VectorsOf(target_document));
   result.similarity = SimilarityOf(metric, result.distance);
   return result;
 }

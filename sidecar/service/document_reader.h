@@ -38,8 +38,9 @@ struct DocumentMask {
   bool text = false;
   bool attributes = false;
   bool vector = false;
+  bool chunks = false;  // Their places; with vectors they are there, too.
 
-  bool IsEmpty() const { return !text && !attributes && !vector; }
+  bool IsEmpty() const { return !text && !attributes && !vector && !chunks; }
 };
 
 // The commit that answered a read, and its position among the ancestors given,
@@ -117,7 +118,8 @@ class DocumentReader {
       const std::function<absl::Status(const AnsweringCommit&)>& begin,
       const std::function<absl::Status(const StoredDocument&)>& visit);
 
-  // Returns how far two documents are apart; `target_at` unset means `at`.
+  // Returns how far two documents are apart, by MeanNearestDistance() of their
+  // first kComparedChunkCountMax chunks; `target_at` unset means `at`.
   absl::StatusOr<CompareResult> CompareDocuments(
       absl::string_view domain, const CommitSelector& at,
       absl::string_view base_document_id, absl::string_view target_document_id,

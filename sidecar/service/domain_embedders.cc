@@ -19,6 +19,7 @@
 #include "index/util/status_macros.h"
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/embedding/embedding_probe.h"
+#include "sidecar/embedding/embedding_profile.h"
 #include "sidecar/service/call_context.h"
 #include "versioning/commit.h"
 
@@ -47,7 +48,8 @@ absl::StatusOr<std::shared_ptr<Embedder>> DomainEmbedders::Get(
   }
   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
                          find_(domain.embedding_profile));
-  if (embedder->profile_hash() == domain.profile_hash) {
+  if (HashChunkedProfile(embedder->profile_hash(), domain.chunking) ==
+      domain.profile_hash) {
     return embedder;
   }
   const HashPair pair(domain.profile_hash, embedder->profile_hash());
@@ -69,6 +71,30 @@ absl::StatusOr<std::shared_ptr<Embedder>> DomainEmbedders::Get(
   }
   same_space_.insert(pair);
   return embedder;
+}
+
+absl::StatusOr<TextCutter> DomainEmbedders::MakeCutter(
+    const DomainOptions& domain, const EmbeddingProfileOptions& profile) const {
+  const Chunking& chunking = domain.chunking;
+  if (chunking.mode == Chunking::Mode::kWhole) {
+    return TextCutter(chunking, nullptr);
+  }
+  ProfileTokenizer tokenizer = tokenizers_.Find(profile, chunking.mode);
+  if (tokenizer.name != chunking.tokenizer) {
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrFormat(
+            "texts of domain '%s' are cut with tokenizer '%s', but embedding "
+            "profile '%s' has '%s': set tokenizer_file of the profile as it "
+            "was, or make another domain",
+            domain.domain, chunking.tokenizer, profile.name, tokenizer.name)),
+        "TOKENIZER_CHANGED",
+        {{"domain", domain.domain},
+         {"setting", "tokenizer_file"},
+         {"profile", profile.name},
+         {"found", tokenizer.name},
+         {"wanted", chunking.tokenizer}});
+  }
+  return TextCutter(chunking, std::move(tokenizer.counter));
 }
 
 absl::StatusOr<std::vector<float>> DomainEmbedders::EmbedText(

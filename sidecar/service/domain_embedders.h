@@ -20,6 +20,7 @@
 #include "index/util/mutex.h"
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/text_cutter.h"
 #include "versioning/commit.h"
 
 namespace copse {
@@ -33,7 +34,9 @@ using EmbedderFinder =
 // Thread safety: any number of threads may use one DomainEmbedders.
 class DomainEmbedders {
  public:
-  explicit DomainEmbedders(EmbedderFinder find) : find_(std::move(find)) {}
+  explicit DomainEmbedders(EmbedderFinder find,
+                           Tokenizers tokenizers = Tokenizers())
+      : find_(std::move(find)), tokenizers_(std::move(tokenizers)) {}
   DomainEmbedders(const DomainEmbedders&) = delete;
   DomainEmbedders& operator=(const DomainEmbedders&) = delete;
 
@@ -51,6 +54,19 @@ class DomainEmbedders {
                                                 const CallContext& context)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Returns the tokenizer that new domains of `profile` have.
+  ProfileTokenizer FindTokenizer(const EmbeddingProfileOptions& profile,
+                                 Chunking::Mode mode) const {
+    return tokenizers_.Find(profile, mode);
+  }
+
+  // Returns what cuts the texts of `domain`, whose embedder has `profile`.
+  // Fails with kFailedPrecondition, TOKENIZER_CHANGED, if its tokenizer is not
+  // at hand: another one would cut the same text otherwise.
+  absl::StatusOr<TextCutter> MakeCutter(
+      const DomainOptions& domain,
+      const EmbeddingProfileOptions& profile) const;
+
   // Returns the vector of one text in the space of `domain`. Fails with the
   // errors of Get() and of Embedder, those of the text among them.
   absl::StatusOr<std::vector<float>> EmbedText(const DomainOptions& domain,
@@ -63,6 +79,7 @@ class DomainEmbedders {
   using HashPair = std::pair<ProfileHash, ProfileHash>;
 
   const EmbedderFinder find_;
+  const Tokenizers tokenizers_;
   Mutex mutex_;
   // Pairs that a probe found to be the same space.
   absl::flat_hash_set<HashPair> same_space_ ABSL_GUARDED_BY(mutex_);

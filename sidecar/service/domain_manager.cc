@@ -20,9 +20,11 @@
 #include "index/util/status_macros.h"
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/embedding/embedding_probe.h"
+#include "sidecar/embedding/embedding_profile.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/domain_embedders.h"
 #include "sidecar/service/request_errors.h"
+#include "sidecar/service/text_cutter.h"
 #include "versioning/commit.h"
 #include "versioning/document.h"
 #include "versioning/store.h"
@@ -46,6 +48,13 @@ absl::string_view MetricName(Metric metric) {
   return "unknown";
 }
 
+// Returns the mode of a new domain.
+Chunking::Mode ModeOf(const DomainSettings& settings) {
+  return settings.chunking.mode.value_or(settings.vectors_only
+                                             ? Chunking::Mode::kWhole
+                                             : settings.default_chunking);
+}
+
 absl::Status CheckDescription(absl::string_view description) {
   if (description.size() > kDescriptionSizeBytesMax) {
     return FieldInvalidError(
@@ -55,9 +64,33 @@ absl::Status CheckDescription(absl::string_view description) {
   return absl::OkStatus();
 }
 
+absl::Status CheckChunking(const DomainSettings& settings) {
+  const ChunkingSettings& chunking = settings.chunking;
+  if (settings.vectors_only && chunking.mode.value_or(Chunking::Mode::kWhole) !=
+                                   Chunking::Mode::kWhole) {
+    return FieldInvalidError(
+        "chunking.mode", ChunkingModeName(*chunking.mode),
+        "whole in a domain for vectors only, whose texts are not embedded");
+  }
+  if (chunking.chunk_token_count < 0 ||
+      chunking.chunk_token_count > kChunkTokenCountMax) {
+    return FieldInvalidError(
+        "chunking.chunk_token_count", absl::StrCat(chunking.chunk_token_count),
+        absl::StrCat("1 to ", kChunkTokenCountMax, ", or 0 for the default"));
+  }
+  const Chunking::Mode mode = ModeOf(settings);
+  if (mode == Chunking::Mode::kWhole &&
+      (chunking.chunk_token_count != 0 || chunking.overlap_token_count)) {
+    return FieldInvalidError("chunking.mode", "whole",
+                             "boundary or window with a number of tokens");
+  }
+  return absl::OkStatus();
+}
+
 // Checks what can be checked without an embedder.
 absl::Status CheckSettings(const DomainSettings& settings) {
   COPSE_RETURN_IF_ERROR(CheckDescription(settings.description));
+  COPSE_RETURN_IF_ERROR(CheckChunking(settings));
   const int64_t dimension_min = settings.vectors_only ? 1 : 0;
   if (settings.dimension < dimension_min ||
       settings.dimension > int64_t{kDimensionMax}) {
@@ -94,6 +127,29 @@ absl::Status DiffersError(absl::string_view domain, absl::string_view field,
                      {"wanted", std::string(wanted)}});
 }
 
+absl::Status CheckChunkingMatches(const DomainOptions& domain,
+                                  const ChunkingSettings& settings) {
+  const Chunking& chunking = domain.chunking;
+  if (settings.mode.has_value() && *settings.mode != chunking.mode) {
+    return DiffersError(domain.domain, "chunking.mode",
+                        ChunkingModeName(chunking.mode),
+                        ChunkingModeName(*settings.mode));
+  }
+  if (settings.chunk_token_count != 0 &&
+      settings.chunk_token_count != int64_t{chunking.chunk_token_count}) {
+    return DiffersError(domain.domain, "chunking.chunk_token_count",
+                        absl::StrCat(chunking.chunk_token_count),
+                        absl::StrCat(settings.chunk_token_count));
+  }
+  if (settings.overlap_token_count.has_value() &&
+      *settings.overlap_token_count != int64_t{chunking.overlap_token_count}) {
+    return DiffersError(domain.domain, "chunking.overlap_token_count",
+                        absl::StrCat(chunking.overlap_token_count),
+                        absl::StrCat(*settings.overlap_token_count));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckMatches(const DomainOptions& domain,
                           const DomainSettings& settings) {
   if (settings.metric.has_value() && *settings.metric != domain.metric) {
@@ -119,7 +175,34 @@ absl::Status CheckMatches(const DomainOptions& domain,
                             : absl::StrCat("'", domain.embedding_profile, "'"),
                         absl::StrCat("'", settings.embedding_profile, "'"));
   }
-  return absl::OkStatus();
+  return CheckChunkingMatches(domain, settings.chunking);
+}
+
+// Returns how the texts of a new domain are cut.
+absl::StatusOr<Chunking> ChooseChunking(const DomainSettings& settings,
+                                        const EmbeddingProfileOptions& profile,
+                                        const DomainEmbedders& embedders) {
+  const Chunking::Mode mode = ModeOf(settings);
+  if (mode == Chunking::Mode::kWhole) {
+    return Chunking();
+  }
+  const uint32_t chunk_token_count =
+      settings.chunking.chunk_token_count != 0
+          ? static_cast<uint32_t>(settings.chunking.chunk_token_count)
+          : ChunkTokenCountDefault(profile, mode);
+  const int64_t overlap = settings.chunking.overlap_token_count.value_or(
+      OverlapTokenCountDefault(mode, chunk_token_count));
+  const uint32_t overlap_max = OverlapTokenCountMax(mode, chunk_token_count);
+  if (overlap < 0 || overlap > int64_t{overlap_max}) {
+    return FieldInvalidError("chunking.overlap_token_count",
+                             absl::StrCat(overlap),
+                             absl::StrFormat("0 to %d with chunks of %d tokens",
+                                             overlap_max, chunk_token_count));
+  }
+  return Chunking{.mode = mode,
+                  .chunk_token_count = chunk_token_count,
+                  .overlap_token_count = static_cast<uint32_t>(overlap),
+                  .tokenizer = embedders.FindTokenizer(profile, mode).name};
 }
 
 // Sets what the embedding profile decides.
@@ -145,7 +228,8 @@ absl::Status ApplyProfile(Embedder& embedder, const DomainSettings& settings,
   }
   options.dimension = embedder.dimension();
   options.embedding_profile = std::string(embedder.name());
-  options.profile_hash = embedder.profile_hash();
+  options.profile_hash =
+      HashChunkedProfile(embedder.profile_hash(), options.chunking);
   options.probe_vector = *std::move(probe);
   return absl::OkStatus();
 }
@@ -176,6 +260,9 @@ absl::StatusOr<DomainInfo> DomainManager::Create(absl::string_view domain,
   if (!settings.vectors_only) {
     COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
                            embedders_.Find(settings.embedding_profile));
+    COPSE_ASSIGN_OR_RETURN(
+        options.chunking,
+        ChooseChunking(settings, embedder->profile(), embedders_));
     COPSE_RETURN_IF_ERROR(ApplyProfile(*embedder, settings, context, options));
   }
   return store_.CreateDomain(options);

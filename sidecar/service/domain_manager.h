@@ -26,6 +26,19 @@ namespace copse {
 
 inline constexpr size_t kDescriptionSizeBytesMax = 4096;
 
+// What a caller says about how the texts of a new domain are cut.
+struct ChunkingSettings {
+  // Unset means DomainSettings::default_chunking.
+  std::optional<Chunking::Mode> mode = {};
+  int64_t chunk_token_count = 0;  // 0 means that of the profile.
+  std::optional<int64_t> overlap_token_count = {};  // Unset: of the mode.
+
+  bool is_default() const {
+    return !mode.has_value() && chunk_token_count == 0 &&
+           !overlap_token_count.has_value();
+  }
+};
+
 // What a caller says about a new domain.
 struct DomainSettings {
   std::optional<Metric> metric = {};   // Unset means cosine.
@@ -34,6 +47,11 @@ struct DomainSettings {
   bool vectors_only = false;           // Whether there is no profile.
   std::string description = {};
   RetentionPolicy retention = {};
+  ChunkingSettings chunking = {};
+
+  // How a new domain with a profile is cut if `chunking` does not say it; the
+  // door decides.
+  Chunking::Mode default_chunking = Chunking::Mode::kWhole;
 };
 
 // Thread safety: any number of threads may use one DomainManager.

@@ -11,6 +11,7 @@
 
 #include "index/util/error_reason.h"
 #include "sidecar/embedding/embedder.h"
+#include "sidecar/embedding/embedding_profile.h"
 #include "sidecar/service/testing/engine_fixture.h"
 #include "sidecar/service/testing/fake_embedder.h"
 #include "tests/support/status_matchers.h"
@@ -57,6 +58,78 @@ TEST_F(DomainManagerTest, RefusesSettingsOutOfRange) {
   for (const DomainSettings& settings : refused) {
     EXPECT_THAT(engine_->domains().Create("a/b", settings, {}),
                 FailsWith(absl::StatusCode::kInvalidArgument, "FIELD_INVALID"));
+  }
+}
+
+TEST_F(DomainManagerTest, FixesHowTextsAreCut) {
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      DomainInfo info,
+      engine_->domains().Create(
+          "boundary", {.default_chunking = Chunking::Mode::kBoundary}, {}));
+  const Chunking boundary = {.mode = Chunking::Mode::kBoundary,
+                             .chunk_token_count = 512,
+                             .overlap_token_count = 64,
+                             .tokenizer = "approximate"};
+  EXPECT_EQ(info.options.chunking, boundary);
+  EXPECT_EQ(info.options.profile_hash,
+            HashChunkedProfile(embedder_->profile_hash(), boundary));
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      info,
+      engine_->domains().Create("window",
+                                {.chunking = {.mode = Chunking::Mode::kWindow,
+                                              .chunk_token_count = 70}},
+                                {}));
+  EXPECT_EQ(info.options.chunking.overlap_token_count, 10);
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      info,
+      engine_->domains().Create("vectors",
+                                {.dimension = 4,
+                                 .vectors_only = true,
+                                 .default_chunking = Chunking::Mode::kBoundary},
+                                {}));
+  EXPECT_EQ(info.options.chunking, Chunking());
+}
+
+TEST_F(DomainManagerTest, RefusesChunksThatCannotBe) {
+  const DomainSettings refused[] = {
+      {.chunking = {.chunk_token_count = 5}},
+      {.chunking = {.overlap_token_count = 0}},
+      {.chunking = {.mode = Chunking::Mode::kBoundary,
+                    .chunk_token_count = -1}},
+      {.chunking = {.mode = Chunking::Mode::kBoundary,
+                    .chunk_token_count = 1'000'001}},
+      {.chunking = {.mode = Chunking::Mode::kBoundary,
+                    .chunk_token_count = 100,
+                    .overlap_token_count = 26}},
+      {.chunking = {.mode = Chunking::Mode::kWindow,
+                    .chunk_token_count = 100,
+                    .overlap_token_count = 100}},
+      {.dimension = 4,
+       .vectors_only = true,
+       .chunking = {.mode = Chunking::Mode::kWindow}},
+  };
+  for (const DomainSettings& settings : refused) {
+    EXPECT_THAT(engine_->domains().Create("a/b", settings, {}),
+                FailsWith(absl::StatusCode::kInvalidArgument, "FIELD_INVALID"));
+  }
+}
+
+TEST_F(DomainManagerTest, ComparesHowTextsAreCut) {
+  const DomainSettings made = {
+      .chunking = {.mode = Chunking::Mode::kWindow, .chunk_token_count = 70}};
+  ASSERT_THAT(engine_->domains().Create("d", made, {}), IsOk());
+  EXPECT_THAT(engine_->domains().GetOrCreate("d", made, {}), IsOk());
+  EXPECT_THAT(engine_->domains().GetOrCreate("d", {}, {}), IsOk());
+  const ChunkingSettings differ[] = {
+      {.mode = Chunking::Mode::kBoundary},
+      {.mode = Chunking::Mode::kWhole},
+      {.mode = Chunking::Mode::kWindow, .chunk_token_count = 71},
+      {.mode = Chunking::Mode::kWindow, .overlap_token_count = 9},
+  };
+  for (const ChunkingSettings& chunking : differ) {
+    EXPECT_THAT(engine_->domains().GetOrCreate("d", {.chunking = chunking}, {}),
+                FailsWith(absl::StatusCode::kFailedPrecondition,
+                          "DOMAIN_SETTINGS_DIFFER"));
   }
 }
 

@@ -53,7 +53,7 @@ Engine::Engine(Store& store, EngineOptions options)
     : store_(store),
       options_(std::move(options)),
       start_time_(absl::Now()),
-      embedders_(options_.find_embedder),
+      embedders_(options_.find_embedder, Tokenizers(options_.file_tokenizers)),
       domains_(store_, embedders_),
       searcher_(store_, embedders_),
       documents_(store_, embedders_),

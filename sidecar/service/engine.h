@@ -30,6 +30,7 @@
 #include "sidecar/service/push_session.h"
 #include "sidecar/service/recall_meter.h"
 #include "sidecar/service/searcher.h"
+#include "sidecar/service/text_cutter.h"
 #include "versioning/store.h"
 
 namespace copse {
@@ -40,6 +41,10 @@ struct EngineOptions {
   // The profiles that find_embedder knows, ascending, and the one that it
   // returns for "".
   std::vector<std::string> embedding_profiles = {};
+
+  // The tokenizers of profiles whose file is at hand.
+  Tokenizers::FileTokenizers file_tokenizers = {};
+
   std::string default_embedding_profile = {};
 
   // Where backups are made; empty for nowhere.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
@@ -122,6 +124,13 @@ absl::Status AbortedError(const AbortOperation& operation,
                     "PUSH_ABORTED",
                     {{"operation", absl::StrCat(operation_number)},
                      {"message", std::string(message)}});
+}
+
+// Returns whether the provider does not take a text as it is, such as one that
+// is too long for its model.
+bool IsRefused(const absl::Status& status) {
+  const std::optional<ErrorReason> reason = ReasonOf(status);
+  return reason.has_value() && reason->reason == "EMBEDDING_TEXT_REFUSED";
 }
 
 std::optional<PushPhase> ToPushPhase(CommitPhase phase) {
@@ -412,25 +421,97 @@ void PushSession::ForgetFailure(absl::string_view document_id) {
   failures_.erase(found);
 }
 
+absl::string_view PushSession::ChunkText(const Document& document,
+                                         std::span<const ChunkPlace> places,
+                                         size_t chunk) {
+  return places.empty() ? absl::string_view(*document.text)
+                        : TextAt(*document.text, places[chunk]);
+}
+
+int64_t PushSession::Batch::done_count() const {
+  if (task == nullptr) {
+    return 0;
+  }
+  const auto done = static_cast<size_t>(task->done_count());
+  return std::ranges::upper_bound(text_ends, done) - text_ends.begin();
+}
+
+absl::Status PushSession::Embedding::status() const {
+  for (const EmbeddingOutcome& outcome : outcomes) {
+    COPSE_RETURN_IF_ERROR(outcome.status());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status PushSession::Launch() {
-  std::vector<absl::string_view> texts;
-  for (Pending& pending : batch_->documents) {
-    if (!pending.superseded && !pending.document.vector.has_value()) {
-      pending.text_index = texts.size();
-      texts.push_back(*pending.document.text);
+  const std::unique_ptr<Batch> full =
+      std::exchange(batch_, std::make_unique<Batch>());
+  auto part = std::make_unique<Batch>();
+  size_t chunk_count = 0;
+  for (Pending& pending : full->documents) {
+    if (pending.superseded) {
+      continue;
     }
+    if (pending.has_text()) {
+      COPSE_RETURN_IF_ERROR(Cut(pending));
+      chunk_count += pending.chunk_count();
+    }
+    part->size_bytes += SizeOf(pending.document);
+    part->documents.push_back(std::move(pending));
+    if (chunk_count >= kPartChunkCountMax) {
+      COPSE_RETURN_IF_ERROR(
+          Start(std::exchange(part, std::make_unique<Batch>())));
+      chunk_count = 0;
+    }
+  }
+  return Start(std::move(part));
+}
+
+absl::Status PushSession::Cut(Pending& pending) {
+  COPSE_RETURN_IF_ERROR(PrepareEmbedder());
+  absl::StatusOr<std::vector<ChunkPlace>> places =
+      cutter_->Cut(*pending.document.text);
+  pending.cut_status = places.status();
+  if (places.ok()) {
+    pending.places = *std::move(places);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PushSession::PrepareEmbedder() {
+  if (embedder_ != nullptr) {
+    return absl::OkStatus();
+  }
+  const DomainOptions& domain = builder_->domain_options();
+  COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
+                         services_.embedders->Get(domain, context_));
+  COPSE_ASSIGN_OR_RETURN(TextCutter cutter, services_.embedders->MakeCutter(
+                                                domain, embedder->profile()));
+  cutter_.emplace(std::move(cutter));
+  embedder_ = std::move(embedder);
+  return absl::OkStatus();
+}
+
+absl::Status PushSession::Start(std::unique_ptr<Batch> batch) {
+  std::vector<absl::string_view> texts;
+  for (size_t i = 0; i < batch->documents.size(); ++i) {
+    Pending& pending = batch->documents[i];
+    places_[pending.document.id] = {.batch = batch.get(), .index = i};
+    if (!pending.has_text() || !pending.cut_status.ok()) {
+      continue;
+    }
+    pending.text_index = texts.size();
+    for (size_t chunk = 0; chunk < pending.chunk_count(); ++chunk) {
+      texts.push_back(ChunkText(pending.document, pending.places, chunk));
+    }
+    batch->text_ends.push_back(texts.size());
   }
   if (!texts.empty()) {
-    if (embedder_ == nullptr) {
-      COPSE_ASSIGN_OR_RETURN(
-          embedder_,
-          services_.embedders->Get(builder_->domain_options(), context_));
-    }
-    batch_->task =
+    batch->task =
         std::make_unique<EmbeddingTask>(embedder_, std::move(texts), context_);
   }
-  waiting_size_bytes_ += batch_->size_bytes;
-  waiting_.push_back(std::exchange(batch_, std::make_unique<Batch>()));
+  waiting_size_bytes_ += batch->size_bytes;
+  waiting_.push_back(std::move(batch));
   const size_t waiting_count_max = WaitingCountMax();
   while (!waiting_.empty() && (waiting_.size() > waiting_count_max ||
                                waiting_size_bytes_ > kWaitingSizeBytesMax ||
@@ -472,7 +553,7 @@ absl::StatusOr<std::vector<EmbeddingOutcome>> PushSession::AwaitOutcomes(
   EmbeddingTask& task = *batch.task;
   const int64_t before = embedded_count_;
   while (!task.WaitFor(kProgressInterval)) {
-    embedded_count_ = before + task.done_count();
+    embedded_count_ = before + batch.done_count();
     ReportEmbedded();
     // If a later one has failed, no more need be paid for this one.
     for (const std::unique_ptr<Batch>& other : waiting_) {
@@ -481,54 +562,158 @@ absl::StatusOr<std::vector<EmbeddingOutcome>> PushSession::AwaitOutcomes(
       }
     }
   }
-  embedded_count_ = before + task.done_count();
-  const EmbedStatistics statistics = task.statistics();
-  progress_.cache_hit_count += statistics.cache_hit_count;
-  progress_.token_count += statistics.token_count;
-  progress_.request_count += statistics.request_count;
+  embedded_count_ = before + batch.done_count();
+  AddCosts(task.statistics());
   absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes = task.TakeOutcomes();
   if (!outcomes.ok()) {
     return ToCallStatus(context_, outcomes.status());
   }
   progress_.text_count += static_cast<int64_t>(outcomes->size());
-  embedded_count_ = std::max(
-      embedded_count_,
-      before + std::ranges::count_if(*outcomes, &EmbeddingOutcome::ok));
+  COPSE_CHECK(outcomes->size() == batch.text_ends.back());
   return outcomes;
 }
 
 absl::Status PushSession::Write(const Batch& batch,
                                 std::vector<EmbeddingOutcome> outcomes) {
-  std::vector<EmbeddedDocument> embedded;
-  embedded.reserve(batch.documents.size());
+  std::vector<Embedding> embeddings;
+  embeddings.reserve(batch.documents.size());
   for (const Pending& pending : batch.documents) {
     if (pending.superseded) {
       continue;
     }
     places_.erase(pending.document.id);
-    std::span<const float> vector;
-    if (pending.document.vector.has_value()) {
-      vector = *pending.document.vector;
-      ++embedded_count_;
-    } else {
-      const EmbeddingOutcome& outcome = outcomes[pending.text_index];
-      if (!outcome.ok()) {
-        COPSE_RETURN_IF_ERROR(Fail(pending.document.id,
-                                   pending.operation_number,
-                                   outcome.status().message()));
+    if (!pending.cut_status.ok()) {
+      COPSE_RETURN_IF_ERROR(Fail(pending.document.id, pending.operation_number,
+                                 pending.cut_status.message()));
+      continue;
+    }
+    Embedding& embedding = embeddings.emplace_back();
+    embedding.pending = &pending;
+    embedding.places = pending.places;
+    if (pending.has_text()) {
+      const auto first = std::make_move_iterator(
+          outcomes.begin() + static_cast<ptrdiff_t>(pending.text_index));
+      embedding.outcomes.assign(
+          first, first + static_cast<ptrdiff_t>(pending.chunk_count()));
+      COPSE_RETURN_IF_ERROR(HalveRefused(embedding));
+    }
+  }
+  return Stage(embeddings);
+}
+
+absl::Status PushSession::HalveRefused(Embedding& embedding) {
+  if (!embedding.has_text() || !cutter_->may_halve()) {
+    return absl::OkStatus();
+  }
+  const Document& document = embedding.pending->document;
+  const absl::string_view text = *document.text;
+  for (int round = 0; round < kHalvingCountMax; ++round) {
+    if (!IsRefused(embedding.status())) {
+      return absl::OkStatus();
+    }
+    std::vector<ChunkPlace> places;
+    std::vector<EmbeddingOutcome> outcomes;
+    std::vector<size_t> halves;  // Positions in `places`.
+    for (size_t i = 0; i < embedding.chunk_count(); ++i) {
+      const ChunkPlace place =
+          embedding.places.empty()
+              ? ChunkPlace{.size_bytes = static_cast<uint32_t>(text.size())}
+              : embedding.places[i];
+      const auto pair = IsRefused(embedding.outcomes[i].status())
+                            ? TextCutter::Halve(text, place)
+                            : std::nullopt;
+      if (!pair.has_value()) {
+        places.push_back(place);
+        outcomes.push_back(std::move(embedding.outcomes[i]));
         continue;
       }
-      vector = *outcome;
+      for (const ChunkPlace& half : {pair->first, pair->second}) {
+        if (absl::StripAsciiWhitespace(TextAt(text, half)).empty()) {
+          continue;  // No vector could be made of it.
+        }
+        halves.push_back(places.size());
+        places.push_back(half);
+        outcomes.emplace_back(absl::UnknownError("not embedded yet"));
+      }
     }
-    embedded.push_back({&pending.document, vector});
+    embedding.places = std::move(places);
+    embedding.outcomes = std::move(outcomes);
+    if (halves.empty()) {
+      return absl::OkStatus();
+    }
+    std::vector<absl::string_view> texts;
+    for (const size_t half : halves) {
+      texts.push_back(ChunkText(document, embedding.places, half));
+    }
+    COPSE_ASSIGN_OR_RETURN(std::vector<EmbeddingOutcome> embedded,
+                           EmbedTexts(texts));
+    for (size_t i = 0; i < halves.size(); ++i) {
+      embedding.outcomes[halves[i]] = std::move(embedded[i]);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PushSession::Stage(std::span<const Embedding> group) {
+  std::vector<EmbeddedDocument> embedded;
+  std::vector<std::vector<EmbeddedChunk>> chunks(group.size());
+  for (size_t i = 0; i < group.size(); ++i) {
+    const Embedding& embedding = group[i];
+    const Pending& pending = *embedding.pending;
+    absl::Status status = embedding.status();
+    if (status.ok() && embedding.places.size() > kChunkCountMax) {
+      status = absl::InvalidArgumentError(
+          absl::StrCat("the text has ", embedding.places.size(),
+                       " chunks, expected at most ", kChunkCountMax));
+    }
+    if (!status.ok()) {
+      COPSE_RETURN_IF_ERROR(Fail(pending.document.id, pending.operation_number,
+                                 status.message()));
+      continue;
+    }
+    EmbeddedDocument& document = embedded.emplace_back();
+    document.document = &pending.document;
+    if (!embedding.has_text()) {
+      document.vector = *pending.document.vector;
+      ++embedded_count_;
+    } else if (embedding.places.empty()) {
+      document.vector = *embedding.outcomes.front();
+    }
+    for (size_t chunk = 0; chunk < embedding.places.size(); ++chunk) {
+      chunks[i].push_back(
+          {*embedding.outcomes[chunk], embedding.places[chunk]});
+    }
+    // Halves of overlapping chunks may overtake each other.
+    std::ranges::stable_sort(chunks[i], {}, [](const EmbeddedChunk& chunk) {
+      return chunk.place.first_byte;
+    });
+    document.chunks = chunks[i];
   }
   return embedded.empty() ? absl::OkStatus() : builder_->Upsert(embedded);
+}
+
+absl::StatusOr<std::vector<EmbeddingOutcome>> PushSession::EmbedTexts(
+    const std::vector<absl::string_view>& texts) {
+  EmbeddingTask task(embedder_, texts, context_);
+  while (!task.WaitFor(kProgressInterval)) {
+    ReportEmbedded();
+  }
+  AddCosts(task.statistics());
+  absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes = task.TakeOutcomes();
+  return outcomes.ok() ? std::move(outcomes)
+                       : ToCallStatus(context_, outcomes.status());
+}
+
+void PushSession::AddCosts(const EmbedStatistics& statistics) {
+  progress_.cache_hit_count += statistics.cache_hit_count;
+  progress_.token_count += statistics.token_count;
+  progress_.request_count += statistics.request_count;
 }
 
 void PushSession::ReportEmbedded() {
   int64_t count = embedded_count_;
   for (const std::unique_ptr<Batch>& batch : waiting_) {
-    count += batch->task != nullptr ? batch->task->done_count() : 0;
+    count += batch->done_count();
   }
   progress_.embedded_document_count =
       std::max(progress_.embedded_document_count, count);

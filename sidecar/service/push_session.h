@@ -18,10 +18,11 @@
 // * A document that the parent has with the same content is not embedded.
 // * Batches are embedded in the background, as many as it takes to use all the
 //   requests that the profile allows at a time, and written in their order.
+// * A document is embedded whole, or all its chunks are.
 // * Memory: the batches that wait (at most kWaitingSizeBytesMax and one batch
-// of
-//   kBatchSizeBytesMax and a document more) with their vectors, the failures
-//   (at most kFailureSizeBytesMax) and what CommitBuilder needs.
+//   of kBatchSizeBytesMax and a document more) with their vectors, of
+//   kPartChunkCountMax chunks and those of a document more in each, the
+//   failures (at most kFailureSizeBytesMax) and what CommitBuilder needs.
 //
 // Every error about an operation has its number, counted from 1, in message
 // and metadata (`operation`).
@@ -29,12 +30,14 @@
 #ifndef COPSE_SIDECAR_SERVICE_PUSH_SESSION_H_
 #define COPSE_SIDECAR_SERVICE_PUSH_SESSION_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,6 +53,7 @@
 #include "sidecar/service/domain_manager.h"
 #include "sidecar/service/embedding_task.h"
 #include "sidecar/service/push_operation.h"
+#include "sidecar/service/text_cutter.h"
 #include "versioning/commit_builder.h"
 #include "versioning/store.h"
 
@@ -68,6 +72,12 @@ class PushSession {
   static constexpr size_t kBatchDocumentCountMax = 1024;
   static constexpr size_t kBatchSizeBytesMax = size_t{16} << 20;
   static constexpr size_t kWaitingSizeBytesMax = size_t{48} << 20;
+
+  // Chunks that are embedded together, or those of one document more.
+  static constexpr size_t kPartChunkCountMax = 2048;
+
+  // How often a chunk that the provider refuses is cut in halves.
+  static constexpr int kHalvingCountMax = 4;
   static constexpr size_t kFailureSizeBytesMax = size_t{64} << 20;
   static constexpr size_t kFailureMessageSizeBytesMax = 1024;
 
@@ -129,18 +139,44 @@ class PushSession {
   struct Pending {
     Document document;
     int64_t operation_number = 0;
-    size_t text_index = 0;    // Among the texts of the task, if it has one.
     bool superseded = false;  // By a later operation.
+
+    // Set when its batch starts.
+    std::vector<ChunkPlace> places = {};  // None: the document is one chunk.
+    absl::Status cut_status;              // Why its text cannot be cut.
+    size_t text_index = 0;  // Of its first chunk, among those of the task.
+
+    bool has_text() const { return !document.vector.has_value(); }
+    size_t chunk_count() const { return std::max<size_t>(places.size(), 1); }
   };
   struct Batch {
     std::vector<Pending> documents;
     size_t size_bytes = 0;
     std::unique_ptr<EmbeddingTask> task;  // Null if nothing is to be embedded.
 
+    // How many chunks of the task are done when another document is; ascending.
+    std::vector<size_t> text_ends;
+
+    // Documents whose chunks are embedded.
+    int64_t done_count() const;
+
     // Whether it can be written without waiting.
     bool HasLanded() const {
       return task == nullptr || task->WaitFor(absl::ZeroDuration());
     }
+  };
+
+  // A document and what its chunks came to.
+  struct Embedding {
+    const Pending* pending = nullptr;
+    std::vector<ChunkPlace> places = {};  // None: the document is one chunk.
+    std::vector<EmbeddingOutcome> outcomes = {};  // None: a ready vector.
+
+    bool has_text() const { return pending->has_text(); }
+    size_t chunk_count() const { return std::max<size_t>(places.size(), 1); }
+
+    // Returns why there is a chunk without a vector.
+    absl::Status status() const;
   };
 
   // Where a document waits.
@@ -180,9 +216,20 @@ class PushSession {
                     absl::string_view message);
   void ForgetFailure(absl::string_view document_id);
 
-  // Begins to embed the batch that is being filled, and writes as many as are
-  // too many to wait.
+  static absl::string_view ChunkText(const Document& document,
+                                     std::span<const ChunkPlace> places,
+                                     size_t chunk);
+
+  // Cuts the texts of the batch that is being filled and starts it, in parts if
+  // it has too many chunks.
   absl::Status Launch();
+  absl::Status Cut(Pending& pending);
+
+  // Finds the embedder of the domain, for the first text.
+  absl::Status PrepareEmbedder();
+
+  // Begins to embed a batch, and writes as many as are too many to wait.
+  absl::Status Start(std::unique_ptr<Batch> batch);
 
   // How many batches may be embedded at the same time.
   size_t WaitingCountMax() const;
@@ -192,6 +239,15 @@ class PushSession {
   absl::StatusOr<std::vector<EmbeddingOutcome>> AwaitOutcomes(Batch& batch);
   absl::Status Write(const Batch& batch,
                      std::vector<EmbeddingOutcome> outcomes);
+
+  // Cuts chunks that the provider refuses in halves and embeds these, until all
+  // have vectors or kHalvingCountMax is reached.
+  absl::Status HalveRefused(Embedding& embedding);
+  absl::StatusOr<std::vector<EmbeddingOutcome>> EmbedTexts(
+      const std::vector<absl::string_view>& texts);
+  absl::Status Stage(std::span<const Embedding> embeddings);
+
+  void AddCosts(const EmbedStatistics& statistics);
   void ReportEmbedded();
 
   absl::Status FailuresError() const;
@@ -206,6 +262,7 @@ class PushSession {
 
   std::unique_ptr<CommitBuilder> builder_;  // Null once the session has ended.
   std::shared_ptr<Embedder> embedder_;      // Null until a text needs it.
+  std::optional<TextCutter> cutter_;        // Set with embedder_.
   absl::Status ended_;                      // Not OK once it ended in error.
   bool is_held_back_ = false;
   PushProgress progress_;

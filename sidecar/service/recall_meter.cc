@@ -44,7 +44,7 @@ absl::Status CheckRequest(const RecallRequest& request) {
   return absl::OkStatus();
 }
 
-// A query, and the document that it is the vector of, if any.
+// A query, and the document that it is a vector of, if any.
 struct RecallQuery {
   std::vector<float> vector;
   std::string document_id;
@@ -69,10 +69,10 @@ absl::StatusOr<std::vector<RecallQuery>> ListQueries(
   const int64_t count = request.sample_count == 0 ? kRecallQueryCountDefault
                                                   : request.sample_count;
   COPSE_ASSIGN_OR_RETURN(
-      std::vector<StoredDocument> documents,
-      reader.SampleDocuments(static_cast<size_t>(count), request.seed));
-  for (StoredDocument& document : documents) {
-    queries.push_back({std::move(document.vector), std::move(document.id)});
+      std::vector<SampledRow> rows,
+      reader.SampleRows(static_cast<size_t>(count), request.seed));
+  for (SampledRow& row : rows) {
+    queries.push_back({std::move(row.vector), std::move(row.document_id)});
   }
   return queries;
 }

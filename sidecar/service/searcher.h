@@ -37,6 +37,12 @@ inline constexpr int64_t kNeighborCountMax = 10000;
 inline constexpr int64_t kNeighborCountDefault = 10;
 inline constexpr size_t kTypeCountMax = 1000;
 
+// A snippet reads the text of its document, which may have megabytes.
+inline constexpr size_t kSnippetCountMax = 100;
+
+// Chunks of a document that are searched for, spread evenly over it.
+inline constexpr size_t kQueryChunkCountMax = 16;
+
 // Embedded as a query; 1 to kQueryTextSizeBytesMax bytes.
 struct TextQuery {
   std::string text;
@@ -75,6 +81,9 @@ struct SearchSettings {
 
   // What the documents of the neighbors hold.
   DocumentMask mask;
+
+  // Whether the first kSnippetCountMax neighbors of a TextQuery have snippets.
+  bool with_snippets = false;
 };
 
 struct SearchRequest {
@@ -84,10 +93,29 @@ struct SearchRequest {
   SearchSettings settings;
 };
 
+// The part of a text that shows why it was found.
+struct DocumentSnippet {
+  // A part of `text`, in bytes.
+  struct Match {
+    size_t first_byte = 0;
+    size_t size_bytes = 0;
+  };
+
+  std::string text;
+  size_t first_byte = 0;       // Of the snippet in the document's text.
+  std::vector<Match> matches;  // Words of the query.
+};
+
 struct SearchNeighbor {
   StoredDocument document;
   float distance = 0;
   std::optional<double> similarity;  // In cosine domains.
+
+  // The nearest chunk; the place of the only one is not said.
+  uint32_t chunk = 0;
+  ChunkPlace place;
+
+  std::optional<DocumentSnippet> snippet;  // Only where asked for.
 };
 
 struct SearchResponse {
@@ -118,16 +146,16 @@ class Searcher {
                                         const CallContext& context);
 
  private:
-  // A vector to search for, and what is known of where it is from.
-  struct QueryVector {
-    std::vector<float> vector;
+  // Vectors to search for, and what is known of where they are from.
+  struct QueryVectors {
+    std::vector<std::vector<float>> vectors;
     std::string excluded_document_id;
     std::optional<AnsweringCommit> source;
   };
 
-  absl::StatusOr<QueryVector> FindQueryVector(const SearchRequest& request,
-                                              const ResolvedCommit& at,
-                                              const CallContext& context);
+  absl::StatusOr<QueryVectors> FindQueryVectors(const SearchRequest& request,
+                                                const ResolvedCommit& at,
+                                                const CallContext& context);
 
   Store& store_;
   DomainEmbedders& embedders_;

@@ -223,8 +223,57 @@ TEST_F(SearcherTest, ReturnsThePartsThatTheMaskAsksFor) {
   const StoredDocument& document = full.neighbors[0].document;
   EXPECT_EQ(document.text, "oak oak");
   EXPECT_EQ(document.attributes.at("year"), AttributeValue(int64_t{1990}));
-  EXPECT_THAT(document.vector, SizeIs(FakeEmbedder::kDimension));
+  ASSERT_THAT(document.chunks, SizeIs(1));
+  EXPECT_THAT(document.chunks[0].vector, SizeIs(FakeEmbedder::kDimension));
   EXPECT_EQ(document.content_hash, bare.neighbors[0].document.content_hash);
+}
+
+TEST_F(SearcherTest, ShowsTheNearestChunkAndWhyItWasFound) {
+  PushOptions options = Options("chunked");
+  options.commit.domain = "admin/chunks";
+  options.create_domain->chunking = {.mode = Chunking::Mode::kBoundary,
+                                     .chunk_token_count = 8,
+                                     .overlap_token_count = 0};
+  const std::string text =
+      "oak oak oak oak oak oak oak\n\n"
+      "rose rose rose rose rose rose rose\n\nelm elm elm";
+  ASSERT_THAT(Push(options, {Upsert("garden", text), Upsert("one", "beech")}),
+              IsOk());
+  SearchRequest request = TextRequest("chunked", "Rose");
+  request.domain = "admin/chunks";
+  request.settings.with_snippets = true;
+  embedder_->Forget();
+  COPSE_ASSERT_OK_AND_ASSIGN(SearchResponse response, Search(request));
+  ASSERT_THAT(response.neighbors, SizeIs(2));
+  for (const SearchNeighbor& neighbor : response.neighbors) {
+    EXPECT_EQ(neighbor.document.text, std::nullopt);
+    ASSERT_TRUE(neighbor.snippet.has_value());
+    if (neighbor.document.id == "one") {
+      EXPECT_EQ(neighbor.document.chunk_count, 1);
+      EXPECT_EQ(neighbor.snippet->text, "beech");
+      EXPECT_THAT(neighbor.snippet->matches, IsEmpty());
+    }
+  }
+  request.query = TextQuery{"rose rose"};
+  COPSE_ASSERT_OK_AND_ASSIGN(response, Search(request));
+  const SearchNeighbor& best = response.neighbors[0];
+  ASSERT_EQ(best.document.id, "garden");
+  EXPECT_EQ(best.document.chunk_count, 3);
+  EXPECT_EQ(best.chunk, 1);
+  EXPECT_EQ(text.substr(best.place.first_byte, best.place.size_bytes),
+            "rose rose rose rose rose rose rose");
+  EXPECT_EQ(best.snippet->text, "rose rose rose rose rose rose rose");
+  EXPECT_EQ(best.snippet->first_byte, text.find("rose"));
+  ASSERT_THAT(best.snippet->matches, SizeIs(7));
+  EXPECT_EQ(best.snippet->matches[1].first_byte, 5);
+  EXPECT_EQ(best.snippet->matches[1].size_bytes, 4);
+  // All chunks of a document are searched for, and it is left out.
+  request.query = DocumentQuery{"garden", std::nullopt};
+  COPSE_ASSERT_OK_AND_ASSIGN(response, Search(request));
+  ASSERT_THAT(response.neighbors, SizeIs(1));
+  EXPECT_EQ(response.neighbors[0].document.id, "one");
+  EXPECT_EQ(response.neighbors[0].snippet, std::nullopt);
+  EXPECT_EQ(response.work.rows_scanned, 3 * 4);
 }
 
 TEST_F(SearcherTest, NamesTheFieldThatIsOutOfRange) {

@@ -214,14 +214,14 @@ class HistoryBench {
   absl::StatusOr<Recall> CompareSearches(const CommitReader& reader,
                                          double recall_target, uint64_t seed) {
     COPSE_ASSIGN_OR_RETURN(
-        const std::vector<StoredDocument> documents,
-        reader.SampleDocuments(static_cast<size_t>(flags_.query_count), seed));
+        const std::vector<SampledRow> rows,
+        reader.SampleRows(static_cast<size_t>(flags_.query_count), seed));
     Recall recall;
-    for (const StoredDocument& document : documents) {
-      DocumentSearchOptions options = {.query = document.vector,
+    for (const SampledRow& row : rows) {
+      DocumentSearchOptions options = {.query = row.vector,
                                        .neighbor_count = kNeighborCount,
                                        .recall_target = recall_target,
-                                       .excluded_document_id = document.id};
+                                       .excluded_document_id = row.document_id};
       COPSE_ASSIGN_OR_RETURN(const std::vector<Neighbor> found,
                              Search(reader, options));
       options.exact = true;

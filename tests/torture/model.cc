@@ -47,12 +47,15 @@ ModelCommit MakeModelCommit(std::shared_ptr<const Snapshot> snapshot,
                             std::vector<std::string> parents,
                             absl::Time create_time) {
   FingerprintSum sum;
+  int64_t count = 0;
   for (const auto& [id, content] : *snapshot) {
-    sum.Add(id, 0,
-            HashContent(MakeDocument(
-                {.id = id, .content = content, .type = TypeOf(content)})));
+    const ContentHash hash = HashContent(
+        MakeDocument({.id = id, .content = content, .type = TypeOf(content)}));
+    for (uint32_t chunk = 0; chunk < ChunkCountOf(content); ++chunk) {
+      sum.Add(id, chunk, hash);
+      ++count;
+    }
   }
-  const auto count = static_cast<int64_t>(snapshot->size());
   return {.snapshot = std::move(snapshot),
           .parents = std::move(parents),
           .create_time = create_time,

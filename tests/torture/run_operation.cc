@@ -40,10 +40,11 @@ absl::Status RunEdits(CommitBuilder& builder, const Operation& push) {
         COPSE_RETURN_IF_ERROR(builder.Keep(edit.id));
         break;
       case Edit::Kind::kUpsert:
-        COPSE_RETURN_IF_ERROR(
-            TestStore::Apply(builder, {{.id = edit.id,
-                                        .content = edit.content,
-                                        .type = TypeOf(edit.content)}}));
+        COPSE_RETURN_IF_ERROR(TestStore::Apply(
+            builder, {{.id = edit.id,
+                       .content = edit.content,
+                       .type = TypeOf(edit.content),
+                       .chunk_count = ChunkCountOf(edit.content)}}));
         break;
     }
   }

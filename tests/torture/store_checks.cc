@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -42,13 +44,25 @@ absl::Status Wrong(absl::string_view what, absl::string_view id) {
 
 CommitCheck::CommitCheck(const DomainShape& shape) : shape_(shape) {
   for (uint32_t content = 0; content < kContentCount; ++content) {
-    std::vector<float> vector =
-        MakeVector(shape.metric, shape.dimension, content);
-    if (shape.metric == Metric::kCosine) {
-      COPSE_CHECK(NormalizeVector(vector).ok());
+    std::vector<std::vector<float>>& chunks = vectors_.emplace_back();
+    for (uint32_t chunk = 0; chunk < ChunkCountOf(content); ++chunk) {
+      std::vector<float> vector =
+          MakeChunkVector(shape.metric, shape.dimension, content, chunk);
+      if (shape.metric == Metric::kCosine) {
+        COPSE_CHECK(NormalizeVector(vector).ok());
+      }
+      chunks.push_back(std::move(vector));
     }
-    vectors_.push_back(std::move(vector));
   }
+}
+
+float CommitCheck::DistanceTo(std::span<const float> query,
+                              uint32_t content) const {
+  float nearest = std::numeric_limits<float>::infinity();
+  for (const std::vector<float>& vector : vectors_[content]) {
+    nearest = std::min(nearest, Distance(shape_.metric, query, vector));
+  }
+  return nearest;
 }
 
 std::vector<float> CommitCheck::Query(internal::SplitMix& random) const {
@@ -74,8 +88,13 @@ absl::Status CommitCheck::CheckDocument(const StoredDocument& document,
   if (document.type != TypeOf(content)) {
     return Wrong("type", document.id);
   }
-  return document.vector == vectors_[content] ? absl::OkStatus()
-                                              : Wrong("vector", document.id);
+  const auto has_vector = [](const StoredChunk& chunk,
+                             const std::vector<float>& vector) {
+    return chunk.vector == vector;
+  };
+  return std::ranges::equal(document.chunks, vectors_[content], has_vector)
+             ? absl::OkStatus()
+             : Wrong("vector of a chunk", document.id);
 }
 
 absl::Status CommitCheck::CheckDocuments(const CommitReader& reader,
@@ -111,8 +130,7 @@ absl::Status CommitCheck::CheckSearch(const CommitReader& reader,
   for (const auto& [id, content] : snapshot) {
     if (types.empty() ||
         std::ranges::find(types, TypeOf(content)) != types.end()) {
-      wanted.emplace_back(Distance(shape_.metric, query, vectors_[content]),
-                          id);
+      wanted.emplace_back(DistanceTo(query, content), id);
     }
   }
   std::ranges::sort(wanted);
@@ -122,7 +140,7 @@ absl::Status CommitCheck::CheckSearch(const CommitReader& reader,
   for (const bool is_exact : {true, false}) {
     options.exact = is_exact;
     // A budget of all rows makes a forest exact, too.
-    options.scan_budget = is_exact ? 0 : kDocumentCount * 10;
+    options.scan_budget = is_exact ? 0 : kDocumentCount * 40;
     options.rerank_count = options.scan_budget;
     COPSE_ASSIGN_OR_RETURN(const DocumentSearchResult result,
                            reader.Search(options));

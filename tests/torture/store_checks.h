@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,10 +31,7 @@ class CommitCheck {
  public:
   explicit CommitCheck(const DomainShape& shape);
 
-  // Returns a vector as it is stored, or a query that is none.
-  const std::vector<float>& vector(uint32_t content) const {
-    return vectors_[content];
-  }
+  // Returns a query that is the vector of no document.
   std::vector<float> Query(internal::SplitMix& random) const;
 
   // Compares all documents of the commit, their texts, types and vectors.
@@ -54,8 +52,13 @@ class CommitCheck {
   absl::Status CheckDocument(const StoredDocument& document,
                              const Snapshot& snapshot) const;
 
+  // Returns the distance of the nearest chunk.
+  float DistanceTo(std::span<const float> query, uint32_t content) const;
+
   const DomainShape shape_;
-  std::vector<std::vector<float>> vectors_;  // By content.
+
+  // Of the chunks of each content, as they are stored.
+  std::vector<std::vector<std::vector<float>>> vectors_;
 };
 
 // Compares the difference of two commits with that of two snapshots.

@@ -12,8 +12,10 @@
 #ifndef COPSE_SIDECAR_SERVICE_TESTING_FAKE_EMBEDDER_H_
 #define COPSE_SIDECAR_SERVICE_TESTING_FAKE_EMBEDDER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <span>
@@ -73,6 +75,10 @@ class FakeEmbedder : public Embedder {
       const auto failure = failures_.find(std::string(text));
       if (failure != failures_.end()) {
         outcomes.emplace_back(failure->second);
+      } else if (text.size() > size_bytes_max_) {
+        outcomes.emplace_back(
+            WithReason(absl::InvalidArgumentError("too long for the model"),
+                       "EMBEDDING_TEXT_REFUSED", {}));
       } else {
         outcomes.emplace_back(VectorOf(text));
       }
@@ -104,6 +110,13 @@ class FakeEmbedder : public Embedder {
     failures_[text] = std::move(status);
   }
 
+  // Makes texts of more than `size_bytes_max` bytes fail from now on, as those
+  // that are too long for a model.
+  void RefuseLongerTexts(size_t size_bytes_max) {
+    MutexLock lock(mutex_);
+    size_bytes_max_ = size_bytes_max;
+  }
+
   // Calls `on_embed` at the start of each Embed() from now on; what it returns,
   // unless OK, is the result.
   void OnEmbed(std::function<absl::Status(const EmbedContext&)> on_embed) {
@@ -133,6 +146,8 @@ class FakeEmbedder : public Embedder {
   std::vector<std::string> texts_ ABSL_GUARDED_BY(mutex_);
   std::vector<EmbeddingRole> roles_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> failures_ ABSL_GUARDED_BY(mutex_);
+  size_t size_bytes_max_ ABSL_GUARDED_BY(mutex_) =
+      std::numeric_limits<size_t>::max();
   std::function<absl::Status(const EmbedContext&)> on_embed_
       ABSL_GUARDED_BY(mutex_);
 };

@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "versioning/diff.h"
+#include "versioning/version_distance.h"
 
 #include <span>
 #include <vector>
