@@ -157,7 +157,7 @@ class StoreHammingTest : public ::testing::TestWithParam<RowEncoding> {
                     [&](const StoredDocument& document) {
                       const auto content = static_cast<uint32_t>(
                           std::get<int64_t>(document.attributes.at("content")));
-                      EXPECT_EQ(document.vector, Vector(content));
+                      EXPECT_EQ(document.chunks.at(0).vector, Vector(content));
                       ++count;
                       return absl::OkStatus();
                     }),

@@ -143,7 +143,7 @@ class PushSession {
 
     // Set when its batch starts.
     std::vector<ChunkPlace> places = {};  // None: the document is one chunk.
-    absl::Status cut_status;              // Why its text cannot be cut.
+    absl::Status cut_status = {};         // Why its text cannot be cut.
     size_t text_index = 0;  // Of its first chunk, among those of the task.
 
     bool has_text() const { return !document.vector.has_value(); }
