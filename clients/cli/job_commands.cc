@@ -342,7 +342,8 @@ void AddJobCommands(CommandLine& line) {
   AddOne(line, group, flags, "cancel", "End a job, and free its commit", "",
          CancelJob);
   AddOne(line, group, flags, "resume", "Do a job again that has failed",
-         "Nothing is embedded twice.", ResumeJob);
+         "What was embedded is in the cache and is not paid for again.",
+         ResumeJob);
 }
 
 }  // namespace copse

@@ -38,6 +38,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "checks"))
 from copse_daemon import CopseError, Daemon, find_program  # noqa: E402
+from embedding_reply import send_embeddings  # noqa: E402
 
 PHASES = ("receiving", "embedding", "appending", "last-batch", "accepted",
           "acknowledged", "start-up")
@@ -62,18 +63,7 @@ class Provider(http.server.BaseHTTPRequestHandler):
         if Provider.blocked.is_set():
             Provider.asked.set()
             Provider.released.wait(60)
-        data = [{"index": number, "embedding": self.vector(text)}
-                for number, text in enumerate(body["input"])]
-        reply = json.dumps({"data": data, "usage": {"prompt_tokens": 1,
-                                                    "total_tokens": 1}}).encode()
-        try:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(reply)))
-            self.end_headers()
-            self.wfile.write(reply)
-        except OSError:
-            pass  # The daemon is gone.
+        send_embeddings(self, map(self.vector, body["input"]), 1)
 
     @staticmethod
     def vector(text):

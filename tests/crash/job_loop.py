@@ -37,6 +37,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "checks"))
 from copse_daemon import CopseError, Daemon, find_program  # noqa: E402
+from embedding_reply import send_embeddings  # noqa: E402
 
 DIMENSION = 8
 
@@ -61,18 +62,8 @@ class Provider(http.server.BaseHTTPRequestHandler):
             Provider.sent.update(texts)
             Provider.requests.append(request)
         time.sleep(Provider.delay)
-        data = [{"index": number, "embedding": vector(text)}
-                for number, text in enumerate(texts)]
-        reply = json.dumps({"data": data, "usage": {
-            "prompt_tokens": len(texts), "total_tokens": len(texts)}}).encode()
         try:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(reply)))
-            self.end_headers()
-            self.wfile.write(reply)
-        except OSError:
-            pass  # The daemon is gone.
+            send_embeddings(self, map(vector, texts), len(texts))
         finally:
             request[1] = time.monotonic()
 
