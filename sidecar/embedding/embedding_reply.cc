@@ -23,6 +23,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "simdjson.h"
@@ -266,15 +267,19 @@ std::variant<EmbeddingReply, ReplyFault> ReadData(
   return reply;
 }
 
-// Follows the JSON pointer `pointer`.
+// Follows the JSON pointer `pointer`, whose names are those of objects and hold
+// no escapes. (simdjson's at_pointer() does not compile without warnings.)
 bool FindElement(const element& root, absl::string_view pointer,
                  element& found) {
-  if (pointer.empty()) {
-    found = root;
-    return true;
+  found = root;
+  for (const absl::string_view name :
+       absl::StrSplit(pointer, '/', absl::SkipEmpty())) {
+    if (found[std::string_view(name.data(), name.size())].get(found) !=
+        simdjson::SUCCESS) {
+      return false;
+    }
   }
-  return root.at_pointer(std::string_view(pointer.data(), pointer.size()))
-             .get(found) == simdjson::SUCCESS;
+  return true;
 }
 
 int64_t ReadTokenCount(const element& root, const ReplyShape& shape) {

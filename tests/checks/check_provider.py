@@ -12,6 +12,9 @@ Real pages go through a replaying server and a proxy that breaks its replies
             lives, and the same push succeeds once the fault is over and the
             provider is asked again
 
+A push to a provider that asks to be left alone for an hour waits; it is
+cancelled, and made again after a restart.
+
 Each round has a fresh daemon on the same folder, since the retries of all rounds
 together would be more than copse allows itself.
 
@@ -75,6 +78,7 @@ FINAL = ("429 for an hour", "401", "wrong dimension")
 # one that asked for an hour gets it, or a restart.
 ASKED_AGAIN_SECONDS = 5
 LEFT_ALONE = "429 for an hour"
+WAITING_SECONDS = 60
 
 # After two replies with too few vectors halves are the last chance, and a text
 # without a usable vector is sent once more, alone.
@@ -176,23 +180,56 @@ class ProviderCheck:
         self.outputs.append(output)
         return 0, json.loads(output)
 
-    def push(self, commit, operations):
+    def push_arguments(self, commit):
         arguments = ["push", DOMAIN, "--commit", commit, "--branch", "main"]
-        if self.head:
-            arguments += ["--parent", self.head]
-        code, output = self.copse(*arguments, "-", stdin=to_lines(operations))
+        return arguments + (["--parent", self.head] if self.head else []) + ["-"]
+
+    def push(self, commit, operations):
+        code, output = self.copse(*self.push_arguments(commit),
+                                  stdin=to_lines(operations))
         if code == 0:
             self.documents[commit] = apply_operations(
                 self.documents.get(self.head, {}), operations)
             self.head = commit
         return code, output
 
+    def push_and_cancel(self, commit, operations):
+        """Cancels a push once it waits for the provider; returns why it did."""
+        process = subprocess.Popen(
+            [self.daemon.cli, "--server", self.daemon.addresses["grpc_address"],
+             "--json", *self.push_arguments(commit)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with process:
+            process.stdin.write(to_lines(operations))
+            process.stdin.close()
+            waiting, deadline = [], time.monotonic() + WAITING_SECONDS
+            while not waiting and process.poll() is None and \
+                    time.monotonic() < deadline:
+                time.sleep(0.02)
+                waiting = self.copse("job", "list", DOMAIN, "--state", "waiting")[
+                    1]["jobs"]
+            if not self.expect(len(waiting) == 1 and waiting[0]["commit"] == commit,
+                               "%s: waiting jobs: %s" % (commit, waiting)):
+                process.kill()
+                return 1, ""
+            code, output = self.copse("job", "cancel", waiting[0]["job_id"])
+            self.expect(code == 0, "%s: cancel: %s" % (commit, output))
+            ended = process.stderr.read().decode()
+        self.outputs.append(ended)
+        self.expect(process.returncode == 1 and "cancelled" in ended,
+                    "%s: cancelled: exit code %d: %s" % (
+                        commit, process.returncode, ended))
+        return 1, json.dumps(waiting[0])
+
+    def push_with(self, fault, commit, operations):
+        """Pushes to a provider that fails with `fault`."""
+        if fault == LEFT_ALONE:
+            return self.push_and_cancel(commit, operations)
+        return self.push(commit, operations)
+
     def push_again(self, fault, commit, operations):
         """Pushes once copse asks the provider again that failed with `fault`."""
         if fault == LEFT_ALONE:
-            code, output = self.push(commit, operations)
-            self.expect(code == 1 and "not asked again before" in output,
-                        "%s: exit code %d: %s" % (commit, code, output))
             self.restart()
         return self.once_asked_again(lambda: self.push(commit, operations))
 
@@ -270,7 +307,7 @@ class ProviderCheck:
                                            self.documents[self.head])
         commit = "passing " + fault
         self.proxy.fail(fault, skip=1, count=count)
-        code, output = self.push(commit, operations)
+        code, output = self.push_with(fault, commit, operations)
         faulty = [request for request in self.proxy.requests[first:]
                   if request.fault]
         self.expect(len(faulty) == count, "%s: %d of %d faults were met" %
@@ -297,7 +334,7 @@ class ProviderCheck:
                                            self.documents[self.head])
         commit, before = "lasting " + fault, self.head
         self.proxy.fail(fault, skip=1, count=None)
-        code, output = self.push(commit, operations)
+        code, output = self.push_with(fault, commit, operations)
         self.expect(code == 1, "%s: exit code %d, expected 1" % (commit, code))
         for words in LASTING[fault]:
             self.expect(words in output, "%s: no %r in %s" % (commit, words, output))
