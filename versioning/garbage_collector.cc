@@ -142,6 +142,9 @@ absl::Status Collector::Expire() {
                          domain_.ListExpired(options_.retention));
   for (const RetainedCommit& commit : commits) {
     if (options_.is_dry_run) {
+      // As when it is deleted: what only the pool holds open is not in use,
+      // what a call holds is. A search of it loads it anew.
+      domain_.context().pool.Erase({domain_.number(), commit.commit});
       expired_.insert(commit.commit);
       ++report_.commits.removed_count;
       continue;

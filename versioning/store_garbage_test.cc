@@ -187,6 +187,47 @@ TEST_F(StoreGarbageTest, ADryRunRemovesNothing) {
   Check();
 }
 
+TEST_F(StoreGarbageTest, ADryRunSaysWhatARunWouldDo) {
+  Push("c0", "", Documents(0, 20, 0));
+  Push("c1", "c0", Documents(1000, 300, 1000));
+  std::vector<std::string> deletes;
+  for (uint32_t i = 0; i < 300; ++i) {
+    deletes.push_back(absl::StrCat("doc", 1000 + i));
+  }
+  Push("c2", "c1", {{"doc0", 5000}}, deletes);
+  // Now the index pool has all three.
+  for (const char* commit : {"c0", "c1", "c2"}) {
+    CheckSearch(commit);
+  }
+  const RetentionPolicy last = {.keep_last_count = 1};
+  {
+    // What a call holds is in use, whatever the rules.
+    COPSE_ASSERT_OK_AND_ASSIGN(const auto reader, test_->OpenCommit("d", "c1"));
+    const GarbageReport report =
+        Collect({.is_dry_run = true, .retention = last});
+    EXPECT_EQ(report.commits.removed_count, 2);
+    EXPECT_EQ(report.rows.removed_count, 0);
+    CheckReader(*reader, contents_["c1"]);
+  }
+  Check();
+  for (const char* commit : {"c0", "c1", "c2"}) {
+    CheckSearch(commit);
+  }
+  const GarbageReport expected =
+      Collect({.is_dry_run = true, .retention = last});
+  EXPECT_EQ(expected.rows.removed_count, 301);
+  const GarbageReport report = Collect({.retention = last});
+  EXPECT_EQ(report.commits, expected.commits);
+  EXPECT_EQ(report.rows, expected.rows);
+  EXPECT_EQ(report.texts, expected.texts);
+  EXPECT_EQ(report.live_sets, expected.live_sets);
+  EXPECT_EQ(report.forests, expected.forests);
+  EXPECT_EQ(report.pages, expected.pages);
+  contents_.erase("c0");
+  contents_.erase("c1");
+  Check();
+}
+
 TEST_F(StoreGarbageTest, KeepsLiveSetsThatOthersBuildOn) {
   Push("c0", "", Documents(0, 200, 0));
   std::string parent = "c0";
