@@ -250,12 +250,14 @@ absl::StatusOr<std::optional<Manifest>> Domain::FindManifest(
 }
 
 absl::StatusOr<Manifest> Domain::GetManifest(absl::string_view commit) const {
-  COPSE_ASSIGN_OR_RETURN(std::optional<Manifest> manifest,
-                         FindManifest(commit));
-  if (!manifest.has_value()) {
+  COPSE_ASSIGN_OR_RETURN(std::optional<Manifest> record, FindRecord(commit));
+  if (!record.has_value()) {
     return CommitNotFoundError(name_, commit);
   }
-  return *std::move(manifest);
+  if (record->is_skeleton) {
+    return CommitDeletedError(name_, commit);
+  }
+  return *std::move(record);
 }
 
 absl::StatusOr<std::optional<BranchRecord>> Domain::FindBranch(

@@ -90,6 +90,10 @@ absl::StatusOr<MergedRows> StoreImpl::MergeReaders(
   COPSE_ASSIGN_OR_RETURN(
       const std::string base_commit,
       ChooseMergeBase(*domain, ours_commit, options.theirs_commit, visitor));
+  if (options.refuses_contained && base_commit == options.theirs_commit) {
+    return NothingToMergeError(domain->name(), ours_commit,
+                               options.theirs_commit);
+  }
   absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> base =
       OpenReader(domain, base_commit);
   if (absl::IsNotFound(base.status()) && !domain->is_deleted()) {

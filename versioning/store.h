@@ -23,7 +23,7 @@
 //                        BACKUP_IN_FLIGHT
 //   kFailedPrecondition  PARENT_COMMIT_NOT_FOUND, COMMIT_IN_USE,
 //                        MERGE_BASE_NOT_FOUND, MERGE_BASE_DELETED,
-//                        MERGE_CONFLICTS, DATA_FOLDER_LOCKED,
+//                        MERGE_CONFLICTS, NOTHING_TO_MERGE, DATA_FOLDER_LOCKED,
 //                        DATA_FOLDER_FOREIGN, DATA_FOLDER_RESTORING,
 //                        DATA_FORMAT_OLDER, BACKUP_FOLDER_FOREIGN,
 //                        BACKUP_FOLDER_LOCKED
@@ -177,6 +177,10 @@ struct MergeOptions {
   std::string theirs_commit = {};
 
   ConflictPolicy conflict_policy = ConflictPolicy::kFail;
+
+  // Fails with kFailedPrecondition, NOTHING_TO_MERGE, if theirs is ours or an
+  // ancestor of it, instead of making a commit with the data of ours.
+  bool refuses_contained = false;
 };
 
 // Hears how a merge goes. What is not set is not told; a status that is not OK
@@ -355,6 +359,7 @@ class Store {
   //   kFailedPrecondition, MERGE_BASE_NOT_FOUND    no common ancestor;
   //   kFailedPrecondition, MERGE_BASE_DELETED      it was deleted;
   //   kFailedPrecondition, MERGE_CONFLICTS         conflicts, and kFail;
+  //   kFailedPrecondition, NOTHING_TO_MERGE        see `refuses_contained`;
   //   kResourceExhausted, MERGE_HISTORY_TOO_LONG   too many commits between.
   virtual absl::StatusOr<CommitInfo> MergeCommits(
       const MergeOptions& options, const MergeVisitor& visitor) = 0;

@@ -68,6 +68,16 @@ absl::Status CommitNotFoundError(absl::string_view domain,
                     {{"domain", Cut(domain)}, {"commit", Cut(commit)}});
 }
 
+absl::Status CommitDeletedError(absl::string_view domain,
+                                absl::string_view commit) {
+  return WithReason(
+      absl::NotFoundError(
+          absl::StrFormat("commit '%s' of domain '%s' was deleted",
+                          ShownName(commit), ShownName(domain))),
+      "COMMIT_NOT_FOUND",
+      {{"domain", Cut(domain)}, {"commit", Cut(commit)}, {"deleted", "true"}});
+}
+
 absl::Status CommitExistsError(absl::string_view domain,
                                absl::string_view commit) {
   return WithReason(absl::AlreadyExistsError(absl::StrFormat(
@@ -202,6 +212,19 @@ absl::Status MergeConflictsError(absl::string_view domain,
        {"ours_commit", Cut(ours_commit)},
        {"theirs_commit", Cut(theirs_commit)},
        {"conflict_count", absl::StrCat(conflict_count)}});
+}
+
+absl::Status NothingToMergeError(absl::string_view domain,
+                                 absl::string_view ours_commit,
+                                 absl::string_view theirs_commit) {
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrFormat(
+          "nothing to merge: '%s' already contains '%s' in domain '%s'",
+          ShownName(ours_commit), ShownName(theirs_commit), ShownName(domain))),
+      "NOTHING_TO_MERGE",
+      {{"domain", Cut(domain)},
+       {"ours_commit", Cut(ours_commit)},
+       {"theirs_commit", Cut(theirs_commit)}});
 }
 
 absl::Status BranchNotFoundError(absl::string_view domain,

@@ -28,6 +28,10 @@ absl::Status DomainNotFoundError(absl::string_view domain);
 absl::Status DomainExistsError(absl::string_view domain);
 absl::Status CommitNotFoundError(absl::string_view domain,
                                  absl::string_view commit);
+// For a commit of which a skeleton is left; the reason is that of the one
+// above.
+absl::Status CommitDeletedError(absl::string_view domain,
+                                absl::string_view commit);
 absl::Status CommitExistsError(absl::string_view domain,
                                absl::string_view commit);
 absl::Status CommitInFlightError(absl::string_view domain,
@@ -57,6 +61,9 @@ absl::Status MergeConflictsError(absl::string_view domain,
                                  absl::string_view ours_commit,
                                  absl::string_view theirs_commit,
                                  int64_t conflict_count);
+absl::Status NothingToMergeError(absl::string_view domain,
+                                 absl::string_view ours_commit,
+                                 absl::string_view theirs_commit);
 absl::Status BranchNotFoundError(absl::string_view domain,
                                  absl::string_view branch);
 absl::Status BranchExistsError(absl::string_view domain,

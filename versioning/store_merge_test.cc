@@ -250,6 +250,36 @@ TEST_F(StoreMergeTest, AMergeOfACommitWithItselfHasOneParent) {
   EXPECT_EQ(Read("m"), Read("c1"));
 }
 
+TEST_F(StoreMergeTest, RefusesWhatOursContainsIfAsked) {
+  ASSERT_THAT(test_.Push(Options("c1"), {{"a", 1}}), IsOk());
+  ASSERT_THAT(test_.Push(Options("c2", "c1"), {{"a", 2}}), IsOk());
+  ASSERT_THAT(test_.Push(Options("c3", "c2"), {{"a", 3}}), IsOk());
+  for (const char* theirs : {"c1", "c2", "c3"}) {
+    MergeOptions options = Merge("m", "c3", theirs);
+    options.refuses_contained = true;
+    EXPECT_THAT(Run(options), FailsWith(kRefused, "NOTHING_TO_MERGE"));
+  }
+  EXPECT_THAT(test_->GetCommit("d", "m"),
+              FailsWith(kMissing, "COMMIT_NOT_FOUND"));
+  // The other way there is much.
+  MergeOptions forward = Merge("m", "c1", "c3");
+  forward.refuses_contained = true;
+  EXPECT_THAT(Run(forward), IsOk());
+  EXPECT_EQ(Read("m"), Read("c3"));
+}
+
+TEST_F(StoreMergeTest, SaysThatASideWasDeleted) {
+  ASSERT_THAT(test_.Push(Options("c1"), {{"a", 1}}), IsOk());
+  ASSERT_THAT(test_.Push(Options("c2", "c1"), {{"a", 2}}), IsOk());
+  ASSERT_THAT(test_->DeleteCommit("d", "c1"), IsOk());
+  constexpr char kDeleted[] = "commit 'c1' of domain 'd' was deleted";
+  EXPECT_THAT(Run(Merge("m", "c2", "c1")), StatusIs(kMissing, kDeleted));
+  EXPECT_THAT(test_->OpenCommit("d", "c1").status(),
+              StatusIs(kMissing, kDeleted));
+  EXPECT_THAT(test_->GetCommit("d", "c1").status(),
+              StatusIs(kMissing, kDeleted));
+}
+
 TEST_F(StoreMergeTest, AChangeThatWasTakenBackIsNoChange) {
   ASSERT_THAT(test_.Push(Options("base"), {{"a", 1}, {"b", 1}}), IsOk());
   ASSERT_THAT(test_.Push(Options("o1", "base"), {{"a", 2}}, {"b"}), IsOk());

@@ -603,6 +603,7 @@ absl::StatusOr<MergeOptions> ToMergeOptions(
   COPSE_ASSIGN_OR_RETURN(options.conflict_policy,
                          ToConflictPolicy(message.conflict_policy()));
   options.theirs_commit = message.theirs_commit();
+  options.refuses_contained = message.refuse_contained();
   CommitOptions& commit = options.commit;
   commit.domain = message.domain();
   commit.commit = message.commit();
