@@ -25,7 +25,8 @@ absl::StatusOr<VerifySummary> RestoreDataFolder(const Config& config,
 
 // Writes a list of the backups in config.backup_folder to `output`: a table, or
 // one JSON object. Reads and checks all of them if the command line says so;
-// otherwise damage is what their records show.
+// otherwise damage is what their records show. Fails if the folder does not
+// exist or is none of backups.
 absl::StatusOr<VerifySummary> ListBackupFolder(const Config& config,
                                                const CommandLine& command_line,
                                                std::ostream& output);

@@ -236,8 +236,8 @@ absl::StatusOr<BackupRecord> BackupWriter::Run() {
   COPSE_RETURN_IF_ERROR(CopyVectors());
   COPSE_ASSIGN_OR_RETURN(const int64_t size_bytes_after,
                          AllocatedSizeBytes(folder_.path()));
-  record_.new_size_bytes =
-      std::max<int64_t>(size_bytes_after - size_bytes_before, 0);
+  record_.new_size_bytes = std::clamp<int64_t>(
+      size_bytes_after - size_bytes_before, 0, record_.size_bytes);
   COPSE_RETURN_IF_ERROR(folder_.Put(record_));
   return std::move(record_);
 }

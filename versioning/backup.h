@@ -103,6 +103,11 @@ struct RestoreOptions {
 absl::Status CheckBackupFolder(const std::string& backup_folder,
                                const std::string& data_folder);
 
+// Fails with kNotFound, BACKUP_FOLDER_NOT_FOUND, if `folder` does not exist,
+// and with kFailedPrecondition, BACKUP_FOLDER_FOREIGN, naming a file in it that
+// no backup has.
+absl::Status CheckIsBackupFolder(const std::string& folder);
+
 // Returns the backups in `folder`, the oldest first. One that cannot be read
 // is listed with the reason. A folder that does not exist has none.
 absl::StatusOr<std::vector<BackupInfo>> ListBackups(const std::string& folder);
@@ -118,7 +123,8 @@ absl::StatusOr<BackupInfo> VerifyBackup(const std::string& folder,
 absl::StatusOr<int64_t> DeleteBackups(const std::string& folder,
                                       int64_t kept_count);
 
-// Makes a data folder out of a backup. Until it is whole nobody can open it.
+// Makes a data folder out of a backup. Until it is whole nobody can open it; if
+// it does not become so, what was made is removed.
 // Reads the backup folder only. What was damaged in the data folder when the
 // backup was made is damaged in the new one: Store::VerifyDomain() finds it.
 // Fails with

@@ -114,6 +114,16 @@ absl::StatusOr<std::vector<StoredBackup>> ReadBackups(const std::string& path) {
   return backups;
 }
 
+absl::Status CheckIsBackupFolder(const std::string& folder) {
+  const absl::Status checked = CheckNames(folder);
+  if (!absl::IsNotFound(checked)) {
+    return checked;
+  }
+  return WithReason(absl::NotFoundError(absl::StrFormat(
+                        "backup folder '%s' does not exist", folder)),
+                    "BACKUP_FOLDER_NOT_FOUND", {{"folder", folder}});
+}
+
 absl::StatusOr<std::unique_ptr<BackupFolder>> BackupFolder::Open(
     const std::string& path) {
   COPSE_RETURN_IF_ERROR(CreateFolder(path));

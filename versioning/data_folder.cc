@@ -157,7 +157,7 @@ absl::Status CheckEmpty(const std::string& path) {
       return WithReason(
           absl::FailedPreconditionError(absl::StrFormat(
               "data folder '%s' holds '%s': a backup is restored into an empty "
-              "folder, or one that does not exist",
+              "folder, so choose one, or one that does not exist",
               path, name)),
           "DATA_FOLDER_NOT_EMPTY", {{"folder", path}, {"file", name}});
     }
@@ -225,6 +225,7 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::BeginRestore(
   if (path.empty()) {
     return absl::InvalidArgumentError("the data folder has no name");
   }
+  const bool exists = Exists(path);
   COPSE_RETURN_IF_ERROR(CreateFolder(path));
   COPSE_RETURN_IF_ERROR(CheckEmpty(path));
   COPSE_ASSIGN_OR_RETURN(FileDescriptor lock,
@@ -233,11 +234,20 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::BeginRestore(
   // Again under the lock: a start may have been at work.
   COPSE_RETURN_IF_ERROR(CheckEmpty(path));
   std::unique_ptr<DataFolder> folder(new DataFolder(path, std::move(lock)));
+  folder->is_made_to_restore_ = !exists;
   COPSE_RETURN_IF_ERROR(WriteFormat(path + "/FORMAT", kStateRestoring));
   COPSE_RETURN_IF_ERROR(CreateFolder(folder->meta_path()));
   COPSE_RETURN_IF_ERROR(CreateFolder(path + "/domains"));
   COPSE_RETURN_IF_ERROR(CreateFolder(folder->spool_path()));
   return folder;
+}
+
+absl::Status DataFolder::AbandonRestore() {
+  // FORMAT after the rest: until then nobody takes it for a data folder.
+  for (const char* name : {"/domains", "/meta", "/FORMAT", "/LOCK"}) {
+    COPSE_RETURN_IF_ERROR(RemoveTree(path_ + name));
+  }
+  return is_made_to_restore_ ? RemoveTree(path_) : absl::OkStatus();
 }
 
 absl::Status DataFolder::MarkReady() {

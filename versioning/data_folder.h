@@ -73,6 +73,11 @@ class DataFolder {
   static absl::StatusOr<std::unique_ptr<DataFolder>> BeginRestore(
       const std::string& path);
 
+  // Gives up a restore: removes all that it made, and `path` itself if that
+  // did not exist before. REQUIRES: BeginRestore() made this, and nothing in
+  // the folder is open.
+  absl::Status AbandonRestore();
+
   DataFolder(const DataFolder&) = delete;
   DataFolder& operator=(const DataFolder&) = delete;
 
@@ -103,6 +108,7 @@ class DataFolder {
   std::string path_;
   FileDescriptor lock_;
   bool is_ready_ = false;
+  bool is_made_to_restore_ = false;  // By BeginRestore(), with its folder.
 };
 
 }  // namespace copse

@@ -125,6 +125,26 @@ absl::Status RestoreDomain(const RestoreOptions& options,
   return SyncFolder(path);
 }
 
+absl::Status RestoreInto(const RestoreOptions& options,
+                         const BackupRecord& record, DataFolder& folder) {
+  COPSE_RETURN_IF_ERROR(RestoreMetaBackup(BackupMetaPath(options.backup_folder),
+                                          record.id, folder.meta_path()));
+  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<MetaDatabase> database,
+                         MetaDatabase::Open({.folder = folder.meta_path()}));
+  // Jobs are of the store that the backup was made of: it may have done since
+  // what they had still to do, and their files are not here.
+  MetaBatch batch(*database);
+  batch.DeleteRange(MetaTable::kJobs, JobRange());
+  COPSE_RETURN_IF_ERROR(database->Write(batch, Durability::kSynced));
+  COPSE_ASSIGN_OR_RETURN(const std::vector<uint32_t> domain_numbers,
+                         ListDomains(*database));
+  for (const uint32_t domain_number : domain_numbers) {
+    COPSE_RETURN_IF_ERROR(
+        RestoreDomain(options, record, folder, *database, domain_number));
+  }
+  return folder.MarkReady();
+}
+
 }  // namespace
 
 absl::StatusOr<BackupInfo> RestoreBackup(const RestoreOptions& options) {
@@ -135,22 +155,12 @@ absl::StatusOr<BackupInfo> RestoreBackup(const RestoreOptions& options) {
       CheckBackupFolder(options.backup_folder, options.data_folder));
   COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<DataFolder> folder,
                          DataFolder::BeginRestore(options.data_folder));
-  COPSE_RETURN_IF_ERROR(RestoreMetaBackup(BackupMetaPath(options.backup_folder),
-                                          record.id, folder->meta_path()));
-  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<MetaDatabase> database,
-                         MetaDatabase::Open({.folder = folder->meta_path()}));
-  // Jobs are of the store that the backup was made of: it may have done since
-  // what they had still to do, and their files are not here.
-  MetaBatch batch(*database);
-  batch.DeleteRange(MetaTable::kJobs, JobRange());
-  COPSE_RETURN_IF_ERROR(database->Write(batch, Durability::kSynced));
-  COPSE_ASSIGN_OR_RETURN(const std::vector<uint32_t> domain_numbers,
-                         ListDomains(*database));
-  for (const uint32_t domain_number : domain_numbers) {
-    COPSE_RETURN_IF_ERROR(
-        RestoreDomain(options, record, *folder, *database, domain_number));
+  const absl::Status restored = RestoreInto(options, record, *folder);
+  if (!restored.ok()) {
+    // What cannot be removed stays a folder that nobody opens.
+    folder->AbandonRestore().IgnoreError();
+    return restored;
   }
-  COPSE_RETURN_IF_ERROR(folder->MarkReady());
   return ToInfo(record);
 }
 

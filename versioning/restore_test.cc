@@ -272,14 +272,7 @@ TEST_F(RestoreTest, NamesTheFileThatIsDamaged) {
     EXPECT_THAT(VerifyBackup(backup_path(), 0),
                 StatusIs(absl::StatusCode::kDataLoss, HasSubstr(backup_path())))
         << file;
-    // Nobody takes it for a data folder.
-    if (std::filesystem::exists(folder_.path() + "/tried")) {
-      EXPECT_THAT(
-          Store::Open({.folder = folder_.path() + "/tried"}),
-          AllOf(StatusIs(absl::StatusCode::kFailedPrecondition,
-                         HasSubstr("did not come to its end: remove what is")),
-                HasReason("DATA_FOLDER_RESTORING")));
-    }
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/tried"));
     std::filesystem::remove(file);
     EXPECT_THAT(TryRestore(), Not(IsOk())) << file;
     WriteFile(file, bytes);
@@ -311,7 +304,7 @@ TEST_F(RestoreTest, ListsADamagedBackupAndRestoresTheOthers) {
       std::filesystem::exists(backup_path() + "/vectors/1/000000-2.vectors"));
 }
 
-TEST_F(RestoreTest, IsStoppedAndLeavesAFolderThatNobodyOpens) {
+TEST_F(RestoreTest, IsStoppedAndLeavesNothing) {
   Push("c1", "", Documents(0, 120, 0));
   Backup();
   const std::string target = folder_.path() + "/tried";
@@ -321,10 +314,16 @@ TEST_F(RestoreTest, IsStoppedAndLeavesAFolderThatNobodyOpens) {
            .data_folder = target,
            .on_progress = [](int64_t) { return absl::CancelledError("no"); }}),
       StatusIs(absl::StatusCode::kCancelled, HasSubstr("no")));
-  EXPECT_THAT(Store::Open({.folder = target}),
-              AllOf(StatusIs(absl::StatusCode::kFailedPrecondition,
-                             HasSubstr("restore again")),
-                    HasReason("DATA_FOLDER_RESTORING")));
+  EXPECT_FALSE(std::filesystem::exists(target));
+  // What was there before stays, and is empty again.
+  std::filesystem::create_directory(target);
+  EXPECT_FALSE(
+      RestoreBackup(
+          {.backup_folder = backup_path(),
+           .data_folder = target,
+           .on_progress = [](int64_t) { return absl::CancelledError("no"); }})
+          .ok());
+  EXPECT_TRUE(std::filesystem::is_empty(target));
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ Usage:
       Makes a data folder, which is empty or does not exist, out of a backup,
       the newest one unless ID says which, and verifies it.
   copsed backups --backup-folder PATH [--verify] [--json]
-      Lists backups; with --verify reads them and checks every checksum.
+      Lists backups; with --verify reads them and checks every checksum. The
+      folder must exist.
   copsed --print-config [--config FILE] [SETTINGS]
       Shows the configuration that would take effect, and where it is from.
 

@@ -635,6 +635,10 @@ TEST_F(DaemonTest, RestoresABackup) {
   outcome = run(list, {});
   EXPECT_EQ(outcome.end, "exit code 0") << outcome.log;
   EXPECT_THAT(outcome.output, HasSubstr("\n     1  20"));
+  EXPECT_THAT(outcome.output, Not(HasSubstr("verified")));
+  EXPECT_THAT(run(list, {"--verify"}).output,
+              AllOf(HasSubstr("verified every checksum of 1 backup, "),
+                    HasSubstr(" together: 0 damaged\n")));
   DamageVectors(backups + "/vectors");
   outcome = run(list, {"--verify", "--json"});
   EXPECT_EQ(outcome.end, "exit code 3");
@@ -643,10 +647,36 @@ TEST_F(DaemonTest, RestoresABackup) {
               HasSubstr(".vectors': checksum is"));
   outcome = run(restore, {folder_.path() + "/damaged"});
   EXPECT_EQ(outcome.end, "exit code 3");
-  EXPECT_THAT(outcome.log, HasSubstr(".vectors': checksum is"));
-  EXPECT_THAT(FailToStart({"--data", folder_.path() + "/damaged"}).log,
-              HasSubstr("a restore into the data folder did not come to its "
-                        "end"));
+  EXPECT_THAT(outcome.log, AllOf(HasSubstr(".vectors': checksum is"),
+                                 HasSubstr("; nothing was restored into '"),
+                                 HasSubstr("; there is no other backup")));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/damaged"));
+}
+
+TEST_F(DaemonTest, ListsBackupsOnlyOfABackupFolder) {
+  const auto list = [](const std::string& folder) {
+    return DaemonProcess::Run(
+        {"backups", "--backup-folder", folder, "--verify"});
+  };
+  const std::string path = folder_.path() + "/backups";
+  DaemonProcess::Outcome outcome = list(path);
+  EXPECT_EQ(outcome.end, "exit code 1");
+  EXPECT_THAT(outcome.log,
+              HasSubstr("setting 'backup_folder': backup folder '" + path +
+                        "' does not exist"));
+  std::filesystem::create_directory(path);
+  outcome = list(path);
+  EXPECT_EQ(outcome.end, "exit code 0") << outcome.log;
+  EXPECT_EQ(outcome.output,
+            "no backups\nverified every checksum of 0 backups, 0 B together: 0 "
+            "damaged\n");
+  std::ofstream(path + "/notes.txt") << "mine";
+  outcome = list(path);
+  EXPECT_EQ(outcome.end, "exit code 1");
+  EXPECT_THAT(outcome.log,
+              AllOf(HasSubstr("setting 'backup_folder': "),
+                    HasSubstr("holds 'notes.txt', which is no part of a "
+                              "backup")));
 }
 
 TEST_F(DaemonTest, RefusesABackupFolderInTheDataFolder) {
