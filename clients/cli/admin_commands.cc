@@ -19,6 +19,7 @@
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/options.h"
+#include "clients/cli/resolve_commit.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/status_macros.h"
@@ -93,14 +94,14 @@ std::string FormatDomain(const v1::DomainStatistics& statistics) {
   TextTable table({{"domain"}, {Printable(domain.domain())}});
   table.AddRow({"commits", FormatCount(domain.commit_count())});
   table.AddRow({"branches", FormatCount(statistics.branch_count())});
-  table.AddRow({"rows", FormatCount(statistics.row_count())});
+  table.AddRow({"rows ever written", FormatCount(statistics.row_count())});
   table.AddRow({"vectors on disk", Size(statistics.vector_size_bytes())});
   if (statistics.has_sizes()) {
     const v1::DomainSize& sizes = statistics.sizes();
     table.AddRow({"logical size", Size(sizes.logical_size_bytes())});
-    table.AddRow({"of one commit", Size(sizes.unique_size_bytes())});
-    table.AddRow({"of several", Size(sizes.shared_size_bytes())});
-    table.AddRow({"of none", Size(sizes.other_size_bytes())});
+    table.AddRow({"unique size", Size(sizes.unique_size_bytes())});
+    table.AddRow({"shared size", Size(sizes.shared_size_bytes())});
+    table.AddRow({"of no commit", Size(sizes.other_size_bytes())});
   }
   return table.Format(0);
 }
@@ -196,7 +197,9 @@ std::string FormatRecall(const v1::MeasureRecallResponse& response) {
 absl::StatusOr<ExitCode> Recall(Context& context, const RecallFlags& flags) {
   v1::MeasureRecallRequest request;
   request.set_domain(flags.domain);
-  *request.mutable_at() = ToSelector(flags.at);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      *request.mutable_at(),
+      ResolveSelector(context.client(), flags.domain, flags.at));
   v1::SearchSettings& settings = *request.mutable_settings();
   settings.set_neighbor_count(flags.neighbor_count);
   settings.set_scan_budget(flags.scan_budget);
@@ -262,10 +265,13 @@ void AddAdminCommands(CommandLine& line) {
                 "Show what its commits take, too; reads all of the domain but "
                 "its vectors")
       ->needs(domain);
-  AddExamples(stats, {"copse stats", "copse stats admin/star_wars --json"},
-              "With --size: the logical size is what the commits would take if "
-              "they shared\nnothing; what they do take is that of one commit "
-              "and of several together.");
+  AddExamples(
+      stats, {"copse stats", "copse stats admin/star_wars --json"},
+      "Rows ever written are counted also where their commits are "
+      "gone.\nWith --size, as in `copse log --size`: the logical size is "
+      "what the commits\nwould take if they shared nothing, the unique "
+      "size what only one commit has, and\nthe shared size what several "
+      "have. The last two together are stored.");
   line.OnChosen(stats,
                 [flags](Context& context) { return Stats(context, *flags); });
 

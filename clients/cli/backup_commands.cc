@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -148,7 +149,7 @@ void AddBackupCommands(CommandLine& line) {
       .add_option("--keep", flags->kept_count,
                   "Delete all but the newest N, when this one is complete")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(InRange(1, std::numeric_limits<int32_t>::max()));
   AddExamples(
       create, {"copse backup create", "copse backup create --keep 14"},
       "The server must have the setting backup_folder. Reads and pushes "

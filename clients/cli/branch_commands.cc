@@ -19,6 +19,7 @@
 #include "clients/cli/message_json.h"
 #include "clients/cli/move_branch.h"
 #include "clients/cli/options.h"
+#include "clients/cli/resolve_commit.h"
 #include "clients/cli/text_table.h"
 #include "clients/cpp/error.h"
 #include "clients/cpp/status_macros.h"
@@ -88,8 +89,11 @@ absl::StatusOr<ExitCode> Show(Context& context, const Flags& flags) {
 }
 
 absl::StatusOr<ExitCode> Set(Context& context, const Flags& flags) {
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const NamedCommit commit,
+      ResolveCommitName(context.client(), flags.domain, flags.commit));
   absl::StatusOr<v1::Branch> branch =
-      MoveBranch(context.client(), flags.domain, flags.branch, flags.commit,
+      MoveBranch(context.client(), flags.domain, flags.branch, commit.commit,
                  flags.expected);
   if (!branch.ok() && flags.expected.has_value()) {
     const std::string reason = ErrorReasonOf(branch.status());
@@ -173,7 +177,8 @@ void AddBranchCommands(CommandLine& line) {
 
   CLI::App& set =
       AddOne(group, "set", "Create a branch, or move it to a commit", *flags);
-  set.add_option("COMMIT", flags->commit, "The commit, which is complete")
+  set.add_option("COMMIT", flags->commit,
+                 "The commit, or a branch whose head it is")
       ->required();
   AddExpect(set, *flags,
             "Move it only if it is at this commit, and exit with "

@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
@@ -27,6 +30,7 @@
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/status_macros.h"
+#include "copse/v1/branch_service.pb.h"
 #include "copse/v1/commit_service.pb.h"
 #include "copse/v1/types.pb.h"
 
@@ -39,21 +43,35 @@ struct Flags {
   std::string other_commit;
   int64_t limit = 0;
   bool semantic = false;
+  std::optional<double> min_distance;
   std::string sort;
   bool exit_code = false;
   bool if_exists = false;
 };
 
-absl::Status PrintCommit(Context& context, const v1::Commit& commit) {
+// Prints the commit, with the names of the branches whose head it is.
+absl::Status PrintCommit(Context& context, const v1::Commit& commit,
+                         const std::vector<std::string>& head_of) {
   if (context.json()) {
-    return context.PrintJson(commit);
+    JsonWriter json;
+    json.BeginObject();
+    WriteFields(commit, json);
+    json.Key("head_of_branches").BeginArray();
+    for (const std::string& branch : head_of) {
+      json.String(branch);
+    }
+    json.EndArray().EndObject();
+    return context.output().WriteLine(json.text());
   }
   TextTable table({{"commit"}, {commit.commit()}});
   table.AddRow({"parents", commit.parent_commits().empty()
                                ? "none"
                                : absl::StrJoin(commit.parent_commits(), ", ")});
   if (!commit.branch().empty()) {
-    table.AddRow({"branch", commit.branch()});
+    table.AddRow({"pushed to branch", commit.branch()});
+  }
+  if (!head_of.empty()) {
+    table.AddRow({"head of branch", absl::StrJoin(head_of, ", ")});
   }
   if (!commit.author().empty()) {
     table.AddRow({"author", commit.author()});
@@ -101,12 +119,26 @@ absl::Status PrintCommit(Context& context, const v1::Commit& commit) {
 }
 
 absl::StatusOr<ExitCode> Show(Context& context, const Flags& flags) {
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const NamedCommit named,
+      ResolveCommitName(context.client(), flags.domain, flags.commit));
   v1::GetCommitRequest request;
   request.set_domain(flags.domain);
-  request.set_commit(flags.commit);
+  request.set_commit(named.commit);
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Commit commit,
                                 context.client().GetCommit(request));
-  COPSE_CLIENT_RETURN_IF_ERROR(PrintCommit(context, commit));
+  v1::ListBranchesRequest list;
+  list.set_domain(flags.domain);
+  list.set_page_size(1000);
+  std::vector<std::string> head_of;
+  COPSE_CLIENT_RETURN_IF_ERROR(
+      context.client().ForEachBranch(list, [&](const v1::Branch& branch) {
+        if (branch.head_commit() == named.commit) {
+          head_of.push_back(branch.branch());
+        }
+        return absl::OkStatus();
+      }));
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintCommit(context, commit, head_of));
   return ExitCode::kDone;
 }
 
@@ -140,7 +172,8 @@ absl::StatusOr<v1::DiffCommitsRequest> ToDiffRequest(Context& context,
       flags.sort == "distance" || (flags.semantic && flags.sort.empty());
   request.set_order(by_distance ? v1::DiffCommitsRequest::ORDER_DISTANCE
                                 : v1::DiffCommitsRequest::ORDER_DOCUMENT_ID);
-  request.set_change_count(flags.limit);
+  // What is too near is left out here, and then the rest is limited.
+  request.set_change_count(flags.min_distance.has_value() ? 0 : flags.limit);
   return request;
 }
 
@@ -157,56 +190,134 @@ std::string DescribeChange(const v1::DocumentChange& change,
                       Printable(change.document_id()));
 }
 
-absl::StatusOr<ExitCode> Diff(Context& context, const Flags& flags) {
-  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::DiffCommitsRequest request,
-                                ToDiffRequest(context, flags));
-  const bool has_distances =
-      request.with_distances() ||
-      request.order() == v1::DiffCommitsRequest::ORDER_DISTANCE;
-  JsonWriter json;
-  json.BeginObject();
-  json.Key("base_commit").String(request.base_commit());
-  json.Key("target_commit").String(request.target_commit());
-  json.Key("changes").BeginArray();
-  int64_t counts[v1::DocumentChange::Kind_ARRAYSIZE] = {};
-  int64_t shown = 0;
-  COPSE_CLIENT_RETURN_IF_ERROR(context.client().DiffCommits(
-      request, [&](const v1::DiffCommitsResponse& response) -> absl::Status {
-        shown += response.changes_size();
-        for (const v1::DocumentChange& change : response.changes()) {
-          if (v1::DocumentChange::Kind_IsValid(change.kind())) {
-            ++counts[change.kind()];
-          }
-          if (context.json()) {
-            WriteMessage(change, json);
-          } else {
-            COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(
-                DescribeChange(change, has_distances)));
-          }
-        }
-        return context.json() ? context.output().Write(json.TakePart())
-                              : absl::OkStatus();
-      }));
-  if (context.json()) {
-    json.EndArray().EndObject();
-    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.Take()));
-  } else {
-    COPSE_CLIENT_RETURN_IF_ERROR(context.output().Flush());
-    const bool is_cut = flags.limit > 0 && shown == flags.limit;
-    context.Note(absl::StrFormat("%s%d inserted, %d replaced, %d deleted",
-                                 is_cut ? "listed: " : "",
-                                 counts[v1::DocumentChange::KIND_INSERTED],
-                                 counts[v1::DocumentChange::KIND_REPLACED],
-                                 counts[v1::DocumentChange::KIND_DELETED]));
+// The changes of one diff: prints those that are asked for, and counts all that
+// come by.
+class DiffPrinter {
+ public:
+  // `flags` is not owned.
+  DiffPrinter(Context& context, const Flags& flags,
+              const v1::DiffCommitsRequest& request)
+      : context_(context),
+        flags_(flags),
+        has_distances_(request.with_distances() ||
+                       request.order() ==
+                           v1::DiffCommitsRequest::ORDER_DISTANCE) {
+    json_.BeginObject();
+    json_.Key("base_commit").String(request.base_commit());
+    json_.Key("target_commit").String(request.target_commit());
+    json_.Key("changes").BeginArray();
   }
-  return flags.exit_code && shown > 0 ? ExitCode::kGateRefused
-                                      : ExitCode::kDone;
+
+  absl::Status Add(const v1::DiffCommitsResponse& response) {
+    for (const v1::DocumentChange& change : response.changes()) {
+      const bool is_near = flags_.min_distance.has_value() &&
+                           change.has_distance() &&
+                           change.distance() < *flags_.min_distance;
+      if (is_near) {
+        continue;
+      }
+      Count(change);
+      if (flags_.limit == 0 || shown_count_ < flags_.limit) {
+        ++shown_count_;
+        COPSE_CLIENT_RETURN_IF_ERROR(Print(change));
+      }
+    }
+    return context_.json() ? context_.output().Write(json_.TakePart())
+                           : absl::OkStatus();
+  }
+
+  void Count(const v1::DocumentChange& change) {
+    ++count_;
+    if (v1::DocumentChange::Kind_IsValid(change.kind())) {
+      ++counts_[change.kind()];
+    }
+  }
+
+  // Begins to count anew, what was printed stays.
+  void ResetCounts() {
+    count_ = 0;
+    std::fill(std::begin(counts_), std::end(counts_), 0);
+  }
+
+  absl::Status Finish() {
+    if (context_.json()) {
+      json_.EndArray();
+      json_.Key("change_count").Integer(count_);
+      json_.Key("truncated").Bool(shown_count_ < count_);
+      json_.EndObject();
+      return context_.output().WriteLine(json_.Take());
+    }
+    COPSE_CLIENT_RETURN_IF_ERROR(context_.output().Flush());
+    const std::string listed =
+        shown_count_ < count_
+            ? absl::StrFormat("listed %s of %s: ", FormatCount(shown_count_),
+                              FormatCounted(count_, "change"))
+            : "";
+    context_.Note(absl::StrFormat(
+        "%s%d inserted, %d replaced, %d deleted%s", listed,
+        counts_[v1::DocumentChange::KIND_INSERTED],
+        counts_[v1::DocumentChange::KIND_REPLACED],
+        counts_[v1::DocumentChange::KIND_DELETED],
+        flags_.min_distance.has_value() ? ", without those that moved less"
+                                        : ""));
+    return absl::OkStatus();
+  }
+
+  int64_t shown_count() const { return shown_count_; }
+
+ private:
+  absl::Status Print(const v1::DocumentChange& change) {
+    if (context_.json()) {
+      WriteMessage(change, json_);
+      return absl::OkStatus();
+    }
+    return context_.output().WriteLine(DescribeChange(change, has_distances_));
+  }
+
+  Context& context_;
+  const Flags& flags_;
+  const bool has_distances_;
+  JsonWriter json_;
+  int64_t shown_count_ = 0;
+  int64_t count_ = 0;
+  int64_t counts_[v1::DocumentChange::Kind_ARRAYSIZE] = {};
+};
+
+absl::StatusOr<ExitCode> Diff(Context& context, const Flags& flags) {
+  COPSE_CLIENT_ASSIGN_OR_RETURN(v1::DiffCommitsRequest request,
+                                ToDiffRequest(context, flags));
+  DiffPrinter printer(context, flags, request);
+  COPSE_CLIENT_RETURN_IF_ERROR(context.client().DiffCommits(
+      request, [&](const v1::DiffCommitsResponse& response) {
+        return printer.Add(response);
+      }));
+  if (request.change_count() > 0 &&
+      printer.shown_count() == request.change_count()) {
+    // There may be more: how many is quickly told without distances.
+    request.set_change_count(0);
+    request.set_with_distances(false);
+    request.set_order(v1::DiffCommitsRequest::ORDER_DOCUMENT_ID);
+    printer.ResetCounts();
+    COPSE_CLIENT_RETURN_IF_ERROR(context.client().DiffCommits(
+        request, [&](const v1::DiffCommitsResponse& response) {
+          for (const v1::DocumentChange& change : response.changes()) {
+            printer.Count(change);
+          }
+          return absl::OkStatus();
+        }));
+  }
+  COPSE_CLIENT_RETURN_IF_ERROR(printer.Finish());
+  return flags.exit_code && printer.shown_count() > 0 ? ExitCode::kGateRefused
+                                                      : ExitCode::kDone;
 }
 
 absl::StatusOr<ExitCode> Assign(Context& context, const Flags& flags) {
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const NamedCommit source,
+      ResolveCommitName(context.client(), flags.domain, flags.commit));
   v1::AssignCommitRequest request;
   request.set_domain(flags.domain);
-  request.set_source_commit(flags.commit);
+  request.set_source_commit(source.commit);
   request.set_target_commit(flags.other_commit);
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Commit commit,
                                 context.client().AssignCommit(request));
@@ -215,7 +326,7 @@ absl::StatusOr<ExitCode> Assign(Context& context, const Flags& flags) {
   } else {
     COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(
         absl::StrFormat("commit %s has the index of %s: %s",
-                        Printable(flags.other_commit), Printable(flags.commit),
+                        Printable(flags.other_commit), Printable(source.commit),
                         FormatCounted(commit.document_count(), "document"))));
   }
   return ExitCode::kDone;
@@ -250,7 +361,7 @@ void AddCommitCommands(CommandLine& line) {
   const auto flags = std::make_shared<Flags>();
 
   CLI::App& show = AddOne(line.app, "show", "Show one commit", *flags);
-  show.add_option("COMMIT", flags->commit, "The commit")->required();
+  show.add_option("COMMIT", flags->commit, "The commit or branch")->required();
   AddExamples(show, {"copse show admin/star_wars 9f31c07a"});
   line.OnChosen(show,
                 [flags](Context& context) { return Show(context, *flags); });
@@ -263,9 +374,15 @@ void AddCommitCommands(CommandLine& line) {
   diff.add_option("TO", flags->other_commit,
                   "The commit or branch to compare to")
       ->required();
-  diff.add_flag("--semantic", flags->semantic,
-                "Show how far the vectors of each replaced document moved, the "
-                "farthest first");
+  CLI::Option* semantic = diff.add_flag(
+      "--semantic", flags->semantic,
+      "Show how far the vectors of each replaced document moved, the farthest "
+      "first");
+  diff.add_option("--min-distance", flags->min_distance,
+                  "Leave out replaced documents that moved less than this")
+      ->type_name("D")
+      ->check(AtLeast(0))
+      ->needs(semantic);
   diff.add_option("--sort", flags->sort,
                   "The order: id or distance [id; distance with --semantic]")
       ->type_name("ORDER")
@@ -292,7 +409,8 @@ void AddCommitCommands(CommandLine& line) {
   CLI::App& assign = AddOne(
       line.app, "assign",
       "Give the index of a commit to another commit ID, at once", *flags);
-  assign.add_option("SRC", flags->commit, "A complete commit")->required();
+  assign.add_option("SRC", flags->commit, "A complete commit, or a branch")
+      ->required();
   assign.add_option("DST", flags->other_commit, "The commit to create")
       ->required();
   AddExamples(assign, {"copse assign admin/star_wars 9f31c07a 9f31c07b"});

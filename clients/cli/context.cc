@@ -5,6 +5,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/cord.h"
@@ -87,6 +88,14 @@ void WriteError(const absl::Status& status, const std::string& message,
     json.EndObject();
   }
   json.EndObject();
+}
+
+void WriteWarnings(const std::vector<std::string>& warnings, JsonWriter& json) {
+  json.Key("warnings").BeginArray();
+  for (const std::string& warning : warnings) {
+    json.String(ToValidUtf8(warning));
+  }
+  json.EndArray();
 }
 
 bool IsUsageError(const absl::Status& status) {

@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
@@ -94,6 +95,9 @@ bool IsGateRefusal(const absl::Status& status);
 // reason and metadata.
 void WriteError(const absl::Status& status, const std::string& message,
                 JsonWriter& json);
+
+// Writes the field `warnings`, an array.
+void WriteWarnings(const std::vector<std::string>& warnings, JsonWriter& json);
 
 // Adds the commands of one kind each.
 void AddDomainCommands(CommandLine& line);

@@ -82,7 +82,10 @@ TEST_F(CopseBranchesTest, ARootIsAskedFor) {
   ASSERT_EQ(Push("c1", {"--branch", "main"}).exit_code, 0);
   const Result root = Push("c2", {"--branch", "main", "--root"}, "y");
   EXPECT_EQ(root.exit_code, 0) << root.error;
-  EXPECT_EQ(root.error, "");
+  EXPECT_EQ(
+      root.error,
+      "branch main was at c1, which c2 does not descend from: it has left "
+      "that history\n");
   EXPECT_THAT(ParentsOf("c2"), IsEmpty());
   EXPECT_THAT(Documents("c2"), ElementsAre(Pair("y", "s")));
   EXPECT_EQ(HeadOf("main"), "c2");
@@ -97,8 +100,81 @@ TEST_F(CopseBranchesTest, AParentThatIsNamedMovesTheBranchFromAnywhere) {
   ASSERT_EQ(Push("c2", {"--branch", "main"}).exit_code, 0);
   const Result other = Push("c3", {"--branch", "main", "--parent", "c1"});
   EXPECT_EQ(other.exit_code, 0);
-  EXPECT_EQ(other.error, "");
+  EXPECT_EQ(
+      other.error,
+      "branch main was at c2, which c3 does not descend from: it has left "
+      "that history\n");
   EXPECT_EQ(HeadOf("main"), "c3");
+  const json moved = json::parse(
+      Push("c4", {"--branch", "main", "--parent", "c2", "--json"}).output);
+  EXPECT_EQ(moved["moved_from"], "c3");
+  // A descendant, however far, leaves nothing.
+  ASSERT_EQ(Push("c5", {"--parent", "c4"}).exit_code, 0);
+  ASSERT_EQ(Push("c6", {"--parent", "c5"}).exit_code, 0);
+  const Result forward =
+      Push("c7", {"--branch", "main", "--parent", "c6", "--json"});
+  EXPECT_EQ(forward.error, "");
+  EXPECT_FALSE(json::parse(forward.output).contains("moved_from"));
+  // A branch is a parent, too.
+  EXPECT_EQ(Push("c8", {"--parent", "main"}).exit_code, 0);
+  EXPECT_THAT(ParentsOf("c8"), ElementsAre("c7"));
+}
+
+// ---- names -----------------------------------------------------------------
+
+TEST_F(CopseBranchesTest, ABranchIsNamedWhereverACommitIs) {
+  PushTwoCommits();
+  ASSERT_EQ(Run({"branch", "set", "d", "old", "c1"}).exit_code, 0);
+  EXPECT_THAT(Run({"search", "d", "--commit", "old", "one"}).output,
+              HasSubstr(" a\n"));
+  EXPECT_THAT(Run({"get", "d", "--commit", "old", "b"}).output,
+              HasSubstr("two"));
+  EXPECT_EQ(Run({"get", "d", "--commit", "main", "b"}).exit_code, 1);
+  EXPECT_THAT(Run({"export", "d", "--commit", "old"}).output,
+              HasSubstr("\"b\""));
+  EXPECT_EQ(
+      Run({"similar", "d", "a", "--commit", "old", "--from-commit", "main"})
+          .exit_code,
+      0);
+  EXPECT_EQ(Run({"compare", "d", "a", "a", "--commit", "old", "--other-commit",
+                 "main"})
+                .exit_code,
+            0);
+  EXPECT_EQ(Run({"lease", "create", "d", "job", "old"}).exit_code, 0);
+  EXPECT_EQ(server_.store().leases["job"].commit(), "c1");
+  EXPECT_EQ(Run({"branch", "set", "d", "next", "old"}).output,
+            "next is at c1\n");
+  EXPECT_THAT(Run({"assign", "d", "old", "c9"}).output,
+              HasSubstr("commit c9 has the index of c1"));
+  // A commit of the name comes first.
+  ASSERT_EQ(Run({"branch", "set", "d", "c1", "c2"}).exit_code, 0);
+  EXPECT_EQ(Run({"get", "d", "--commit", "c1", "b"}).exit_code, 0);
+  for (const char* command : {"search", "similar", "export", "compare"}) {
+    std::vector<std::string> arguments = {command, "d", "--commit", "nobody"};
+    if (std::string(command) != "export") {
+      arguments.emplace_back("a");
+    }
+    if (std::string(command) == "compare") {
+      arguments.emplace_back("a");
+    }
+    EXPECT_EQ(
+        Run(arguments).error,
+        "copse: commit 'nobody' is not indexed, and there is no branch of "
+        "that name (COMMIT_NOT_FOUND)\n");
+  }
+}
+
+TEST_F(CopseBranchesTest, ShowsOfWhichBranchesACommitIsTheHead) {
+  PushTwoCommits();
+  ASSERT_EQ(Run({"branch", "set", "d", "stable", "c2"}).exit_code, 0);
+  EXPECT_THAT(Run({"show", "d", "stable"}).output,
+              HasSubstr("head of branch    main, stable\n"));
+  const json head = json::parse(Run({"show", "d", "main", "--json"}).output);
+  EXPECT_EQ(head["commit"], "c2");
+  EXPECT_EQ(head["head_of_branches"], json({"main", "stable"}));
+  EXPECT_EQ(json::parse(
+                Run({"show", "d", "c1", "--json"}).output)["head_of_branches"],
+            json::array());
 }
 
 // ---- branch ----------------------------------------------------------------
@@ -127,8 +203,8 @@ TEST_F(CopseBranchesTest, AnExpectationThatDoesNotHoldIsAnErrorObject) {
   const std::vector<std::vector<std::string>> cases = {
       {"branch", "set", "d", "main", "c1", "--expect", "c1", "--json"},
       {"branch", "rename", "d", "main", "x", "--expect", "c1", "--json"},
-      {"merge", "d", "c2", "c2", "--commit", "m", "--branch", "main",
-       "--expect", "c1", "--json"}};
+      {"merge", "d", "c2", "c2", "--allow-empty", "--commit", "m", "--branch",
+       "main", "--expect", "c1", "--json"}};
   for (const std::vector<std::string>& arguments : cases) {
     const Result result = Run(arguments);
     EXPECT_EQ(result.exit_code, 3);
@@ -189,7 +265,7 @@ TEST_F(CopseBranchesTest, ShowsWhatCommitsTake) {
   EXPECT_EQ(object["total"]["other_size_bytes"], 512);
   EXPECT_EQ(Run({"log", "no", "--size"}).exit_code, 1);
   EXPECT_THAT(Run({"stats", "d", "--size"}).output,
-              HasSubstr("logical size     8.0 KiB"));
+              HasSubstr("logical size       8.0 KiB"));
   EXPECT_EQ(json::parse(Run({"stats", "d", "--size", "--json"})
                             .output)["domain"]["sizes"]["shared_size_bytes"],
             4096);
@@ -212,7 +288,8 @@ TEST_F(CopseBranchesTest, ComparesBranches) {
   ASSERT_EQ(Run({"branch", "set", "d", "c1", "c2"}).exit_code, 0);
   EXPECT_EQ(Run({"diff", "d", "c1", "c2"}).output, diff.output);
   EXPECT_EQ(Run({"diff", "d", "nobody", "c2"}).error,
-            "copse: commit 'nobody' is not indexed (COMMIT_NOT_FOUND)\n");
+            "copse: commit 'nobody' is not indexed, and there is no branch of "
+            "that name (COMMIT_NOT_FOUND)\n");
 }
 
 TEST_F(CopseBranchesTest, MergesABranchIntoTheOneThatIsNamed) {
@@ -227,14 +304,81 @@ TEST_F(CopseBranchesTest, MergesABranchIntoTheOneThatIsNamed) {
   EXPECT_EQ(HeadOf("draft"), "t1");
   EXPECT_EQ(Documents("m").size(), 3u);
   // A commit as ours moves nothing, and --branch names another.
-  EXPECT_EQ(Run({"merge", "d", "m", "draft", "--commit", "m2"}).error, "");
+  EXPECT_EQ(Run({"merge", "d", "o1", "draft", "--commit", "m2"}).error, "");
   EXPECT_EQ(HeadOf("main"), "m");
   EXPECT_EQ(
-      Run({"merge", "d", "main", "draft", "--commit", "m3", "--branch", "next"})
+      Run({"merge", "d", "o1", "draft", "--commit", "m3", "--branch", "next"})
           .exit_code,
       0);
   EXPECT_EQ(HeadOf("main"), "m");
   EXPECT_EQ(HeadOf("next"), "m3");
+}
+
+TEST_F(CopseBranchesTest, ThereMayBeNothingToMerge) {
+  ASSERT_EQ(Push("base", {"--branch", "main"}).exit_code, 0);
+  ASSERT_EQ(Push("o1", {"--branch", "main"}, "y").exit_code, 0);
+  for (const char* theirs : {"base", "o1", "main"}) {
+    const Result nothing = Run({"merge", "d", "main", theirs, "--commit", "m"});
+    EXPECT_EQ(nothing.exit_code, 0);
+    EXPECT_EQ(nothing.output, std::string("nothing to merge: main already "
+                                          "contains ") +
+                                  theirs + "\n");
+    EXPECT_EQ(nothing.error, "");
+  }
+  const json object = json::parse(
+      Run({"merge", "d", "main", "base", "--commit", "m", "--json"}).output);
+  EXPECT_EQ(object["status"], "nothing_to_merge");
+  EXPECT_FALSE(object.contains("error"));
+  EXPECT_EQ(HeadOf("main"), "o1");
+  EXPECT_FALSE(server_.store().commits["d"].contains("m"));
+  EXPECT_THAT(
+      Run({"merge", "d", "main", "base", "--commit", "m", "--allow-empty"})
+          .output,
+      StartsWith("merged m: "));
+  EXPECT_EQ(HeadOf("main"), "m");
+}
+
+TEST_F(CopseBranchesTest, AMergeIsSafeToRepeat) {
+  ASSERT_EQ(Push("base", {"--branch", "main"}).exit_code, 0);
+  ASSERT_EQ(Push("o1", {"--branch", "main"}, "y").exit_code, 0);
+  ASSERT_EQ(
+      Push("t1", {"--branch", "draft", "--parent", "base"}, "z").exit_code, 0);
+  ASSERT_EQ(Run({"merge", "d", "main", "draft", "--commit", "m"}).exit_code, 0);
+  for (const char* ours : {"main", "o1"}) {
+    const Result again = Run({"merge", "d", ours, "draft", "--commit", "m"});
+    EXPECT_EQ(again.exit_code, 0) << again.error;
+    EXPECT_EQ(again.output,
+              "already merged: commit m is complete and stays as it is\n");
+  }
+  const json object = json::parse(
+      Run({"merge", "d", "o1", "t1", "--commit", "m", "--json"}).output);
+  EXPECT_EQ(object["status"], "already_merged");
+  EXPECT_EQ(object["commit"]["commit"], "m");
+  // Another merge does not get the name.
+  const Result other = Run({"merge", "d", "o1", "base", "--commit", "m"});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_THAT(other.error, HasSubstr("(COMMIT_EXISTS)"));
+}
+
+TEST_F(CopseBranchesTest, SaysHowManyChangesThereAre) {
+  PushTwoCommits();
+  const Result cut = Run({"diff", "d", "c1", "c2", "-n", "2"});
+  EXPECT_EQ(cut.output, "~ a\n- b\n");
+  EXPECT_EQ(cut.error,
+            "listed 2 of 3 changes: 1 inserted, 1 replaced, 1 deleted\n");
+  json object =
+      json::parse(Run({"diff", "d", "c1", "c2", "-n", "2", "--json"}).output);
+  EXPECT_EQ(object["changes"].size(), 2u);
+  EXPECT_EQ(object["change_count"], 3);
+  EXPECT_EQ(object["truncated"], true);
+  object =
+      json::parse(Run({"diff", "d", "c1", "c2", "-n", "3", "--json"}).output);
+  EXPECT_EQ(object["truncated"], false);
+  // What moved less is left out; what did not move at all, but came, stays.
+  EXPECT_THAT(
+      Run({"diff", "d", "c1", "c2", "--semantic", "--min-distance", "100"})
+          .output,
+      Not(HasSubstr("~")));
 }
 
 // ---- nearest ancestors -----------------------------------------------------

@@ -171,13 +171,15 @@ TEST_F(CopseCliTest, ShowsWhichEditsChangedTheMeaning) {
   const Result first =
       Run({"diff", "d", "c1", "c2", "--sort", "distance", "--limit", "1"});
   EXPECT_EQ(first.output, "~     0.6000  b\n");
-  EXPECT_EQ(first.error, "listed: 0 inserted, 1 replaced, 0 deleted\n");
+  EXPECT_EQ(first.error,
+            "listed 1 of 3 changes: 1 inserted, 1 replaced, 1 deleted\n");
   const json changes = json::parse(
       Run({"diff", "d", "c1", "c2", "--semantic", "--json"}).output)["changes"];
   EXPECT_EQ(changes[0]["distance"], 0.6);
   EXPECT_FALSE(changes[2].contains("distance"));
   EXPECT_EQ(Run({"diff", "d", "c1", "c2", "--sort", "size"}).exit_code, 2);
   EXPECT_EQ(Run({"diff", "d", "c1", "c2", "--limit", "0"}).exit_code, 2);
+  EXPECT_EQ(Run({"diff", "d", "c1", "c2", "--min-distance", "1"}).exit_code, 2);
 }
 
 TEST_F(CopseCliTest, ADifferenceIsAnExitCodeIfThatIsAskedFor) {
@@ -305,8 +307,10 @@ TEST_F(CopseMergeTest, RefusesWhatCannotBe) {
       2);
   const Result unknown = Run({"merge", "d", "ours", "zzz", "--commit", "m"});
   EXPECT_EQ(unknown.exit_code, 1);
-  EXPECT_EQ(unknown.error,
-            "copse: commit 'zzz' is not indexed (COMMIT_NOT_FOUND)\n");
+  EXPECT_EQ(
+      unknown.error,
+      "copse: commit 'zzz' is not indexed, and there is no branch of that "
+      "name (COMMIT_NOT_FOUND)\n");
 }
 
 TEST_F(CopseCliTest, ReadsDocumentsAtACommitOrBranch) {
@@ -330,6 +334,18 @@ TEST_F(CopseCliTest, ReadsDocumentsAtACommitOrBranch) {
   EXPECT_EQ(got.exit_code, 1);
   EXPECT_THAT(got.output, HasSubstr("attributes    {\"n\":3.0}"));
   EXPECT_THAT(got.error, HasSubstr("does not hold document 'nope'"));
+  const json missing = json::parse(
+      Run({"get", "d", "--commit", "c1", "b", "nope", "--json"}).output);
+  EXPECT_EQ(missing["documents"].size(), 1u);
+  EXPECT_EQ(missing["error"]["code"], "NOT_FOUND");
+  EXPECT_EQ(missing["error"]["message"],
+            "commit c1 does not hold document 'nope'");
+  EXPECT_FALSE(
+      json::parse(Run({"get", "d", "a", "--json"}).output).contains("error"));
+  const Result vectors = Run({"search", "d", "--vectors", "uno"});
+  EXPECT_EQ(vectors.exit_code, 2);
+  EXPECT_EQ(vectors.error, "copse: --vectors needs --json\n");
+  EXPECT_EQ(Run({"search", "d", "--vectors", "uno", "--json"}).exit_code, 0);
   EXPECT_EQ(Run({"get", "d", "a"}).exit_code, 0);
   EXPECT_EQ(Run({"compare", "d", "a", "c"}).output,
             "distance 0.500000, similarity 0.750000\n");
@@ -422,10 +438,65 @@ TEST_F(CopseCliTest, CollectsGarbage) {
   EXPECT_EQ(retention.keep_last_count(), 3);
   EXPECT_EQ(retention.keep_younger_than_seconds(), 172'800);
   EXPECT_EQ(retention.keep_branches(0), "main");
+  EXPECT_EQ(result["warnings"].size(), 0u);
+  EXPECT_EQ(result["total"]["removed_row_count"], 678);
+  const Result all = Run({"gc", "--all"});
+  EXPECT_THAT(all.output, HasSubstr("\nd                        0   678"));
+  EXPECT_THAT(all.output, HasSubstr("\ntotal of 1 domain        0   678"));
   EXPECT_THAT(Run({"gc"}).error, HasSubstr("--all"));
+  EXPECT_EQ(Run({"gc"}).exit_code, 2);
   EXPECT_THAT(Run({"gc", "d", "--keep-younger-than", "soon"}).error,
               HasSubstr("--keep-younger-than: found 'soon', wanted an age such "
                         "as 30d, 12h, 90m or 3600s"));
+}
+
+TEST_F(CopseCliTest, AnAgeNeedsItsUnit) {
+  PushTwoCommits();
+  const std::vector<std::vector<std::string>> commands = {
+      {"gc", "d", "--keep-younger-than"},
+      {"domain", "update", "d", "--keep-younger-than"},
+      {"lease", "create", "d", "job", "c1", "--for"}};
+  for (std::vector<std::string> arguments : commands) {
+    arguments.emplace_back();
+    for (const char* age : {"30", "0d", "d", "1.5d"}) {
+      arguments.back() = age;
+      const Result result = Run(arguments);
+      EXPECT_EQ(result.exit_code, 2) << age;
+      EXPECT_THAT(result.error, HasSubstr(std::string("found '") + age +
+                                          "', wanted an age such as 30d, 12h"));
+    }
+    arguments.back() = "30d";
+    EXPECT_EQ(Run(arguments).exit_code, 0);
+  }
+}
+
+TEST_F(CopseCliTest, WarnsOfRulesThatKeepNothing) {
+  PushTwoCommits();
+  constexpr char kWarning[] =
+      "branch 'nope' of domain 'd' does not exist: the rule to keep its "
+      "history "
+      "keeps nothing until it does";
+  const auto rules = [](std::vector<std::string> arguments) {
+    for (const char* word :
+         {"--keep-branch", "main", "--keep-branch", "nope"}) {
+      arguments.emplace_back(word);
+    }
+    return arguments;
+  };
+  const std::vector<std::vector<std::string>> commands = {
+      rules({"gc", "d", "-n"}),
+      rules({"domain", "update", "d"}),
+      {"gc", "d", "-n"},  // By the rules that the domain has now.
+      {"gc", "--all"}};
+  for (std::vector<std::string> arguments : commands) {
+    const Result text = Run(arguments);
+    EXPECT_EQ(text.exit_code, 0);
+    EXPECT_EQ(text.error, std::string("warning: ") + kWarning + "\n");
+    arguments.emplace_back("--json");
+    const json object = json::parse(Run(arguments).output);
+    ASSERT_EQ(object["warnings"].size(), 1u);
+    EXPECT_EQ(object["warnings"][0], kWarning);
+  }
 }
 
 TEST_F(CopseCliTest, MakesAndListsBackups) {
@@ -451,7 +522,10 @@ TEST_F(CopseCliTest, MakesAndListsBackups) {
   EXPECT_EQ(
       json::parse(Run({"backup", "list", "--json"}).output)["backups"].size(),
       3u);
-  EXPECT_EQ(Run({"backup", "create", "--keep", "0"}).exit_code, 2);
+  const Result none = Run({"backup", "create", "--keep", "0"});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_EQ(none.error,
+            "copse: --keep: found '0', wanted a number from 1 to 2147483647\n");
 }
 
 TEST_F(CopseCliTest, KeepsLeasesAndRetentionRules) {
@@ -467,6 +541,7 @@ TEST_F(CopseCliTest, KeepsLeasesAndRetentionRules) {
   EXPECT_EQ(Run({"lease", "delete", "d", "job", "--if-exists"}).exit_code, 0);
   EXPECT_THAT(Run({"domain", "update", "d"}).error,
               HasSubstr("nothing to change"));
+  EXPECT_EQ(Run({"domain", "update", "d"}).exit_code, 2);
   EXPECT_THAT(Run({"domain", "update", "d", "--keep-last", "5",
                    "--keep-younger-than", "36h"})
                   .output,
@@ -479,10 +554,12 @@ TEST_F(CopseCliTest, ErrorsAreOneLineAndOneObject) {
   const Result result = Run({"show", "d", "c9", "--json"});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_EQ(result.error,
-            "copse: commit 'c9' is not indexed (COMMIT_NOT_FOUND)\n");
+            "copse: commit 'c9' is not indexed, and there is no branch of that "
+            "name (COMMIT_NOT_FOUND)\n");
   const json error = json::parse(result.output)["error"];
   EXPECT_EQ(error["code"], "NOT_FOUND");
-  EXPECT_EQ(error["message"], "commit 'c9' is not indexed");
+  EXPECT_EQ(error["message"],
+            "commit 'c9' is not indexed, and there is no branch of that name");
   EXPECT_EQ(error["reason"], "COMMIT_NOT_FOUND");
   EXPECT_EQ(error["metadata"]["commit"], "c9");
 }
@@ -666,11 +743,15 @@ TEST_F(CopseCliTest, NamesTheCommandOrOptionThatWasProbablyMeant) {
 
 TEST_F(CopseCliTest, SaysThatCommitIdsAreNotShortened) {
   PushTwoCommits();
-  EXPECT_EQ(Run({"show", "d", "9f31c07a"}).error,
-            "copse: commit '9f31c07a' is not indexed; IDs are not shortened, "
-            "`copse log` lists them (COMMIT_NOT_FOUND)\n");
-  EXPECT_EQ(Run({"show", "d", "v1.0"}).error,
-            "copse: commit 'v1.0' is not indexed (COMMIT_NOT_FOUND)\n");
+  EXPECT_EQ(
+      Run({"show", "d", "9f31c07a"}).error,
+      "copse: commit '9f31c07a' is not indexed, and there is no branch of "
+      "that name; IDs are not shortened, "
+      "`copse log` lists them (COMMIT_NOT_FOUND)\n");
+  EXPECT_EQ(
+      Run({"show", "d", "v1.0"}).error,
+      "copse: commit 'v1.0' is not indexed, and there is no branch of that "
+      "name (COMMIT_NOT_FOUND)\n");
 }
 
 TEST_F(CopseCliTest, NamesOfCommandsAreOrdinaryValues) {
@@ -751,14 +832,52 @@ TEST_F(CopseGitTest, KeepsTheCommonPartOfRewrittenHistory) {
   ASSERT_EQ(Git().exit_code, 0);
   const GitId other = git_.Commit({{"x", {"other"}}}, {a});
   git_.SetBranch("main", other);
-  EXPECT_EQ(json::parse(Git({"--json"}).output)["commits_pushed"], 1);
+  const Result refused = Git();
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.error,
+              HasSubstr("branch main of domain 'd' is at " + Hex(b) +
+                        ", which " + Hex(other) +
+                        ", the head of the branch in the repository, does not "
+                        "descend from"));
+  EXPECT_THAT(refused.error, HasSubstr("--force"));
+  EXPECT_EQ(server_.store().branches["d"]["main"].head_commit(), Hex(b));
+  EXPECT_FALSE(server_.store().commits["d"].contains(Hex(other)));
+  const Result forced = Git({"--json", "--force"});
+  EXPECT_THAT(forced.error, HasSubstr("branch main was at " + Hex(b)));
+  json summary = json::parse(forced.output);
+  EXPECT_EQ(summary["commits_pushed"], 1);
+  EXPECT_EQ(summary["moved_from"], Hex(b));
   EXPECT_THAT(server_.store().commits["d"][Hex(other)].info.parent_commits(),
               ElementsAre(Hex(a)));
   EXPECT_EQ(server_.store().branches["d"]["main"].head_commit(), Hex(other));
   // And back: nothing is pushed, the branch moves.
   git_.SetBranch("main", b);
-  EXPECT_EQ(json::parse(Git({"--json"}).output)["commits_pushed"], 0);
+  EXPECT_EQ(Git().exit_code, 1);
+  summary = json::parse(Git({"--json", "--force"}).output);
+  EXPECT_EQ(summary["commits_pushed"], 0);
+  EXPECT_EQ(summary["document_count"], 1);
   EXPECT_EQ(server_.store().branches["d"]["main"].head_commit(), Hex(b));
+  // Nothing is forced, nothing is told.
+  summary = json::parse(Git({"--json"}).output);
+  EXPECT_FALSE(summary.contains("moved_from"));
+  EXPECT_EQ(summary["document_count"], 1);
+}
+
+TEST_F(CopseGitTest, RefusesToLeaveWhatIsNotInTheRepository) {
+  const GitId a = git_.Commit({{"x", {"1"}}}, {});
+  git_.SetBranch("main", a);
+  ASSERT_EQ(Git().exit_code, 0);
+  // Made in copse.
+  ASSERT_EQ(Run({"push", "d", "--commit", "m", "--branch", "main"}).exit_code,
+            0);
+  const GitId b = git_.Commit({{"x", {"2"}}}, {a});
+  git_.SetBranch("main", b);
+  EXPECT_THAT(Git().error, HasSubstr("is at m, which " + Hex(b)));
+  // A shallow clone cannot tell, and goes on with a warning.
+  std::ofstream(git_.path() + "/shallow") << Hex(a) << "\n";
+  const Result shallow = Git();
+  EXPECT_EQ(shallow.exit_code, 0) << shallow.error;
+  EXPECT_THAT(shallow.error, HasSubstr("branch main was at m, which "));
 }
 
 TEST_F(CopseGitTest, PassesOverCommitsThatAreIndexedMeanwhile) {

@@ -21,6 +21,7 @@
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/options.h"
+#include "clients/cli/resolve_commit.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/status_macros.h"
 #include "copse/v1/search_service.pb.h"
@@ -47,7 +48,9 @@ struct Flags {
 absl::StatusOr<ExitCode> Export(Context& context, const Flags& flags) {
   v1::ExportDocumentsRequest request;
   request.set_domain(flags.domain);
-  *request.mutable_at() = ToSelector(flags.at);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      *request.mutable_at(),
+      ResolveSelector(context.client(), flags.domain, flags.at));
   request.mutable_document_mask()->set_attributes(true);
   request.mutable_document_mask()->set_text(flags.text);
   request.mutable_document_mask()->set_vector(flags.vectors);
@@ -120,11 +123,33 @@ absl::Status PrintDocument(Context& context,
   return context.output().Write(text);
 }
 
+// Prints the documents, and an error if some are missing.
+absl::Status PrintDocumentsJson(Context& context,
+                                const v1::GetDocumentsResponse& response) {
+  JsonWriter json;
+  json.BeginObject();
+  WriteFields(response, json);
+  if (const auto& missing = response.missing_document_ids(); !missing.empty()) {
+    const absl::Status error = absl::NotFoundError(absl::StrFormat(
+        "commit %s does not hold document '%s'%s",
+        response.answered_by().commit(), missing[0],
+        missing.size() == 1
+            ? ""
+            : absl::StrCat(" and ", missing.size() - 1, " more")));
+    json.Key("error");
+    WriteError(error, std::string(error.message()), json);
+  }
+  json.EndObject();
+  return context.output().WriteLine(json.text());
+}
+
 absl::StatusOr<ExitCode> Get(Context& context, const Flags& flags) {
   v1::GetDocumentsResponse all;
   v1::GetDocumentsRequest request;
   request.set_domain(flags.domain);
-  *request.mutable_at() = ToSelector(flags.at);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      *request.mutable_at(),
+      ResolveSelector(context.client(), flags.domain, flags.at));
   request.mutable_document_mask()->set_text(true);
   request.mutable_document_mask()->set_attributes(true);
   request.mutable_document_mask()->set_vector(flags.vectors);
@@ -143,7 +168,7 @@ absl::StatusOr<ExitCode> Get(Context& context, const Flags& flags) {
         response.missing_document_ids());
   }
   if (context.json()) {
-    COPSE_CLIENT_RETURN_IF_ERROR(context.PrintJson(all));
+    COPSE_CLIENT_RETURN_IF_ERROR(PrintDocumentsJson(context, all));
   } else {
     NoteAnsweringCommit(context, all.answered_by());
     for (const v1::StoredDocument& document : all.documents()) {
@@ -185,11 +210,16 @@ absl::StatusOr<ExitCode> Compare(Context& context, const Flags& flags) {
   }
   v1::CompareDocumentsRequest request;
   request.set_domain(flags.domain);
-  *request.mutable_at() = ToSelector(flags.at);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      *request.mutable_at(),
+      ResolveSelector(context.client(), flags.domain, flags.at));
   request.set_base_document_id(flags.base);
   request.set_target_document_id(flags.target);
   if (!flags.other_commit.empty()) {
-    request.mutable_target_at()->set_commit(flags.other_commit);
+    COPSE_CLIENT_ASSIGN_OR_RETURN(
+        const NamedCommit other,
+        ResolveCommitName(context.client(), flags.domain, flags.other_commit));
+    request.mutable_target_at()->set_commit(other.commit);
   }
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::CompareDocumentsResponse response,
                                 context.client().CompareDocuments(request));
@@ -233,7 +263,7 @@ void AddCompare(CommandLine& line, const std::shared_ptr<Flags>& flags) {
   AddSelectorOptions(app, flags->at);
   CLI::Option* other =
       app.add_option("--other-commit", flags->other_commit,
-                     "The commit that holds B [the one that holds A]")
+                     "The commit or branch that holds B [the one that holds A]")
           ->type_name("COMMIT");
   app.add_flag("--text", flags->texts_given, "A and B are texts, not IDs")
       ->excludes(other);

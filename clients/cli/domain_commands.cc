@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
@@ -149,7 +150,7 @@ absl::StatusOr<ExitCode> Update(Context& context, const Flags& flags) {
   request.set_domain(flags.domain);
   if (!flags.description.has_value() && !flags.retention.any_given() &&
       !flags.keep_all) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         "nothing to change: give --description, --keep-last, "
         "--keep-younger-than, --keep-branch or --keep-all");
   }
@@ -162,7 +163,20 @@ absl::StatusOr<ExitCode> Update(Context& context, const Flags& flags) {
   }
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Domain domain,
                                 context.client().UpdateDomain(request));
-  COPSE_CLIENT_RETURN_IF_ERROR(PrintDomain(context, domain));
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const std::vector<std::string> warnings,
+      FindMissingBranches(context, flags.domain,
+                          domain.settings().retention()));
+  if (!context.json()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(PrintDomain(context, domain));
+    return ExitCode::kDone;
+  }
+  JsonWriter json;
+  json.BeginObject();
+  WriteFields(domain, json);
+  WriteWarnings(warnings, json);
+  json.EndObject();
+  COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.text()));
   return ExitCode::kDone;
 }
 

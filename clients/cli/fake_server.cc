@@ -56,6 +56,12 @@ grpc::Status CommitNotFound(const std::string& commit) {
                "COMMIT_NOT_FOUND", {{"commit", commit}});
 }
 
+grpc::Status CommitExists(const std::string& commit) {
+  return Error(StatusCode::ALREADY_EXISTS,
+               absl::StrCat("commit '", commit, "' is complete"),
+               "COMMIT_EXISTS");
+}
+
 grpc::Status BranchNotFound(const std::string& branch) {
   return Error(StatusCode::NOT_FOUND,
                absl::StrCat("branch '", branch, "' does not exist"),
@@ -383,11 +389,22 @@ class Commits : public v1::CommitService::Service {
         return CommitNotFound(name);
       }
     }
+    if (commits.contains(request->commit())) {
+      return CommitExists(request->commit());
+    }
     v1::MergeCommitsResponse response;
     response.mutable_base()->set_commit("base");
     response.mutable_base()->set_candidate_count(1);
     writer->Write(response);
+    if (request->refuse_contained() &&
+        Contains(commits, request->ours_commit(), request->theirs_commit())) {
+      return Error(StatusCode::FAILED_PRECONDITION, "nothing to merge",
+                   "NOTHING_TO_MERGE");
+    }
     FakeCommit merged = commits[request->ours_commit()];
+    merged.info.clear_parent_commits();
+    merged.info.add_parent_commits(request->ours_commit());
+    merged.info.add_parent_commits(request->theirs_commit());
     v1::MergeCommitsResponse conflicts;
     MergeDocuments(*request, commits["base"], commits[request->theirs_commit()],
                    merged, *conflicts.mutable_conflicts());
@@ -420,6 +437,23 @@ class Commits : public v1::CommitService::Service {
   }
 
  private:
+  static bool Contains(const std::map<std::string, FakeCommit>& commits,
+                       const std::string& ours, const std::string& theirs) {
+    std::vector<std::string> open = {ours};
+    while (!open.empty()) {
+      const std::string next = open.back();
+      open.pop_back();
+      if (next == theirs) {
+        return true;
+      }
+      if (const auto found = commits.find(next); found != commits.end()) {
+        open.insert(open.end(), found->second.info.parent_commits().begin(),
+                    found->second.info.parent_commits().end());
+      }
+    }
+    return false;
+  }
+
   // Takes into `merged`, which is ours, what theirs inserted or replaced.
   static void MergeDocuments(const v1::MergeCommitsRequest& request,
                              const FakeCommit& base, const FakeCommit& theirs,
@@ -462,9 +496,7 @@ class Commits : public v1::CommitService::Service {
     }
     auto& commits = store_.commits[header.domain()];
     if (commits.contains(header.commit())) {
-      return Error(StatusCode::ALREADY_EXISTS,
-                   absl::StrCat("commit '", header.commit(), "' is complete"),
-                   "COMMIT_EXISTS");
+      return CommitExists(header.commit());
     }
     if (store_.in_flight_answers[header.commit()]-- > 0) {
       return Error(StatusCode::ABORTED, "the commit is in flight",

@@ -3,6 +3,7 @@
 //
 // copse gc and copse lease create|list|delete
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,11 +21,13 @@
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/options.h"
+#include "clients/cli/resolve_commit.h"
 #include "clients/cli/retention_options.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/status_macros.h"
 #include "copse/v1/admin_service.pb.h"
+#include "copse/v1/domain_service.pb.h"
 
 namespace copse {
 namespace {
@@ -90,11 +93,123 @@ std::string FormatResult(const Result& result, bool dry_run) {
       dry_run ? " or more expected\n" : " after\n");
 }
 
+// What went, without the size of rewritten segments.
+int64_t RemovedSizeBytes(const Result& result) {
+  return result.rows().removed_size_bytes() +
+         result.texts().removed_size_bytes() +
+         result.forests().removed_size_bytes() +
+         result.pages().removed_size_bytes() +
+         result.live_sets().removed_size_bytes();
+}
+
+int64_t FreedVectorSizeBytes(const Result& result) {
+  return std::max<int64_t>(
+      result.vector_size_bytes_before() - result.vector_size_bytes_after(), 0);
+}
+
+// What went from all domains.
+struct Total {
+  int64_t commit_count = 0;
+  int64_t row_count = 0;
+  int64_t size_bytes = 0;
+  int64_t vector_size_bytes = 0;
+};
+
+Total AddUp(const std::vector<Result>& results) {
+  Total total;
+  for (const Result& result : results) {
+    total.commit_count += result.commits().removed_count();
+    total.row_count += result.rows().removed_count();
+    total.size_bytes += RemovedSizeBytes(result);
+    total.vector_size_bytes += FreedVectorSizeBytes(result);
+  }
+  return total;
+}
+
+// A line for each domain, and one for all.
+std::string FormatResults(const std::vector<Result>& results, bool dry_run) {
+  using Align = TextTable::Align;
+  TextTable table({{"DOMAIN"},
+                   {dry_run ? "COMMITS TO GO" : "COMMITS", Align::kRight},
+                   {dry_run ? "ROWS TO GO" : "ROWS", Align::kRight},
+                   {"OF SIZE", Align::kRight},
+                   {"VECTORS FREED", Align::kRight}});
+  for (const Result& result : results) {
+    table.AddRow({Printable(result.domain()),
+                  FormatCount(result.commits().removed_count()),
+                  FormatCount(result.rows().removed_count()),
+                  Size(RemovedSizeBytes(result)),
+                  Size(FreedVectorSizeBytes(result))});
+  }
+  const Total total = AddUp(results);
+  table.AddRow({absl::StrCat("total of ",
+                             FormatCounted(static_cast<int64_t>(results.size()),
+                                           "domain")),
+                FormatCount(total.commit_count), FormatCount(total.row_count),
+                Size(total.size_bytes), Size(total.vector_size_bytes)});
+  return table.Format(0);
+}
+
+// Warns of rules that keep nothing, those of the call or of each domain.
+absl::StatusOr<std::vector<std::string>> CheckRules(
+    Context& context, const v1::CollectGarbageRequest& request,
+    const std::vector<Result>& results) {
+  std::vector<std::string> all;
+  for (const Result& result : results) {
+    v1::RetentionPolicy retention = request.retention();
+    if (!request.has_retention()) {
+      v1::GetDomainRequest get;
+      get.set_domain(result.domain());
+      const absl::StatusOr<v1::Domain> domain = context.client().GetDomain(get);
+      if (absl::IsNotFound(domain.status())) {
+        continue;  // Deleted meanwhile.
+      }
+      COPSE_CLIENT_RETURN_IF_ERROR(domain.status());
+      retention = domain->settings().retention();
+    }
+    COPSE_CLIENT_ASSIGN_OR_RETURN(
+        const std::vector<std::string> warnings,
+        FindMissingBranches(context, result.domain(), retention));
+    all.insert(all.end(), warnings.begin(), warnings.end());
+  }
+  return all;
+}
+
+absl::Status PrintResults(Context& context, const GarbageFlags& flags,
+                          const std::vector<Result>& results,
+                          const std::vector<std::string>& warnings) {
+  if (!context.json()) {
+    return context.output().Write(
+        flags.all || results.empty()
+            ? FormatResults(results, flags.dry_run)
+            : FormatResult(results.front(), flags.dry_run));
+  }
+  JsonWriter json;
+  json.BeginObject();
+  json.Key("dry_run").Bool(flags.dry_run);
+  json.Key("domains").BeginArray();
+  for (const Result& result : results) {
+    WriteMessage(result, json);
+  }
+  json.EndArray();
+  if (flags.all) {
+    const Total total = AddUp(results);
+    json.Key("total").BeginObject();
+    json.Key("removed_commit_count").Integer(total.commit_count);
+    json.Key("removed_row_count").Integer(total.row_count);
+    json.Key("removed_size_bytes").Integer(total.size_bytes);
+    json.Key("freed_vector_size_bytes").Integer(total.vector_size_bytes);
+    json.EndObject();
+  }
+  WriteWarnings(warnings, json);
+  json.EndObject();
+  return context.output().WriteLine(json.text());
+}
+
 absl::StatusOr<ExitCode> CollectGarbage(Context& context,
                                         const GarbageFlags& flags) {
   if (flags.domain.empty() != flags.all) {
-    return absl::InvalidArgumentError(
-        "name a domain, or give --all for all of them");
+    return UsageError("name a domain, or give --all for all of them");
   }
   v1::CollectGarbageRequest request;
   request.set_domain(flags.domain);
@@ -103,33 +218,23 @@ absl::StatusOr<ExitCode> CollectGarbage(Context& context,
     COPSE_CLIENT_ASSIGN_OR_RETURN(*request.mutable_retention(),
                                   ToRetention(flags.retention));
   }
-  JsonWriter json;
-  json.BeginObject();
-  json.Key("dry_run").Bool(flags.dry_run);
-  json.Key("domains").BeginArray();
+  std::vector<Result> results;
   const absl::Status status = context.client().CollectGarbage(
-      request, [&](const v1::CollectGarbageResponse& response) -> absl::Status {
+      request, [&](const v1::CollectGarbageResponse& response) {
         if (response.has_progress()) {
           context.progress().Show(
               [&response] { return FormatProgress(response.progress()); });
         }
-        if (!response.has_result()) {
-          return absl::OkStatus();
+        if (response.has_result()) {
+          results.push_back(response.result());
         }
-        context.progress().Clear();
-        if (context.json()) {
-          WriteMessage(response.result(), json);
-          return absl::OkStatus();
-        }
-        return context.output().Write(
-            FormatResult(response.result(), flags.dry_run));
+        return absl::OkStatus();
       });
   context.progress().Clear();
   COPSE_CLIENT_RETURN_IF_ERROR(status);
-  if (context.json()) {
-    json.EndArray().EndObject();
-    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.text()));
-  }
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const std::vector<std::string> warnings,
+                                CheckRules(context, request, results));
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintResults(context, flags, results, warnings));
   return ExitCode::kDone;
 }
 
@@ -148,7 +253,10 @@ void AddGarbageCommand(CommandLine& line) {
        "copse gc --all --json"},
       "Commits go by the rules of the domain (copse domain update), or "
       "by\nthose that are given here. Heads of branches, leased commits "
-      "and the\nnewest commit always stay.");
+      "and the\nnewest commit always stay. A branch among the rules that "
+      "does not exist keeps\nnothing, and is warned of. The age of a "
+      "commit runs from the time it was\nindexed, not from the time that "
+      "the database gave it.");
   line.OnChosen(gc, [flags](Context& context) {
     return CollectGarbage(context, *flags);
   });
@@ -163,7 +271,10 @@ absl::StatusOr<ExitCode> CreateLease(Context& context,
   v1::CreateLeaseRequest request;
   request.set_domain(flags.domain);
   request.set_lease(flags.lease);
-  request.set_commit(flags.commit);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const NamedCommit commit,
+      ResolveCommitName(context.client(), flags.domain, flags.commit));
+  request.set_commit(commit.commit);
   request.mutable_expire_time()->set_seconds(absl::ToUnixSeconds(absl::Now()) +
                                              seconds);
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Lease lease,
@@ -243,7 +354,9 @@ void AddLeaseCommands(CommandLine& line) {
 
   CLI::App& create = AddOne(group, "create",
                             "Keep a commit for a while, or for longer", *flags);
-  create.add_option("COMMIT", flags->commit, "The commit, which is complete")
+  create
+      .add_option("COMMIT", flags->commit,
+                  "The commit or branch, whose head is kept")
       ->required();
   create.add_option("--for", flags->life, "How long, such as 7d or 90m [24h]")
       ->type_name("AGE");

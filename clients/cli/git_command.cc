@@ -21,6 +21,7 @@
 #include "clients/cli/git_push.h"
 #include "clients/cli/options.h"
 #include "clients/cli/path_filter.h"
+#include "clients/cli/push_report.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/status_macros.h"
 
@@ -40,6 +41,7 @@ struct Flags {
   std::string profile;
   bool skip_failed = false;
   bool verbose = false;
+  bool force = false;
 };
 
 absl::StatusOr<GitPushOptions> ToOptions(const Flags& flags) {
@@ -54,6 +56,7 @@ absl::StatusOr<GitPushOptions> ToOptions(const Flags& flags) {
   options.embedding_profile = flags.profile;
   options.skip_failed_documents = flags.skip_failed;
   options.names_skipped_files = flags.verbose;
+  options.force = flags.force;
   options.included = flags.included;
   options.excluded = flags.excluded;
   options.documents.split_markdown = flags.split == "markdown";
@@ -79,6 +82,10 @@ absl::StatusOr<ExitCode> Git(Context& context, const Flags& flags) {
   COPSE_CLIENT_ASSIGN_OR_RETURN(const GitPushSummary summary,
                                 PushGitHistory(context, options));
   COPSE_CLIENT_RETURN_IF_ERROR(PrintSummary(context, options, summary));
+  if (!summary.moved_from.empty()) {
+    WarnOfMove(context, summary.branch, summary.moved_from,
+               summary.head_commit);
+  }
   return ExitCode::kDone;
 }
 
@@ -128,6 +135,9 @@ void AddGitCommand(CommandLine& line) {
   app.add_flag("--skip-failed", flags->skip_failed,
                "A document that fails keeps its older version, and the push "
                "goes on");
+  app.add_flag("--force", flags->force,
+               "Move the branch also where its new head does not descend from "
+               "the old one");
   app.add_flag("--verbose,-v", flags->verbose, "Name each skipped file");
   AddExamples(
       app,
@@ -136,13 +146,16 @@ void AddGitCommand(CommandLine& line) {
        "markdown",
        "copse git linux.git --domain linux --max-commits 100 --include "
        "Documentation"},
-      "Each commit on the first-parent line of the branch becomes a commit of "
-      "the\nsame ID. A text file is a document: its ID is its path, its type "
-      "the extension\nin lower case, or `unknown`. Skipped and counted are "
-      "symlinks, submodules,\nbinary files (a NUL in the first 8 KB), invalid "
-      "UTF-8, files of nothing or\nwhite space, and files above "
-      "--max-file-size. What was stopped, by Ctrl-C or\notherwise, goes on "
-      "where it was when the same command is given again.");
+      "Each commit on the first-parent line of the branch becomes a "
+      "commit of the\nsame ID. A text file is a document: its ID is its "
+      "path, its type the extension\nin lower case, or `unknown`. "
+      "Skipped and counted are symlinks, submodules,\nbinary files (a "
+      "NUL in the first 8 KB), invalid UTF-8, files of nothing or\nwhite "
+      "space, and files above --max-file-size. What was stopped, by "
+      "Ctrl-C or\notherwise, goes on where it was when the same command "
+      "is given again.\nA branch whose history was rewritten, or merged "
+      "in copse, is moved with --force\nonly; from a shallow clone, "
+      "which cannot tell, it is moved with a warning.");
   line.OnChosen(app,
                 [flags](Context& context) { return Git(context, *flags); });
 }

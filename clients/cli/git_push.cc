@@ -72,7 +72,8 @@ uint64_t HashText(absl::string_view text) {
 struct DomainState {
   bool exists = false;
   int64_t commit_count = 0;
-  std::optional<GitId> branch_head;
+  std::string branch_commit;         // Empty if the branch does not exist.
+  std::optional<GitId> branch_head;  // If that is the ID of a commit of git.
 };
 
 class GitPusher {
@@ -92,6 +93,7 @@ class GitPusher {
     summary_.branch = branch.name;
     summary_.head_commit = GitIdToHex(branch.head);
     COPSE_CLIENT_ASSIGN_OR_RETURN(const DomainState state, LookAtDomain());
+    COPSE_CLIENT_RETURN_IF_ERROR(CheckMove(branch.head, state));
     COPSE_CLIENT_RETURN_IF_ERROR(MakePlan(branch.head, state));
     if (!state.exists) {
       COPSE_CLIENT_RETURN_IF_ERROR(CreateDomain());
@@ -102,6 +104,9 @@ class GitPusher {
           MoveBranch(context_.client(), options_.domain, branch.name,
                      summary_.head_commit, std::nullopt)
               .status());
+    }
+    if (summary_.pushed_commit_count == 0 || !head_is_moved_) {
+      COPSE_CLIENT_RETURN_IF_ERROR(CountDocuments());
     }
     for (size_t i = 0; i < kSkipReasonCount; ++i) {
       summary_.skipped_file_counts[i] = skipped_file_counts_[i];
@@ -155,9 +160,46 @@ class GitPusher {
         const std::optional<v1::Branch> branch,
         FindBranch(context_.client(), options_.domain, summary_.branch));
     if (branch.has_value()) {
+      state.branch_commit = branch->head_commit();
       state.branch_head = GitIdFromHex(branch->head_commit());
     }
     return state;
+  }
+
+  // Notes if the branch is to leave the history of where it is, and refuses
+  // that unless it is forced. A shallow clone need not know better.
+  absl::Status CheckMove(const GitId& head, const DomainState& state) {
+    if (state.branch_commit.empty()) {
+      return absl::OkStatus();
+    }
+    if (state.branch_head.has_value()) {
+      COPSE_CLIENT_ASSIGN_OR_RETURN(
+          const bool descends, repository_->Descends(head, *state.branch_head));
+      if (descends) {
+        return absl::OkStatus();
+      }
+    }
+    summary_.moved_from = state.branch_commit;
+    if (options_.force || repository_->is_shallow()) {
+      return absl::OkStatus();
+    }
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "branch %s of domain '%s' is at %s, which %s, the head of the branch "
+        "in the repository, does not descend from: fetch what is missing, or "
+        "move the branch with --force",
+        Printable(summary_.branch), options_.domain,
+        Printable(state.branch_commit), summary_.head_commit));
+  }
+
+  // At the head, if no push has told it.
+  absl::Status CountDocuments() {
+    v1::GetCommitRequest request;
+    request.set_domain(options_.domain);
+    request.set_commit(summary_.head_commit);
+    COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Commit commit,
+                                  context_.client().GetCommit(request));
+    summary_.document_count = commit.document_count();
+    return absl::OkStatus();
   }
 
   absl::Status MakePlan(const GitId& head, const DomainState& state) {
@@ -419,8 +461,9 @@ absl::Status PrintSummary(Context& context, const GitPushOptions& options,
     json.Key("documents_replaced").Integer(summary.replaced_count);
     json.Key("documents_deleted").Integer(summary.deleted_count);
     json.Key("documents_failed").Integer(summary.failed_count);
-    if (summary.document_count.has_value()) {
-      json.Key("document_count").Integer(*summary.document_count);
+    json.Key("document_count").Integer(summary.document_count);
+    if (!summary.moved_from.empty()) {
+      json.Key("moved_from").String(summary.moved_from);
     }
     json.Key("files_skipped").BeginObject();
     for (size_t i = 0; i < kSkipReasonCount; ++i) {
@@ -457,12 +500,8 @@ absl::Status PrintSummary(Context& context, const GitPushOptions& options,
     absl::StrAppend(&text, ", ", FormatCount(summary.failed_count), " failed");
   }
   absl::StrAppend(&text, "\nbranch ", Printable(summary.branch), " is at ",
-                  summary.head_commit);
-  if (summary.document_count.has_value()) {
-    absl::StrAppend(&text, ": ",
-                    FormatCounted(*summary.document_count, "document"));
-  }
-  absl::StrAppend(&text, "\n");
+                  summary.head_commit, ": ",
+                  FormatCounted(summary.document_count, "document"), "\n");
   if (!skipped.empty()) {
     absl::StrAppend(&text, "skipped files: ", absl::StrJoin(skipped, ", "),
                     "\n");

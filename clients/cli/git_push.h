@@ -34,6 +34,9 @@ struct GitPushOptions {
   std::string embedding_profile;
   bool skip_failed_documents = false;
   bool names_skipped_files = false;
+
+  // Moves the branch also to a commit that does not descend from where it is.
+  bool force = false;
   GitDocumentOptions documents;
 
   // The patterns that `documents.filter` was made of.
@@ -44,6 +47,7 @@ struct GitPushOptions {
 struct GitPushSummary {
   std::string branch;
   std::string head_commit;
+  std::string moved_from;  // The head before, if it left that history.
   int64_t pushed_commit_count = 0;
   int64_t indexed_commit_count = 0;  // Found complete when their turn came.
 
@@ -54,7 +58,7 @@ struct GitPushSummary {
   int64_t replaced_count = 0;
   int64_t deleted_count = 0;
   int64_t failed_count = 0;
-  std::optional<int64_t> document_count;  // At the last commit pushed.
+  int64_t document_count = 0;  // At `head_commit`.
   std::array<int64_t, kSkipReasonCount> skipped_file_counts = {};
   double seconds = 0;
 };

@@ -468,6 +468,28 @@ absl::Status GitRepository::WalkFirstParents(
   }
 }
 
+absl::StatusOr<bool> GitRepository::Descends(const GitId& commit,
+                                             const GitId& ancestor) const {
+  if (commit == ancestor) {
+    return true;
+  }
+  const git_oid commit_id = ToOid(commit);
+  const git_oid ancestor_id = ToOid(ancestor);
+  if (git_odb_exists(objects_, &ancestor_id) != 1) {
+    return false;
+  }
+  const int code =
+      git_graph_descendant_of(repository_, &commit_id, &ancestor_id);
+  if (code == GIT_ENOTFOUND) {
+    return false;  // A clone without its older commits.
+  }
+  if (code < 0) {
+    return GitStatus(
+        code, absl::StrFormat("history of commit %s", GitIdToHex(commit)));
+  }
+  return code == 1;
+}
+
 absl::StatusOr<GitCommit> GitRepository::ReadCommit(const GitId& id) const {
   COPSE_CLIENT_ASSIGN_OR_RETURN(const OwnedBytes bytes,
                                 ReadBytes(objects_, id, GIT_OBJECT_COMMIT));

@@ -115,6 +115,14 @@ class GitRepository {
   absl::Status WalkFirstParents(
       const GitId& head, const std::function<bool(const GitId&)>& visit) const;
 
+  // Returns whether `commit` is `ancestor` or descends from it, by whichever
+  // parents, as far as the repository has them.
+  absl::StatusOr<bool> Descends(const GitId& commit,
+                                const GitId& ancestor) const;
+
+  // Whether older commits are left out on purpose.
+  bool is_shallow() const { return !shallow_commits_.empty(); }
+
   absl::StatusOr<GitCommit> ReadCommit(const GitId& id) const;
 
   // Calls `visit` with each path that differs, in the order of git, and stops

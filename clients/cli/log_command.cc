@@ -134,8 +134,11 @@ class LogPrinter {
 
   absl::Status PrintTable(const Commits& commits) {
     using Align = TextTable::Align;
-    std::vector<TextTable::Column> columns = {
-        {"COMMIT"}, {"TIME"}, {"DOCUMENTS", Align::kRight}, {"CHANGES"}};
+    std::vector<TextTable::Column> columns = {{"COMMIT"},
+                                              {"INDEXED"},
+                                              {"TIME"},
+                                              {"DOCUMENTS", Align::kRight},
+                                              {"CHANGES"}};
     if (sizes_ != nullptr) {
       columns.insert(columns.end(), {{"LOGICAL", Align::kRight},
                                      {"UNIQUE", Align::kRight},
@@ -144,10 +147,10 @@ class LogPrinter {
     columns.push_back({"MESSAGE"});
     TextTable table(columns);
     for (const v1::Commit& commit : commits) {
-      const auto& time = commit.has_commit_time() ? commit.commit_time()
-                                                  : commit.create_time();
       std::vector<std::string> cells = {
-          commit.commit(), FormatTimestampShort(time),
+          commit.commit(), FormatTimestampShort(commit.create_time()),
+          commit.has_commit_time() ? FormatTimestampShort(commit.commit_time())
+                                   : "-",
           FormatCount(commit.document_count()),
           absl::StrFormat("+%d ~%d -%d", commit.inserted_count(),
                           commit.replaced_count(), commit.deleted_count())};
@@ -265,8 +268,8 @@ absl::StatusOr<ExitCode> Log(Context& context, const Flags& flags) {
 
 void AddLogCommand(CommandLine& line) {
   const auto flags = std::make_shared<Flags>();
-  CLI::App& app =
-      *line.app.add_subcommand("log", "List the commits, newest first");
+  CLI::App& app = *line.app.add_subcommand(
+      "log", "List the commits, the one that was indexed last first");
   app.add_option("DOMAIN", flags->domain, "The domain")->required();
   app.add_option("--branch", flags->branch,
                  "Only the head of this branch and its first parents")
@@ -281,6 +284,10 @@ void AddLogCommand(CommandLine& line) {
       app,
       {"copse log admin/star_wars -n 20",
        "copse log admin/star_wars --branch main --size"},
+      "Sorted by INDEXED, when the commit became complete in copse; with "
+      "--branch from\nthe head down. TIME is what the database says, and may "
+      "be "
+      "in any order.\n"
       "With --size, LOGICAL is what a commit would take alone, UNIQUE what no "
       "other\ncommit has, which deleting it would free, and SHARED the rest. "
       "The total is\nthat of the whole domain.");

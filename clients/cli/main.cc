@@ -129,7 +129,8 @@ absl::string_view ConnectionProblem(const absl::Status& status) {
 bool IsShortenedCommit(const absl::Status& status) {
   constexpr size_t kSizeMin = 4;
   constexpr size_t kSizeWhole = 40;
-  if (ErrorReasonOf(status) != "COMMIT_NOT_FOUND") {
+  if (ErrorReasonOf(status) != "COMMIT_NOT_FOUND" ||
+      ErrorMetadataOf(status, "deleted") == "true") {
     return false;
   }
   const auto metadata = ErrorInfoOf(status)->metadata();

@@ -21,6 +21,7 @@
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/options.h"
+#include "clients/cli/push_report.h"
 #include "clients/cli/resolve_commit.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
@@ -42,6 +43,7 @@ struct Flags {
   std::string branch;
   std::optional<std::string> expected_branch_commit;
   std::string on_conflict = "fail";
+  bool allow_empty = false;
   std::string author;
   std::string message;
   std::string time;
@@ -92,6 +94,7 @@ absl::StatusOr<v1::MergeCommitsRequest> ToRequest(Context& context,
       : flags.on_conflict == "theirs"
           ? v1::MergeCommitsRequest::CONFLICT_POLICY_THEIRS
           : v1::MergeCommitsRequest::CONFLICT_POLICY_FAIL);
+  request.set_refuse_contained(!flags.allow_empty);
   request.set_author(flags.author);
   request.set_message(flags.message);
   if (!flags.time.empty()) {
@@ -147,10 +150,10 @@ absl::Status PrintJson(Context& context, absl::string_view status,
     json.EndObject();
   }
   json.EndArray();
-  if (outcome.status.ok()) {
+  if (!outcome.commit.commit().empty()) {
     json.Key("commit");
     WriteMessage(outcome.commit, json);
-  } else {
+  } else if (!outcome.status.ok()) {
     json.Key("error");
     WriteError(outcome.status, std::string(outcome.status.message()), json);
   }
@@ -213,11 +216,61 @@ absl::StatusOr<ExitCode> Refuse(Context& context, absl::string_view status,
   return ExitCode::kGateRefused;
 }
 
+// Tells that theirs is in ours already.
+absl::StatusOr<ExitCode> PrintContained(Context& context, const Flags& flags,
+                                        Outcome outcome) {
+  if (context.json()) {
+    outcome.status = absl::OkStatus();
+    COPSE_CLIENT_RETURN_IF_ERROR(
+        PrintJson(context, "nothing_to_merge", outcome));
+  } else {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(
+        absl::StrFormat("nothing to merge: %s already contains %s",
+                        Printable(flags.ours), Printable(flags.theirs))));
+  }
+  return ExitCode::kDone;
+}
+
+// Tells that the commit is there. That is no failure if it is this very merge,
+// perhaps seen from the branch that it has moved.
+absl::StatusOr<ExitCode> PrintExisting(Context& context,
+                                       const v1::MergeCommitsRequest& request,
+                                       Outcome outcome) {
+  v1::GetCommitRequest get;
+  get.set_domain(request.domain());
+  get.set_commit(request.commit());
+  const absl::StatusOr<v1::Commit> existing = context.client().GetCommit(get);
+  COPSE_CLIENT_RETURN_IF_ERROR(existing.status());
+  const auto& parents = existing->parent_commits();
+  const bool is_same = parents.size() == 2 &&
+                       (parents[0] == request.ours_commit() ||
+                        request.commit() == request.ours_commit()) &&
+                       parents[1] == request.theirs_commit();
+  if (!is_same) {
+    return outcome.status;
+  }
+  if (context.json()) {
+    outcome.commit = *existing;
+    COPSE_CLIENT_RETURN_IF_ERROR(PrintJson(context, "already_merged", outcome));
+  } else {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(absl::StrFormat(
+        "already merged: commit %s is complete and stays as it is",
+        Printable(request.commit()))));
+  }
+  return ExitCode::kDone;
+}
+
 absl::StatusOr<ExitCode> Merge(Context& context, const Flags& flags) {
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::MergeCommitsRequest request,
                                 ToRequest(context, flags));
   const Outcome outcome = Call(context, request);
   const std::string reason = ErrorReasonOf(outcome.status);
+  if (reason == "NOTHING_TO_MERGE") {
+    return PrintContained(context, flags, outcome);
+  }
+  if (IsCommitExistsError(outcome.status)) {
+    return PrintExisting(context, request, outcome);
+  }
   if (reason == "MERGE_CONFLICTS") {
     return Refuse(context, "conflicts", outcome,
                   absl::StrCat(outcome.status.message(),
@@ -272,6 +325,8 @@ void AddMergeCommand(CommandLine& line) {
                  "fail, ours or theirs [fail]")
       ->type_name("POLICY")
       ->check(CLI::IsMember({"fail", "ours", "theirs"}));
+  app.add_flag("--allow-empty", flags->allow_empty,
+               "Make a commit also if OURS contains THEIRS already");
   app.add_option("--author", flags->author, "Who made the commit")
       ->type_name("TEXT");
   app.add_option("--message", flags->message, "What the commit does")
@@ -284,14 +339,15 @@ void AddMergeCommand(CommandLine& line) {
       {"copse merge admin/star_wars main draft --commit 5d20be11",
        "copse merge admin/star_wars 9f31c07a 77ab0012 --commit 5d20be11 \\",
        "    --branch main --expect 9f31c07a --on-conflict theirs"},
-      "No text is embedded: every document of the new commit is in one of the "
-      "two.\nA branch means its head, unless there is a commit of that ID. If "
-      "OURS is one, it\nmoves to the new commit, unless it has moved "
-      "meanwhile.\nConflicts are listed, also those that --on-conflict "
-      "resolves.\n"
-      "Exit codes: 0 merged, 3 there are conflicts or the branch has moved, "
-      "and "
-      "no\ncommit was made; 1, 2 and 4 as for all commands.");
+      "No text is embedded: every document of the new commit is in one "
+      "of the two.\nA branch means its head, unless there is a commit of "
+      "that ID. If OURS is one, it\nmoves to the new commit, unless it "
+      "has moved meanwhile.\nConflicts are listed, also those that "
+      "--on-conflict resolves.\nIf THEIRS is OURS or an ancestor of it, "
+      "there is nothing to merge: no commit\nis made and no branch "
+      "moved. A merge that was made before is `already merged`.\nExit "
+      "codes: 0 merged, 3 there are conflicts or the branch has moved, "
+      "and no\ncommit was made; 1, 2 and 4 as for all commands.");
   line.OnChosen(app,
                 [flags](Context& context) { return Merge(context, *flags); });
 }

@@ -73,7 +73,8 @@ CLI::Validator WithinBounds(int64_t least, double greatest,
 
 void AddSelectorOptions(CLI::App& app, SelectorOptions& options) {
   CLI::Option* commit =
-      app.add_option("--commit", options.commit, "The commit to read")
+      app.add_option("--commit", options.commit,
+                     "The commit to read, or a branch, whose head is read")
           ->type_name("COMMIT");
   CLI::Option* branch =
       app.add_option("--branch", options.branch,

@@ -34,7 +34,8 @@ struct SelectorOptions {
 
 void AddSelectorOptions(CLI::App& app, SelectorOptions& options);
 
-// Without --commit and --branch it is the branch `main`.
+// Without --commit and --branch it is the branch `main`. ResolveSelector()
+// takes a branch for a commit, too.
 v1::CommitSelector ToSelector(const SelectorOptions& options);
 
 // Says on standard error if another commit answered than was asked for.
@@ -45,8 +46,10 @@ void NoteAnsweringCommit(Context& context,
 inline constexpr char kDistanceHelp[] =
     "The distance is that of the metric of the domain: smaller is nearer. The\n"
     "similarity is 1 - distance / 2, and shown for the cosine metric only: 1 "
-    "for "
-    "the\nsame direction, 0.5 for unrelated ones, 0 for opposite ones.";
+    "for the\nsame direction, 0 for opposite ones. What unrelated texts have "
+    "goes with the\nembedding model: with the built-in one about 0.5 of "
+    "distance, which is 0.75 of\nsimilarity. So choose a threshold by what "
+    "your own documents have.";
 
 // --metric, --dimension, --profile, --vectors-only and --description.
 struct DomainFlags {

@@ -254,12 +254,17 @@ absl::Status PrintAlreadyIndexed(Context& context, const Flags& flags) {
   return context.output().WriteLine(json.text());
 }
 
-absl::Status PrintPushed(Context& context, const v1::Commit& commit) {
+// `moved_from`: where the branch was, if the commit does not descend from that.
+absl::Status PrintPushed(Context& context, const v1::Commit& commit,
+                         const std::string& moved_from) {
   if (context.json()) {
     JsonWriter json;
     json.BeginObject();
     json.Key("status").String("indexed");
     WriteFields(commit, json);
+    if (!moved_from.empty()) {
+      json.Key("moved_from").String(moved_from);
+    }
     json.EndObject();
     return context.output().WriteLine(json.text());
   }
@@ -277,18 +282,44 @@ absl::Status PrintPushed(Context& context, const v1::Commit& commit) {
   return context.output().WriteLine(line);
 }
 
+// Returns where the branch is, if the new commit will not descend from that.
+absl::StatusOr<std::string> FindLeftCommit(
+    Context& context, const Flags& flags,
+    const v1::PushCommitRequest::Header& header, const std::string& head) {
+  if (head.empty() || head == flags.commit || head == header.parent_commit()) {
+    return std::string();
+  }
+  if (header.parent_commit().empty()) {
+    return head;
+  }
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const bool descends,
+      Descends(context.client(), flags.domain, header.parent_commit(), head));
+  return descends ? std::string() : head;
+}
+
 // Sets the parent. A branch that exists is the parent unless another is named:
 // else its history would be gone. It is moved only from where it was seen.
-absl::Status SetParent(Context& context, const Flags& flags,
-                       v1::PushCommitRequest::Header& header) {
-  header.set_parent_commit(flags.parent);
-  if (flags.root || flags.branch.empty() || !flags.parent.empty()) {
-    return absl::OkStatus();
+// Returns what FindLeftCommit() does.
+absl::StatusOr<std::string> SetParent(Context& context, const Flags& flags,
+                                      v1::PushCommitRequest::Header& header) {
+  if (!flags.parent.empty()) {
+    // The server says what is wrong with one that is not there.
+    COPSE_CLIENT_ASSIGN_OR_RETURN(
+        const std::string parent,
+        ResolveOrKeep(context.client(), flags.domain, flags.parent));
+    header.set_parent_commit(parent);
+  }
+  if (flags.branch.empty()) {
+    return std::string();
   }
   COPSE_CLIENT_ASSIGN_OR_RETURN(
       const std::optional<v1::Branch> branch,
       FindBranch(context.client(), flags.domain, flags.branch));
   const std::string head = branch.has_value() ? branch->head_commit() : "";
+  if (flags.root || !flags.parent.empty()) {
+    return FindLeftCommit(context, flags, header, head);
+  }
   header.set_parent_commit(head);
   header.set_expected_branch_commit(head);
   if (branch.has_value() && head != flags.commit) {
@@ -296,7 +327,7 @@ absl::Status SetParent(Context& context, const Flags& flags,
         "building on %s, the head of branch %s; --root begins anew",
         Printable(head), Printable(flags.branch)));
   }
-  return absl::OkStatus();
+  return std::string();
 }
 
 absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
@@ -319,7 +350,8 @@ absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
     COPSE_CLIENT_ASSIGN_OR_RETURN(*header.mutable_commit_time(),
                                   ParseTime(flags.time));
   }
-  COPSE_CLIENT_RETURN_IF_ERROR(SetParent(context, flags, header));
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const std::string moved_from,
+                                SetParent(context, flags, header));
   const absl::StatusOr<v1::Commit> commit =
       LinePush(context, flags).Run(std::move(header));
   if (IsCommitExistsError(commit.status())) {
@@ -327,7 +359,10 @@ absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
     return ExitCode::kDone;
   }
   COPSE_CLIENT_RETURN_IF_ERROR(commit.status());
-  COPSE_CLIENT_RETURN_IF_ERROR(PrintPushed(context, *commit));
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintPushed(context, *commit, moved_from));
+  if (!moved_from.empty()) {
+    WarnOfMove(context, flags.branch, moved_from, flags.commit);
+  }
   return ExitCode::kDone;
 }
 
@@ -344,9 +379,10 @@ void AddPushCommand(CommandLine& line) {
       ->type_name("COMMIT")
       ->required();
   CLI::Option* parent =
-      app.add_option("--parent", flags->parent,
-                     "The commit to build from [the head of --branch, if that "
-                     "exists, else none]")
+      app.add_option(
+             "--parent", flags->parent,
+             "The commit or branch to build from [the head of --branch, "
+             "if that exists, else none]")
           ->type_name("COMMIT");
   app.add_flag("--root", flags->root,
                "Build from nothing, also if --branch exists: it then leaves "
@@ -384,7 +420,9 @@ void AddPushCommand(CommandLine& line) {
       "\"message\":\"...\"} counts as a failed document, {\"op\":\"Abort\"} "
       "drops the push.\n"
       "Without --parent, a push onto a branch builds on its head, and fails if "
-      "the\nbranch moves meanwhile.\n"
+      "the\nbranch moves meanwhile. A commit that does not descend from where "
+      "the branch was\nmoves it as well: that is told, and is `moved_from` in "
+      "the JSON.\n"
       "A line of `copse export --text` is an insert. A malformed line makes no "
       "commit.\n"
       "A commit that is complete is `already indexed`, whatever the lines are: "

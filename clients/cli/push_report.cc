@@ -15,6 +15,7 @@
 #include "clients/cli/context.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/text_table.h"
+#include "clients/cli/utf8.h"
 #include "clients/cpp/error.h"
 #include "copse/v1/commit_service.pb.h"
 #include "copse/v1/types.pb.h"
@@ -29,6 +30,14 @@ constexpr size_t kFailureCountMax = 10'000;
 bool IsCommitExistsError(const absl::Status& status) {
   return absl::IsAlreadyExists(status) &&
          ErrorReasonOf(status) == "COMMIT_EXISTS";
+}
+
+void WarnOfMove(Context& context, const std::string& branch,
+                const std::string& moved_from, const std::string& commit) {
+  context.Warn(absl::StrFormat(
+      "branch %s was at %s, which %s does not descend from: it has left that "
+      "history",
+      Printable(branch), Printable(moved_from), Printable(commit)));
 }
 
 std::string DescribeProgress(const v1::PushCommitResponse::Progress& progress) {

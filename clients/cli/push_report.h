@@ -22,6 +22,10 @@ namespace copse {
 // Whether a push failed because the commit is complete already.
 bool IsCommitExistsError(const absl::Status& status);
 
+// Warns that a branch left the history of the commit where it was.
+void WarnOfMove(Context& context, const std::string& branch,
+                const std::string& moved_from, const std::string& commit);
+
 // Says in one line what the server does with a push.
 std::string DescribeProgress(const v1::PushCommitResponse::Progress& progress);
 

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,9 +17,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 
+#include "clients/cli/context.h"
 #include "clients/cli/options.h"
+#include "clients/cli/resolve_commit.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/status_macros.h"
+#include "copse/v1/branch_service.pb.h"
+#include "copse/v1/domain_service.pb.h"
 
 namespace copse {
 namespace {
@@ -45,8 +50,10 @@ void AddRetentionFlags(CLI::App& app, RetentionFlags& flags) {
                  "Garbage collection keeps the newest N commits")
       ->type_name("N")
       ->check(InRange(1, 4'294'967'295));
-  app.add_option("--keep-younger-than", flags.keep_younger_than,
-                 "It keeps commits for so long, such as 30d or 12h")
+  app.add_option(
+         "--keep-younger-than", flags.keep_younger_than,
+         "It keeps commits that were indexed so long ago or later, such "
+         "as 30d or 12h; the times of the database do not count")
       ->type_name("AGE");
   AddRepeated(app, "--keep-branch", flags.keep_branches,
               "It keeps the history of this branch")
@@ -56,7 +63,7 @@ void AddRetentionFlags(CLI::App& app, RetentionFlags& flags) {
 absl::StatusOr<int64_t> ParseAge(absl::string_view option,
                                  absl::string_view text) {
   absl::string_view number = text;
-  int64_t unit_seconds = 1;
+  int64_t unit_seconds = 0;  // A number without a unit would mean anything.
   for (const auto& [unit, seconds] : kUnits) {
     if (!number.empty() && number.back() == unit) {
       unit_seconds = seconds;
@@ -65,9 +72,9 @@ absl::StatusOr<int64_t> ParseAge(absl::string_view option,
     }
   }
   int64_t count = 0;
-  if (!absl::SimpleAtoi(number, &count) || count <= 0 ||
+  if (unit_seconds == 0 || !absl::SimpleAtoi(number, &count) || count <= 0 ||
       count > kAgeSecondsMax / unit_seconds) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat(option, ": found '", TruncateUtf8(ToValidUtf8(text), 40),
                      "', wanted an age such as 30d, 12h, 90m or 3600s"));
   }
@@ -87,6 +94,24 @@ absl::StatusOr<v1::RetentionPolicy> ToRetention(const RetentionFlags& flags) {
     retention.add_keep_branches(branch);
   }
   return retention;
+}
+
+absl::StatusOr<std::vector<std::string>> FindMissingBranches(
+    Context& context, const std::string& domain,
+    const v1::RetentionPolicy& retention) {
+  std::vector<std::string> warnings;
+  for (const std::string& name : retention.keep_branches()) {
+    COPSE_CLIENT_ASSIGN_OR_RETURN(const std::optional<v1::Branch> branch,
+                                  FindBranch(context.client(), domain, name));
+    if (!branch.has_value()) {
+      warnings.push_back(absl::StrCat("branch '", Printable(name),
+                                      "' of domain '", Printable(domain),
+                                      "' does not exist: the rule to keep its "
+                                      "history keeps nothing until it does"));
+      context.Warn(absl::StrCat("warning: ", warnings.back()));
+    }
+  }
+  return warnings;
 }
 
 std::string FormatRetention(const v1::RetentionPolicy& retention) {

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "clients/cli/context.h"
 #include "copse/v1/domain_service.pb.h"
 
 namespace copse {
@@ -34,7 +35,13 @@ void AddRetentionFlags(CLI::App& app, RetentionFlags& flags);
 
 absl::StatusOr<v1::RetentionPolicy> ToRetention(const RetentionFlags& flags);
 
-// Reads "30d", "12h", "90m" or "3600s", or a number of seconds, as seconds.
+// Warns of each branch among the rules that does not exist, which is no error:
+// it may come later. Returns the warnings.
+absl::StatusOr<std::vector<std::string>> FindMissingBranches(
+    Context& context, const std::string& domain,
+    const v1::RetentionPolicy& retention);
+
+// Reads "30d", "12h", "90m" or "3600s" as seconds. A number needs its unit.
 absl::StatusOr<int64_t> ParseAge(absl::string_view option,
                                  absl::string_view text);
 

@@ -31,6 +31,7 @@
 #include "clients/cli/message_json.h"
 #include "clients/cli/operation_parser.h"
 #include "clients/cli/options.h"
+#include "clients/cli/resolve_commit.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/status_macros.h"
@@ -192,10 +193,19 @@ absl::Status PrintNeighbors(
   return context.output().Write(table.Format(context.output().width()));
 }
 
+// A table has no room for vectors.
+absl::Status CheckVectorsShown(const Context& context, const Flags& flags) {
+  return flags.vectors && !context.json() ? UsageError("--vectors needs --json")
+                                          : absl::OkStatus();
+}
+
 absl::StatusOr<ExitCode> Search(Context& context, const Flags& flags) {
+  COPSE_CLIENT_RETURN_IF_ERROR(CheckVectorsShown(context, flags));
   v1::SearchRequest request;
   request.set_domain(flags.domain);
-  *request.mutable_at() = ToSelector(flags.at);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      *request.mutable_at(),
+      ResolveSelector(context.client(), flags.domain, flags.at));
   *request.mutable_settings() = ToSettings(flags);
   if (flags.words.empty() == flags.query_vector.empty()) {
     return UsageError("wanted either TEXT or --vector");
@@ -231,13 +241,19 @@ absl::StatusOr<ExitCode> Search(Context& context, const Flags& flags) {
 }
 
 absl::StatusOr<ExitCode> Similar(Context& context, const Flags& flags) {
+  COPSE_CLIENT_RETURN_IF_ERROR(CheckVectorsShown(context, flags));
   v1::FindSimilarRequest request;
   request.set_domain(flags.domain);
-  *request.mutable_at() = ToSelector(flags.at);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      *request.mutable_at(),
+      ResolveSelector(context.client(), flags.domain, flags.at));
   *request.mutable_settings() = ToSettings(flags);
   request.set_document_id(flags.document_id);
   if (!flags.from_commit.empty()) {
-    request.mutable_source()->set_commit(flags.from_commit);
+    COPSE_CLIENT_ASSIGN_OR_RETURN(
+        const NamedCommit from,
+        ResolveCommitName(context.client(), flags.domain, flags.from_commit));
+    request.mutable_source()->set_commit(from.commit);
   }
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::FindSimilarResponse response,
                                 context.client().FindSimilar(request));
@@ -308,7 +324,8 @@ void AddSearchCommands(CommandLine& line) {
   AddSettings(similar, *flags);
   similar
       .add_option("--from-commit", flags->from_commit,
-                  "The commit to take the document from [the one searched]")
+                  "The commit or branch to take the document from [the one "
+                  "searched]")
       ->type_name("COMMIT");
   AddExamples(similar, {"copse similar docs --branch main docs/install.md"},
               kDistanceHelp);
