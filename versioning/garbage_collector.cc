@@ -376,10 +376,19 @@ absl::Status Collector::Compact() {
          part.removed_count < part.kept_count / kCompactionDivisor)) {
       continue;
     }
+    bool is_damaged = false;
     for (const MetaTable table : part.tables) {
-      COPSE_RETURN_IF_ERROR(CompactTable(table));
+      const absl::Status status = CompactTable(table);
+      if (!absl::IsDataLoss(status)) {
+        COPSE_RETURN_IF_ERROR(status);
+        continue;
+      }
+      is_damaged = true;
+      report_.compaction_status.Update(
+          AnnotateStatus(status, absl::StrCat("table ", MetaTableName(table))));
     }
-    part.removed_count = 0;
+    // What could not be compacted is for the next collection.
+    part.removed_count = is_damaged ? part.removed_count : 0;
     any_compacted = true;
   }
   record_.is_sweeping = false;

@@ -55,6 +55,11 @@ struct GarbageReport {
   int64_t meta_size_bytes_before = 0;
   int64_t meta_size_bytes_after = 0;
 
+  // kDataLoss, DATA_DAMAGED, if files of the database could not be compacted
+  // since a block of theirs is damaged, perhaps one of another domain. What was
+  // removed is removed, but still on the disk; the next collection tries again.
+  absl::Status compaction_status = absl::OkStatus();
+
   // Negative if pushes wrote more than was freed meanwhile.
   int64_t freed_size_bytes() const {
     return vector_size_bytes_before - vector_size_bytes_after +

@@ -43,6 +43,7 @@
 #include "index/util/little_endian.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
+#include "versioning/compaction_switch.h"
 #include "versioning/files.h"
 #include "versioning/meta_database_options.h"
 #include "versioning/record_codec.h"
@@ -314,6 +315,7 @@ struct MetaDatabase::State {
   std::shared_ptr<Listener> listener;
   absl::Duration resume_timeout;
   FileDescriptor synced_file;
+  std::unique_ptr<CompactionSwitch> compactions;
   std::atomic<int64_t> unsynced_write_count = 0;
   std::atomic<int64_t> synced_write_count = 0;
 };
@@ -327,12 +329,32 @@ class MetaDatabase::Listener final : public rocksdb::EventListener {
     database_ = database;
   }
 
-  void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason,
                          rocksdb::Status* error) override {
+    // A compaction that meets damage leaves its files as they are: what reads
+    // the damage fails, and everything else goes on.
+    if (reason == rocksdb::BackgroundErrorReason::kCompaction &&
+        error->IsCorruption()) {
+      *error = rocksdb::Status::OK();
+      return;
+    }
     // Other soft errors are retried by RocksDB itself while writes go on.
     if (error->IsNoSpace() ||
         error->severity() >= rocksdb::Status::Severity::kHardError) {
       Report(FromWriteStatus(*error));
+    }
+  }
+
+  void OnCompactionCompleted(rocksdb::DB* /*db*/,
+                             const rocksdb::CompactionJobInfo& info) override {
+    // Those that CompactRange() began are its caller's.
+    if (info.status.IsCorruption() &&
+        info.compaction_reason !=
+            rocksdb::CompactionReason::kManualCompaction) {
+      MutexLock lock(mutex_);
+      if (database_ != nullptr) {
+        database_->HaltCompactions(info.cf_name);
+      }
     }
   }
 
@@ -402,10 +424,35 @@ absl::StatusOr<std::unique_ptr<MetaDatabase>> MetaDatabase::Open(
   std::copy(state->all_handles.begin() + 1, state->all_handles.end(),
             state->handles.begin());
   std::unique_ptr<MetaDatabase> database(new MetaDatabase(std::move(state)));
+  COPSE_RETURN_IF_ERROR(database->SetUpCompactions());
   database->state_->listener->Attach(database.get());
   COPSE_RETURN_IF_ERROR(database->CheckSyncedWrites());
   COPSE_RETURN_IF_ERROR(database->HoldInMemory());
   return database;
+}
+
+absl::Status MetaDatabase::SetUpCompactions() {
+  static_assert(kMetaTableCount <= CompactionSwitch::kTableCountMax);
+  const auto set = [state = state_.get()](size_t table, bool is_off) {
+    // It holds even if the new options do not fit the disk.
+    Fenced([&]() -> absl::Status {
+      return FromRocksStatus(state->db->SetOptions(
+          state->handles[table],
+          {{"disable_auto_compactions", is_off ? "true" : "false"}}));
+    }).IgnoreError();
+  };
+  return Fenced([&]() -> absl::Status {
+    state_->compactions = std::make_unique<CompactionSwitch>(set);
+    return absl::OkStatus();
+  });
+}
+
+void MetaDatabase::HaltCompactions(absl::string_view table_name) {
+  for (size_t i = 0; i < kMetaTableCount; ++i) {
+    if (MetaTableName(static_cast<MetaTable>(i)) == table_name) {
+      state_->compactions->TurnOff(i);
+    }
+  }
 }
 
 absl::Status MetaDatabase::CheckSyncedWrites() {
@@ -455,6 +502,7 @@ MetaDatabase::~MetaDatabase() {
     resume_.wait();
   }
   state_->listener->Attach(nullptr);
+  state_->compactions.reset();
   for (rocksdb::ColumnFamilyHandle* family : state_->all_handles) {
     state_->db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
   }
@@ -661,6 +709,10 @@ absl::Status MetaDatabase::CompactRange(MetaTable table, const KeyRange& range,
     const rocksdb::Slice upper = ToSlice(range.upper);
     const rocksdb::Status status = state_->db->CompactRange(
         options, handle(table), &lower, range.upper.empty() ? nullptr : &upper);
+    if (status.ok()) {
+      // The damage may be gone; if not, the next compaction halts them again.
+      state_->compactions->TurnOn(static_cast<size_t>(table));
+    }
     return stop != nullptr && stop->load() && status.IsIncomplete()
                ? absl::CancelledError("the compaction was stopped")
                : FromRocksStatus(status);
@@ -730,6 +782,7 @@ absl::StatusOr<MetaStatistics> MetaDatabase::GetStatistics() const {
       state_->unsynced_write_count.load(std::memory_order_relaxed);
   statistics.synced_write_count =
       state_->synced_write_count.load(std::memory_order_relaxed);
+  statistics.halted_table_count = state_->compactions->off_count();
   return statistics;
 }
 

@@ -185,6 +185,10 @@ struct MetaStatistics {
   int64_t memory_size_bytes = 0;  // Write buffers, block cache, filters.
   int64_t unsynced_write_count = 0;
   int64_t synced_write_count = 0;
+
+  // Tables that are not compacted by themselves, since a compaction has met
+  // damage, until the database is opened again or CompactRange() succeeds.
+  int64_t halted_table_count = 0;
 };
 
 // Thread safety: any number of threads may use one MetaDatabase.
@@ -244,7 +248,9 @@ class MetaDatabase {
 
   // Gives back the disk of what was deleted from a range: rewrites the files
   // that hold it. Reads and writes go on. Stops early, with kCancelled, once
-  // `*stop`, which may be null, is true.
+  // `*stop`, which may be null, is true. Fails with kDataLoss, DATA_DAMAGED,
+  // if one of these files is damaged, also where it holds other ranges: then
+  // they stay as they are.
   absl::Status CompactRange(MetaTable table, const KeyRange& range,
                             std::atomic<bool>* stop);
 
@@ -264,6 +270,9 @@ class MetaDatabase {
   class Listener;
 
   explicit MetaDatabase(std::unique_ptr<State> state);
+  absl::Status SetUpCompactions();
+  // Keeps RocksDB from compacting a table by itself, soon.
+  void HaltCompactions(absl::string_view table_name);
   absl::Status CheckSyncedWrites();
   void RecordSyncedWrite(uint64_t sequence) ABSL_LOCKS_EXCLUDED(mutex_);
   rocksdb::ColumnFamilyHandle* handle(MetaTable table) const;

@@ -6,16 +6,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -52,6 +56,7 @@ using ::testing::Eq;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Optional;
+using ::testing::SizeIs;
 
 absl::Status Put(MetaDatabase& database, absl::string_view key,
                  absl::string_view value,
@@ -110,6 +115,99 @@ class MetaDatabaseTest : public ::testing::Test {
   const TestFolder folder_;
   std::unique_ptr<MetaDatabase> database_ = OpenTestDatabase(folder_);
 };
+
+// Two ranges of rows, "a" and "b", in one file, of which a block of "a" has
+// rotted.
+class RottenRowsTest : public MetaDatabaseTest {
+ protected:
+  // RocksDB compacts a table by itself that has so many new files.
+  static constexpr int kNewFileCount = 4;
+
+  static KeyRange RangeA() { return {.lower = "a", .upper = "b"}; }
+  static KeyRange RangeB() { return {.lower = "b", .upper = "c"}; }
+
+  RottenRowsTest() {
+    for (int i = 0; i < 100; ++i) {
+      PutRow(absl::StrFormat("a%03d", i));
+      PutRow(absl::StrFormat("b%03d", i));
+    }
+    EXPECT_THAT(database_->Flush(), IsOk());
+    database_.reset();
+    for (const std::string& path :
+         FilesWith(folder_.path() + "/meta", ".sst")) {
+      if (std::filesystem::file_size(path) > kRowSizeBytes) {
+        FlipBit(path, 100);  // In its first block.
+      }
+    }
+    Reopen();
+  }
+
+  void PutRow(const std::string& key) {
+    std::string value(kRowSizeBytes, '\0');
+    for (char& byte : value) {
+      byte = static_cast<char>(random_());
+    }
+    EXPECT_THAT(Put(*database_, key, value, Durability::kSynced), IsOk());
+  }
+
+  absl::StatusOr<std::optional<std::string>> Get(absl::string_view key) const {
+    return database_->Get(MetaTable::kRows, key);
+  }
+
+  void WaitUntilHalted() const {
+    while (database_->GetStatistics()->halted_table_count == 0) {
+      std::this_thread::yield();
+    }
+  }
+
+  static constexpr size_t kRowSizeBytes = 2000;
+  std::minstd_rand random_;  // Of the same seed always.
+};
+
+TEST_F(RottenRowsTest, ACompactionThatMeetsThemStopsNoWrites) {
+  EXPECT_THAT(database_->CompactRange(MetaTable::kRows, RangeB(), nullptr),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("block checksum mismatch")));
+  EXPECT_THAT(database_->write_status(), IsOk());
+  PutRow("b200");
+  EXPECT_THAT(database_->Flush(), IsOk());
+  EXPECT_THAT(Get("a000"), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(Get("b050"), IsOkAndHolds(Optional(SizeIs(kRowSizeBytes))));
+  EXPECT_THAT(Get("b200"), IsOkAndHolds(Optional(SizeIs(kRowSizeBytes))));
+}
+
+TEST_F(RottenRowsTest, CanBeDeleted) {
+  MetaBatch batch(*database_);
+  batch.DeleteRange(MetaTable::kRows, RangeA());
+  EXPECT_THAT(database_->Write(batch, Durability::kSynced), IsOk());
+  EXPECT_THAT(List(*database_, RangeA()), IsEmpty());
+  EXPECT_THAT(List(*database_, RangeB()), SizeIs(100));
+}
+
+// RocksDB would try again every second, for ever, and hold up all writes once
+// there are too many new files.
+TEST_F(RottenRowsTest, TheirTableIsNotCompactedAgainAndAgain) {
+  for (int i = 0; i < kNewFileCount; ++i) {
+    PutRow(absl::StrFormat("a%03d", i));
+    PutRow("b000");
+    EXPECT_THAT(database_->Flush(), IsOk());
+  }
+  WaitUntilHalted();
+  EXPECT_EQ(database_->GetStatistics()->halted_table_count, 1);
+  // RocksDB would stop writes at 36.
+  for (int i = 0; i < 40; ++i) {
+    PutRow(absl::StrFormat("b%03d", 200 + i));
+    EXPECT_THAT(database_->Flush(), IsOk());
+  }
+  EXPECT_THAT(database_->write_status(), IsOk());
+  EXPECT_THAT(List(*database_, RangeB()), SizeIs(140));
+
+  // The next start tries once more, and is soon as before.
+  Reopen();
+  PutRow("b300");
+  WaitUntilHalted();
+  EXPECT_THAT(List(*database_, RangeB()), SizeIs(141));
+}
 
 TEST(FromRocksStatusTest, AFileThatRefusesAfterAnErrorIsNoDamage) {
   EXPECT_THAT(FromRocksStatus(

@@ -28,6 +28,7 @@
 #include "versioning/meta_database.h"
 #include "versioning/store.h"
 #include "versioning/store_test_util.h"
+#include "versioning/testing/rot.h"
 #include "versioning/testing/store_fixture.h"
 
 namespace copse {
@@ -661,6 +662,42 @@ TEST_F(StoreGarbageTest, ADeletedDomainLeavesTheDisk) {
   ASSERT_THAT(test_->DeleteDomain("e"), IsOk());
   Check();
   EXPECT_LT(DiskUsage(test_.path()), full / 4);
+}
+
+// Rows of two domains share a file, and the block with the first ones of one
+// domain rots.
+TEST_F(StoreGarbageTest, DamageOfADomainLeavesTheOthersAlone) {
+  Push("c1", "", Documents(0, 2000, 0));
+  test_.CreateDomain("e", Metric::kEuclidean, kDimension);
+  ASSERT_THAT(test_.Push({.domain = "e", .commit = "c1"}, Documents(0, 100, 0)),
+              IsOk());
+  ASSERT_THAT(test_.Push({.domain = "e", .commit = "c2", .parent_commit = "c1"},
+                         Documents(0, 100, 5000)),
+              IsOk());
+  test_.Close();
+  ASSERT_EQ(RotFirstBlocks(test_.path() + "/meta", MetaTable::kRows), 1);
+  test_.Open();
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto expected, test_.ReadAll("e", "c1"));
+  ASSERT_THAT(test_->DeleteCommit("e", "c2"), IsOk());
+
+  COPSE_ASSERT_OK_AND_ASSIGN(const GarbageReport report,
+                             test_->CollectGarbage("e", {}));
+  EXPECT_EQ(report.rows.removed_count, 100);
+  EXPECT_THAT(report.compaction_status,
+              StatusIs(absl::StatusCode::kDataLoss,
+                       AllOf(HasSubstr("table rows: database: "),
+                             HasSubstr("block checksum mismatch"))));
+  EXPECT_THAT(test_.Push({.domain = "e", .commit = "c3", .parent_commit = "c1"},
+                         Documents(0, 10, 7000)),
+              IsOk());
+  EXPECT_THAT(test_.ReadAll("e", "c1"), IsOkAndHolds(Eq(expected)));
+  EXPECT_THAT(test_.ReadAll("d", "c1"), StatusIs(absl::StatusCode::kDataLoss));
+
+  EXPECT_THAT(test_->DeleteDomain("d"), IsOk());
+  test_.Reopen();
+  EXPECT_THAT(test_->GetDomain("d"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(test_.ReadAll("e", "c1"), IsOkAndHolds(Eq(expected)));
+  EXPECT_THAT(test_->CollectGarbage("e", {}), IsOk());
 }
 
 TEST_F(StoreGarbageTest, LinksToSegmentsKeepWhatTheyHad) {

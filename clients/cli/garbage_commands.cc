@@ -90,7 +90,11 @@ std::string FormatResult(const Result& result, bool dry_run) {
       Size(result.vector_size_bytes_after()), dry_run ? " expected" : " after",
       "; the rest, of all domains: ", Size(result.meta_size_bytes_before()),
       " before, ", Size(result.meta_size_bytes_after()),
-      dry_run ? " or more expected\n" : " after\n");
+      dry_run ? " or more expected\n" : " after\n",
+      result.compaction_error().empty()
+          ? ""
+          : absl::StrCat("not given back: ",
+                         Printable(result.compaction_error()), "\n"));
 }
 
 // What went, without the size of rewritten segments.

@@ -441,6 +441,7 @@ void Fill(const GarbageReport& report,
   message.set_vector_size_bytes_after(report.vector_size_bytes_after);
   message.set_meta_size_bytes_before(report.meta_size_bytes_before);
   message.set_meta_size_bytes_after(report.meta_size_bytes_after);
+  message.set_compaction_error(std::string(report.compaction_status.message()));
 }
 
 absl::StatusOr<absl::Time> ToExpireTime(const v1::CreateLeaseRequest& message) {
