@@ -261,6 +261,30 @@ class BackupScope {
   DomainRegistry& registry_;
 };
 
+// Reads all of a new backup, whose files may be those of older ones. One that
+// is damaged is deleted.
+absl::Status VerifyNew(BackupFolder& folder, const BackupRecord& record,
+                       const BackupOptions& options) {
+  BackupProgress progress = {.phase = BackupPhase::kVerifying,
+                             .total_size_bytes = record.size_bytes};
+  const auto tell = [&](int64_t size_bytes) {
+    progress.done_size_bytes += size_bytes;
+    return options.on_progress == nullptr ? absl::OkStatus()
+                                          : options.on_progress(progress);
+  };
+  absl::Status status = tell(0);
+  if (status.ok()) {
+    status = VerifyBackup(folder.path(), record.id, tell).status();
+  }
+  if (status.ok()) {
+    return status;
+  }
+  // If it fails, the backup stays, and --verify tells what it is.
+  folder.Delete(record.id).IgnoreError();
+  return AnnotateStatus(
+      status, "the new backup could not be verified, no older one was deleted");
+}
+
 absl::StatusOr<BackupInfo> WriteBackup(StoreContext& context,
                                        DomainRegistry& registry,
                                        const BackupOptions& options) {
@@ -274,6 +298,7 @@ absl::StatusOr<BackupInfo> WriteBackup(StoreContext& context,
     return record.status();
   }
   if (options.kept_count > 0) {
+    COPSE_RETURN_IF_ERROR(VerifyNew(*folder, *record, options));
     COPSE_RETURN_IF_ERROR(folder->DeleteAllBut(options.kept_count).status());
   }
   return ToInfo(*record);
@@ -327,10 +352,10 @@ absl::StatusOr<std::vector<BackupInfo>> ListBackups(const std::string& folder) {
   std::vector<BackupInfo> infos;
   infos.reserve(backups.size());
   for (const StoredBackup& backup : backups) {
-    infos.push_back(
-        backup.record.ok()
-            ? ToInfo(*backup.record)
-            : BackupInfo{.id = backup.id, .status = backup.record.status()});
+    const absl::Status status = StatusOf(backup);
+    infos.push_back(status.ok()
+                        ? ToInfo(*backup.record)
+                        : BackupInfo{.id = backup.id, .status = status});
   }
   return infos;
 }

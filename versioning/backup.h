@@ -60,6 +60,7 @@ enum class BackupPhase {
   kWaiting,      // For a collection that rewrites a segment.
   kCopyingMeta,  // Everything but vectors.
   kCopyingVectors,
+  kVerifying,  // Before older ones are deleted: reads all of it.
 };
 
 struct BackupProgress {
@@ -75,8 +76,10 @@ struct BackupOptions {
   // Created if it does not exist. Neither in the data folder nor around it.
   std::string folder = {};
 
-  // How many backups are kept; older ones are deleted when the new one exists.
-  // 0: all.
+  // How many backups are kept; older ones are deleted when the new one exists
+  // and all its files, also those that older ones have made, are what was
+  // written. If they are not, nothing older is deleted and there is no new one.
+  // Counted as by DeleteBackups(). 0: all.
   int64_t kept_count = 0;
 
   // Called now and then, also from another thread, but never twice at once; a
@@ -108,18 +111,23 @@ absl::Status CheckBackupFolder(const std::string& backup_folder,
 // no backup has.
 absl::Status CheckIsBackupFolder(const std::string& folder);
 
-// Returns the backups in `folder`, the oldest first. One that cannot be read
-// is listed with the reason. A folder that does not exist has none.
+// Returns the backups in `folder`, the oldest first. One that cannot be read,
+// or not by this build, is listed with the reason. A folder that does not exist
+// has none.
 absl::StatusOr<std::vector<BackupInfo>> ListBackups(const std::string& folder);
 
 // Reads all files of a backup (0: the newest) and compares them with their
-// checksums. Fails as RestoreBackup().
-absl::StatusOr<BackupInfo> VerifyBackup(const std::string& folder,
-                                        uint32_t backup_id);
+// checksums. Fails as RestoreBackup(). `on_progress` is as in RestoreOptions.
+absl::StatusOr<BackupInfo> VerifyBackup(
+    const std::string& folder, uint32_t backup_id,
+    const std::function<absl::Status(int64_t size_bytes)>& on_progress =
+        nullptr);
 
-// Deletes all but the newest `kept_count` backups, of which there is at least
-// one, and returns how many. Fails with kFailedPrecondition,
-// BACKUP_FOLDER_LOCKED, while another process uses the folder.
+// Deletes all backups that are older than the newest `kept_count`, of which
+// there is at least one, and returns how many. Those that cannot be restored
+// do not count; those that a newer copse made stay. Fails with
+// kFailedPrecondition, BACKUP_FOLDER_LOCKED, while another process uses the
+// folder.
 absl::StatusOr<int64_t> DeleteBackups(const std::string& folder,
                                       int64_t kept_count);
 

@@ -24,6 +24,7 @@
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "versioning/backup_record.h"
+#include "versioning/data_folder.h"
 #include "versioning/files.h"
 #include "versioning/folder_lock.h"
 #include "versioning/meta_backups.h"
@@ -81,6 +82,11 @@ absl::StatusOr<BackupRecord> ReadRecord(const std::string& path, uint32_t id) {
 
 }  // namespace
 
+absl::Status StatusOf(const StoredBackup& backup) {
+  return backup.record.ok() ? CheckRestorable(*backup.record)
+                            : backup.record.status();
+}
+
 BackupInfo ToInfo(const BackupRecord& record) {
   return {.id = record.id,
           .create_time = record.create_time,
@@ -88,6 +94,29 @@ BackupInfo ToInfo(const BackupRecord& record) {
           .commit_count = record.commit_count,
           .size_bytes = record.size_bytes,
           .new_size_bytes = record.new_size_bytes};
+}
+
+absl::Status CheckRestorable(const BackupRecord& record) {
+  const uint32_t found = record.data_format_version;
+  if (found == kDataFormatVersion) {
+    return absl::OkStatus();
+  }
+  const std::string message =
+      absl::StrFormat("backup %d is of a data folder of format %d, expected %d",
+                      record.id, found, kDataFormatVersion);
+  if (found > kDataFormatVersion) {
+    return WithReason(
+        absl::UnimplementedError(absl::StrCat(
+            message, ": a newer copse made it, upgrade copse to restore it")),
+        "DATA_FORMAT_NEWER",
+        {{"format", absl::StrCat(found)},
+         {"format_max", absl::StrCat(kDataFormatVersion)}});
+  }
+  return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                        message, ": restore it with the copse that made it")),
+                    "DATA_FORMAT_OLDER",
+                    {{"format", absl::StrCat(found)},
+                     {"format_min", absl::StrCat(kDataFormatVersion)}});
 }
 
 std::string BackupMetaPath(const std::string& path) {
@@ -157,7 +186,7 @@ bool BackupFolder::Has(uint32_t id) const {
 
 const BackupRecord* BackupFolder::newest() const {
   for (auto backup = backups_.rbegin(); backup != backups_.rend(); ++backup) {
-    if (backup->record.ok()) {
+    if (StatusOf(*backup).ok()) {
       return &*backup->record;
     }
   }
@@ -187,17 +216,40 @@ absl::Status BackupFolder::Put(const BackupRecord& record) {
 }
 
 absl::StatusOr<int64_t> BackupFolder::DeleteAllBut(int64_t kept_count) {
-  int64_t deleted_count = 0;
-  while (static_cast<int64_t>(backups_.size()) > kept_count) {
-    COPSE_RETURN_IF_ERROR(RemoveTree(RecordPath(backups_.front().id)));
-    COPSE_RETURN_IF_ERROR(SyncFolder(absl::StrCat(path_, "/backups")));
-    backups_.erase(backups_.begin());
-    ++deleted_count;
+  // From the newest one on; what is older than the last one kept goes.
+  int64_t left_count = kept_count;
+  auto first_kept = backups_.end();
+  while (first_kept != backups_.begin() && left_count > 0) {
+    --first_kept;
+    left_count -= StatusOf(*first_kept).ok() ? 1 : 0;
   }
+  std::vector<uint32_t> ids;
+  for (auto backup = backups_.begin(); backup != first_kept; ++backup) {
+    if (!absl::IsUnimplemented(StatusOf(*backup))) {
+      ids.push_back(backup->id);
+    }
+  }
+  for (const uint32_t id : ids) {
+    COPSE_RETURN_IF_ERROR(Unname(id));
+  }
+  const auto deleted_count = static_cast<int64_t>(ids.size());
   if (deleted_count > 0) {
     COPSE_RETURN_IF_ERROR(RemoveLeftovers());
   }
   return deleted_count;
+}
+
+absl::Status BackupFolder::Delete(uint32_t id) {
+  COPSE_RETURN_IF_ERROR(Unname(id));
+  return RemoveLeftovers();
+}
+
+absl::Status BackupFolder::Unname(uint32_t id) {
+  COPSE_RETURN_IF_ERROR(RemoveTree(RecordPath(id)));
+  COPSE_RETURN_IF_ERROR(SyncFolder(absl::StrCat(path_, "/backups")));
+  std::erase_if(backups_,
+                [id](const StoredBackup& backup) { return backup.id == id; });
+  return absl::OkStatus();
 }
 
 absl::Status BackupFolder::RemoveLeftovers() {

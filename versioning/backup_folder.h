@@ -50,6 +50,14 @@ struct StoredBackup {
 // not exist.
 absl::StatusOr<std::vector<StoredBackup>> ReadBackups(const std::string& path);
 
+// Returns OK, or that this build cannot restore the backup: kUnimplemented,
+// DATA_FORMAT_NEWER, or kFailedPrecondition, DATA_FORMAT_OLDER. Other versions
+// of the data folder are not read, see data_folder.h.
+absl::Status CheckRestorable(const BackupRecord& record);
+
+// Returns OK, or why the backup cannot be restored, as far as its record says.
+absl::Status StatusOf(const StoredBackup& backup);
+
 // What callers see of a record.
 BackupInfo ToInfo(const BackupRecord& record);
 
@@ -69,7 +77,7 @@ class BackupFolder {
   const std::string& path() const { return path_; }
   MetaBackups& meta() { return *meta_; }
 
-  // The newest backup whose record can be read, or null.
+  // The newest backup that can be restored, as far as records say, or null.
   const BackupRecord* newest() const;
 
   // Makes the folder for copies of a domain. Syncs the names in it.
@@ -79,8 +87,12 @@ class BackupFolder {
   // Makes the backup exist, durably.
   absl::Status Put(const BackupRecord& record);
 
-  // Deletes all but the newest `kept_count` backups, and returns how many.
+  // Deletes all backups that are older than the newest `kept_count`, and
+  // returns how many. Those that cannot be restored do not count, and those of
+  // a newer format stay.
   absl::StatusOr<int64_t> DeleteAllBut(int64_t kept_count);
+
+  absl::Status Delete(uint32_t id);
 
   // Removes what no record names.
   absl::Status RemoveLeftovers();
@@ -92,6 +104,7 @@ class BackupFolder {
   std::string RecordPath(uint32_t id) const;
   std::string DomainPath(uint32_t domain_number) const;
   bool Has(uint32_t id) const;
+  absl::Status Unname(uint32_t id);
   absl::Status RemoveUnnamedVectors();
 
   const std::string path_;

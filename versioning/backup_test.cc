@@ -29,10 +29,12 @@
 #include "index/metric.h"
 #include "tests/support/status_matchers.h"
 #include "versioning/files.h"
+#include "versioning/meta_database.h"
 #include "versioning/store.h"
 #include "versioning/store_test_util.h"
 #include "versioning/test_folder.h"
 #include "versioning/testing/backup_fixture.h"
+#include "versioning/testing/rot.h"
 
 namespace copse {
 namespace {
@@ -348,6 +350,49 @@ TEST_F(BackupTest, CopiesAgainWhatIsDamagedInTheBackupFolder) {
   Backup();
   EXPECT_THAT(VerifyBackup(backup_path(), 2), IsOk());
   EXPECT_EQ(AskAll(*Restore(2)), expected);
+}
+
+TEST_F(BackupTest, FailsOnATableThatHasRotted) {
+  Push("c1", "", Documents(0, 120, 0));
+  test_.Close();
+  ASSERT_EQ(RotFirstBlocks(test_.path() + "/meta", MetaTable::kRows), 1);
+  test_.Open();
+  EXPECT_THAT(test_->CreateBackup({.folder = backup_path()}),
+              AllOf(StatusIs(absl::StatusCode::kDataLoss,
+                             HasSubstr("hecksum mismatch")),
+                    HasReason("DATA_DAMAGED")));
+  EXPECT_THAT(ListBackups(backup_path()), IsOkAndHolds(SizeIs(0)));
+}
+
+// RocksDB takes a file that it finds in the backup folder for what it was.
+TEST_F(BackupTest, KeepsTheOlderOnesWhereTheNewOneIsDamaged) {
+  Push("c1", "", Documents(0, 120, 0));
+  Backup();
+  Backup();
+  ASSERT_EQ(
+      RotFirstBlocks(backup_path() + "/meta/shared_checksum", MetaTable::kRows),
+      1);
+  Push("c2", "c1", Documents(0, 20, 1000));
+  std::vector<BackupPhase> phases;
+  EXPECT_THAT(
+      test_->CreateBackup({.folder = backup_path(),
+                           .kept_count = 1,
+                           .on_progress =
+                               [&](const BackupProgress& told) {
+                                 phases.push_back(told.phase);
+                                 return absl::OkStatus();
+                               }}),
+      AllOf(StatusIs(absl::StatusCode::kDataLoss,
+                     AllOf(HasSubstr("the new backup could not be verified, no "
+                                     "older one was deleted: "),
+                           HasSubstr("shared_checksum"))),
+            HasReason("DATA_DAMAGED")));
+  EXPECT_EQ(phases.back(), BackupPhase::kVerifying);
+  COPSE_ASSERT_OK_AND_ASSIGN(const std::vector<BackupInfo> backups,
+                             ListBackups(backup_path()));
+  ASSERT_THAT(backups, SizeIs(2));
+  EXPECT_EQ(backups[0].id, 1u);
+  EXPECT_EQ(backups[1].id, 2u);
 }
 
 TEST_F(BackupTest, FailsOnAFolderThatIsMissing) {

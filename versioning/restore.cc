@@ -56,30 +56,6 @@ absl::StatusOr<BackupRecord> FindBackup(const std::string& folder,
   return BackupNotFoundError(folder, id);
 }
 
-// Other versions of the data folder are not read, see data_folder.h.
-absl::Status CheckVersion(const BackupRecord& record) {
-  const uint32_t found = record.data_format_version;
-  if (found == kDataFormatVersion) {
-    return absl::OkStatus();
-  }
-  const std::string message =
-      absl::StrFormat("backup %d is of a data folder of format %d, expected %d",
-                      record.id, found, kDataFormatVersion);
-  if (found > kDataFormatVersion) {
-    return WithReason(
-        absl::UnimplementedError(absl::StrCat(
-            message, ": a newer copse made it, upgrade copse to restore it")),
-        "DATA_FORMAT_NEWER",
-        {{"format", absl::StrCat(found)},
-         {"format_max", absl::StrCat(kDataFormatVersion)}});
-  }
-  return WithReason(absl::FailedPreconditionError(absl::StrCat(
-                        message, ": restore it with the copse that made it")),
-                    "DATA_FORMAT_OLDER",
-                    {{"format", absl::StrCat(found)},
-                     {"format_min", absl::StrCat(kDataFormatVersion)}});
-}
-
 // The numbers of the domains of a restored database; deleted ones have none.
 absl::StatusOr<std::vector<uint32_t>> ListDomains(
     const MetaDatabase& database) {
@@ -150,7 +126,7 @@ absl::Status RestoreInto(const RestoreOptions& options,
 absl::StatusOr<BackupInfo> RestoreBackup(const RestoreOptions& options) {
   COPSE_ASSIGN_OR_RETURN(const BackupRecord record,
                          FindBackup(options.backup_folder, options.backup_id));
-  COPSE_RETURN_IF_ERROR(CheckVersion(record));
+  COPSE_RETURN_IF_ERROR(CheckRestorable(record));
   COPSE_RETURN_IF_ERROR(
       CheckBackupFolder(options.backup_folder, options.data_folder));
   COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<DataFolder> folder,
@@ -164,14 +140,15 @@ absl::StatusOr<BackupInfo> RestoreBackup(const RestoreOptions& options) {
   return ToInfo(record);
 }
 
-absl::StatusOr<BackupInfo> VerifyBackup(const std::string& folder,
-                                        uint32_t backup_id) {
+absl::StatusOr<BackupInfo> VerifyBackup(
+    const std::string& folder, uint32_t backup_id,
+    const std::function<absl::Status(int64_t size_bytes)>& on_progress) {
   COPSE_ASSIGN_OR_RETURN(const BackupRecord record,
                          FindBackup(folder, backup_id));
-  COPSE_RETURN_IF_ERROR(CheckVersion(record));
+  COPSE_RETURN_IF_ERROR(CheckRestorable(record));
   COPSE_RETURN_IF_ERROR(VerifyMetaBackup(BackupMetaPath(folder), record.id));
   for (const BackupSegment& segment : record.segments) {
-    COPSE_RETURN_IF_ERROR(VerifySegment(segment, folder, nullptr));
+    COPSE_RETURN_IF_ERROR(VerifySegment(segment, folder, on_progress));
   }
   return ToInfo(record);
 }

@@ -255,6 +255,37 @@ TEST_F(RestoreTest, RefusesABackupOfANewerFormat) {
                     HasReason("DATA_FORMAT_OLDER")));
 }
 
+TEST_F(RestoreTest, ABackupThatCannotBeRestoredIsListedAndDoesNotCount) {
+  Push("c1", "", Documents(0, 3, 0));
+  for (int i = 0; i < 4; ++i) {
+    Backup();
+  }
+  COPSE_ASSERT_OK_AND_ASSIGN(const std::vector<StoredBackup> stored,
+                             ReadBackups(backup_path()));
+  BackupRecord record = *stored[1].record;
+  record.data_format_version = kDataFormatVersion + 1;
+  WriteFile(backup_path() + "/backups/2", record.Encode());
+  Damage(backup_path() + "/backups/4");
+
+  COPSE_ASSERT_OK_AND_ASSIGN(std::vector<BackupInfo> backups,
+                             ListBackups(backup_path()));
+  ASSERT_EQ(backups.size(), 4u);
+  EXPECT_THAT(backups[1].status,
+              AllOf(StatusIs(absl::StatusCode::kUnimplemented,
+                             HasSubstr("backup 2 is of a data folder of format "
+                                       "3, expected 2: a newer copse")),
+                    HasReason("DATA_FORMAT_NEWER")));
+
+  // 3 is the newest good one. Of the older ones a newer copse can use 2.
+  EXPECT_THAT(DeleteBackups(backup_path(), 1), IsOkAndHolds(1));
+  COPSE_ASSERT_OK_AND_ASSIGN(backups, ListBackups(backup_path()));
+  ASSERT_EQ(backups.size(), 3u);
+  EXPECT_EQ(backups[0].id, 2u);
+  EXPECT_EQ(backups[1].id, 3u);
+  EXPECT_EQ(backups[2].id, 4u);
+  EXPECT_THAT(VerifyBackup(backup_path(), 3), IsOk());
+}
+
 TEST_F(RestoreTest, NamesTheFileThatIsDamaged) {
   Push("c1", "", Documents(0, 120, 0));
   Backup();

@@ -176,6 +176,8 @@ v1::CreateBackupResponse::Progress::Phase FromPhase(BackupPhase phase) {
       return v1::CreateBackupResponse::Progress::PHASE_COPYING_META;
     case BackupPhase::kCopyingVectors:
       return v1::CreateBackupResponse::Progress::PHASE_COPYING_VECTORS;
+    case BackupPhase::kVerifying:
+      return v1::CreateBackupResponse::Progress::PHASE_VERIFYING;
   }
   return v1::CreateBackupResponse::Progress::PHASE_UNSPECIFIED;
 }

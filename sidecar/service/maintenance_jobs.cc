@@ -55,6 +55,8 @@ absl::string_view PhaseName(BackupPhase phase) {
       return "copying_meta";
     case BackupPhase::kCopyingVectors:
       return "copying_vectors";
+    case BackupPhase::kVerifying:
+      return "verifying";
   }
   return "";
 }
