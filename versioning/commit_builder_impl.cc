@@ -422,9 +422,10 @@ absl::Status CommitBuilderImpl::Flush() {
   return absl::OkStatus();
 }
 
-void CommitBuilderImpl::Merge(MergedRows rows, std::string theirs_commit) {
+void CommitBuilderImpl::Merge(MergedRows rows, const CommitInfo& theirs) {
   merged_ = std::move(rows);
-  theirs_commit_ = std::move(theirs_commit);
+  theirs_commit_ = theirs.commit;
+  theirs_fingerprint_ = theirs.fingerprint;
 }
 
 // ---- The commit ------------------------------------------------------------
@@ -476,7 +477,6 @@ absl::StatusOr<CommitInfo> CommitBuilderImpl::CommitClaimed(
   Publication publication = {
       .commit = options_.commit,
       .manifest = manifest,
-      .required_commits = manifest.parent_commits,
       .branch = options_.branch,
       .expected_branch_commit = options_.expected_branch_commit,
       .seen_branch_commit = seen_branch_commit_,
@@ -536,10 +536,10 @@ absl::StatusOr<CommitBuilderImpl::Changes> CommitBuilderImpl::CollectChanges(
   changes.live = std::make_shared<const RowSet>(
       parent_live_.Edit(changes.added, changes.removed));
   if (!options_.parent_commit.empty()) {
-    manifest.parent_commits = {options_.parent_commit};
+    manifest.AddParent(options_.parent_commit, parent_->info().fingerprint);
   }
   if (!theirs_commit_.empty() && theirs_commit_ != options_.parent_commit) {
-    manifest.parent_commits.push_back(theirs_commit_);
+    manifest.AddParent(theirs_commit_, theirs_fingerprint_);
   }
   manifest.branch = options_.branch;
   manifest.commit_time = options_.commit_time;

@@ -50,6 +50,8 @@ class CommitBuilderImpl final : public CommitBuilder {
   ~CommitBuilderImpl() override;
 
   const CommitOptions& options() const override { return options_; }
+  // Null for a commit built from nothing.
+  const CommitReaderImpl* parent() const { return parent_.get(); }
   const DomainOptions& domain_options() const override {
     return *domain_options_;
   }
@@ -63,11 +65,11 @@ class CommitBuilderImpl final : public CommitBuilder {
       const CommitSummary& summary,
       const std::function<absl::Status(CommitPhase)>& on_phase) override;
 
-  // Makes the commit the merge of its parent, "ours", and `theirs_commit`:
+  // Makes the commit the merge of its parent, "ours", and `theirs`:
   // besides what is pushed, `rows` join and leave those of the parent.
   // REQUIRES: `rows` were merged of live rows of the two, which somebody keeps
   // until Commit() returns, and no document of them is pushed.
-  void Merge(MergedRows rows, std::string theirs_commit);
+  void Merge(MergedRows rows, const CommitInfo& theirs);
 
  private:
   // 128 bits of a SHA-256: IDs come from outsiders, who could make a weaker
@@ -148,6 +150,7 @@ class CommitBuilderImpl final : public CommitBuilder {
   absl::flat_hash_map<IdHash, Outcome> outcomes_;
   MergedRows merged_;
   std::string theirs_commit_;  // Empty but for a merge.
+  Fingerprint theirs_fingerprint_ = {};
 
   // Rows that are not written yet; their vectors are. And the texts among them.
   MetaBatch batch_;

@@ -181,7 +181,10 @@ absl::StatusOr<Manifest> StoreImpl::PublishCopy(
   pin.Hold({{.live_set_number = manifest.live_set_number,
              .forest_number = manifest.preferred_forest}});
   // A child of the source that changes nothing.
-  manifest.parent_commits = {std::string(source_commit)};
+  const Fingerprint fingerprint = *manifest.PublicFingerprint();
+  manifest.parent_commits.clear();
+  manifest.parent_fingerprints.clear();
+  manifest.AddParent(source_commit, fingerprint);
   manifest.branch = "";
   manifest.inserted_count = 0;
   manifest.replaced_count = 0;
@@ -194,7 +197,6 @@ absl::StatusOr<Manifest> StoreImpl::PublishCopy(
   absl::StatusOr<Manifest> published =
       domain.Publish({.commit = std::string(target_commit),
                       .manifest = std::move(manifest),
-                      .required_commits = {std::string(source_commit)},
                       .batch = &batch});
   if (absl::IsFailedPrecondition(published.status())) {
     // Deleted in between.

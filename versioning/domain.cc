@@ -316,14 +316,17 @@ absl::StatusOr<Manifest> Domain::Publish(Publication publication) {
   const WriteScope scope(*this);
   COPSE_RETURN_IF_ERROR(scope.status());
   MutexLock lock(publish_mutex_);
-  for (const std::string& required : publication.required_commits) {
-    COPSE_ASSIGN_OR_RETURN(const std::optional<Manifest> manifest,
-                           FindManifest(required));
-    if (!manifest.has_value()) {
-      return ParentCommitNotFoundError(name_, publication.commit, required);
+  Manifest& manifest = publication.manifest;
+  for (size_t i = 0; i < manifest.parent_commits.size(); ++i) {
+    const std::string& parent = manifest.parent_commits[i];
+    COPSE_ASSIGN_OR_RETURN(const std::optional<Manifest> found,
+                           FindManifest(parent));
+    // Not another one that was made under its name.
+    if (!found.has_value() ||
+        found->PublicFingerprint() != manifest.ParentFingerprint(i)) {
+      return ParentCommitNotFoundError(name_, publication.commit, parent);
     }
   }
-  Manifest& manifest = publication.manifest;
   MetaBatch& batch = *publication.batch;
   manifest.create_time = NextCreateTime();
   if (!publication.branch.empty()) {

@@ -66,11 +66,9 @@ namespace copse {
 struct Publication {
   std::string commit;
 
-  // Its create time is set by Publish().
+  // Its create time is set by Publish(). Its parents must be complete at that
+  // moment, and what it says they are.
   Manifest manifest;
-
-  // Commits that must be complete at that moment.
-  std::vector<std::string> required_commits = {};
 
   // The branch to move, if not empty, and where it must be, if set (an empty
   // string: it must not exist).
@@ -218,8 +216,9 @@ class Domain {
       absl::string_view branch) const;
 
   // Makes a commit exist, durably, in one write, and returns its manifest.
-  // Fails with PARENT_COMMIT_NOT_FOUND if a required commit is not complete,
-  // BRANCH_MOVED, and what the write fails with.
+  // Fails with PARENT_COMMIT_NOT_FOUND if a parent is not complete, or is
+  // another commit than the one it was built from, BRANCH_MOVED, and what the
+  // write fails with.
   absl::StatusOr<Manifest> Publish(Publication publication);
 
   // Deletes the commit but for its skeleton. Fails with COMMIT_NOT_FOUND, and

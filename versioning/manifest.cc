@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -23,6 +24,7 @@ namespace copse {
 namespace {
 
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersionFingerprints = 2;
 constexpr uint8_t kComplete = 1;
 constexpr uint8_t kSkeleton = 2;
 constexpr uint32_t kParentCountMax = 2;
@@ -69,6 +71,30 @@ absl::Status CheckBounds(const Manifest& manifest) {
                                     kSkippedMessageSizeBytesMax));
   }
   return absl::OkStatus();
+}
+
+uint8_t VersionFor(const Manifest& manifest) {
+  bool is_one_known = manifest.skeleton_fingerprint.has_value();
+  for (size_t i = 0; i < manifest.parent_commits.size(); ++i) {
+    is_one_known |= manifest.ParentFingerprint(i).has_value();
+  }
+  return is_one_known ? kVersionFingerprints : kVersion;
+}
+
+void WriteFingerprint(const std::optional<Fingerprint>& fingerprint,
+                      RecordWriter& writer) {
+  writer.Bool(fingerprint.has_value());
+  if (fingerprint.has_value()) {
+    writer.Fixed(*fingerprint);
+  }
+}
+
+std::optional<Fingerprint> ReadFingerprint(absl::string_view name,
+                                           RecordReader& reader) {
+  if (!reader.Bool(name)) {
+    return std::nullopt;
+  }
+  return reader.Hash(name);
 }
 
 void WriteBody(const Manifest& manifest, RecordWriter& writer) {
@@ -131,16 +157,22 @@ void ReadBody(RecordReader& reader, Manifest& manifest) {
 
 absl::StatusOr<std::string> Manifest::Encode() const {
   COPSE_RETURN_IF_ERROR(CheckBounds(*this));
-  RecordWriter writer(RecordKind::kManifest, kVersion);
+  const uint8_t version = VersionFor(*this);
+  RecordWriter writer(RecordKind::kManifest, version);
   writer.U8(is_skeleton ? kSkeleton : kComplete);
   writer.U32(static_cast<uint32_t>(parent_commits.size()));
-  for (const std::string& parent : parent_commits) {
-    writer.Text(parent);
+  for (size_t i = 0; i < parent_commits.size(); ++i) {
+    writer.Text(parent_commits[i]);
+    if (version >= kVersionFingerprints) {
+      WriteFingerprint(ParentFingerprint(i), writer);
+    }
   }
   writer.Text(branch);
   writer.Time(create_time);
   if (!is_skeleton) {
     WriteBody(*this, writer);
+  } else if (version >= kVersionFingerprints) {
+    WriteFingerprint(skeleton_fingerprint, writer);
   }
   std::string bytes = std::move(writer).Finish();
   COPSE_RETURN_IF_ERROR(
@@ -151,7 +183,7 @@ absl::StatusOr<std::string> Manifest::Encode() const {
 absl::StatusOr<Manifest> Manifest::Parse(absl::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
-      RecordReader::Open(bytes, RecordKind::kManifest, kVersion));
+      RecordReader::Open(bytes, RecordKind::kManifest, kVersionFingerprints));
   Manifest manifest;
   const uint8_t state = reader.U8("state");
   if (reader.ok() && state != kComplete && state != kSkeleton) {
@@ -162,20 +194,49 @@ absl::StatusOr<Manifest> Manifest::Parse(absl::string_view bytes) {
   for (uint32_t i = 0; i < parent_count && reader.ok(); ++i) {
     manifest.parent_commits.push_back(
         reader.Text("parent commit", kNameSizeBytesMax));
+    if (reader.version() >= kVersionFingerprints) {
+      manifest.parent_fingerprints.push_back(
+          ReadFingerprint("parent fingerprint", reader));
+    }
   }
   manifest.branch = reader.Text("branch", kNameSizeBytesMax);
   manifest.create_time = reader.Time("create time");
   if (!manifest.is_skeleton) {
     ReadBody(reader, manifest);
+  } else if (reader.version() >= kVersionFingerprints) {
+    manifest.skeleton_fingerprint = ReadFingerprint("fingerprint", reader);
+  }
+  // One encoding for each content.
+  if (reader.ok() && reader.version() != VersionFor(manifest)) {
+    reader.Fail("fingerprints", "are all unknown, expected version 1");
   }
   COPSE_RETURN_IF_ERROR(reader.Finish());
   return manifest;
+}
+
+void Manifest::AddParent(absl::string_view commit,
+                         const Fingerprint& fingerprint) {
+  parent_fingerprints.resize(parent_commits.size());
+  parent_commits.emplace_back(commit);
+  parent_fingerprints.emplace_back(fingerprint);
+}
+
+std::optional<Fingerprint> Manifest::ParentFingerprint(size_t i) const {
+  return i < parent_fingerprints.size() ? parent_fingerprints[i] : std::nullopt;
+}
+
+std::optional<Fingerprint> Manifest::PublicFingerprint() const {
+  return is_skeleton
+             ? skeleton_fingerprint
+             : PublishFingerprint(fingerprint_sum, vector_count, profile_hash);
 }
 
 Manifest Manifest::Skeleton() const {
   Manifest skeleton;
   skeleton.is_skeleton = true;
   skeleton.parent_commits = parent_commits;
+  skeleton.parent_fingerprints = parent_fingerprints;
+  skeleton.skeleton_fingerprint = PublicFingerprint();
   skeleton.branch = branch;
   skeleton.create_time = create_time;
   return skeleton;

@@ -4,13 +4,19 @@
 // The manifest is the commit: a small immutable record that names everything
 // else. It is written in the one synced batch that makes a commit exist.
 //
-// Fields (see record_codec.h for the envelope and the types), version 1:
+// Fields (see record_codec.h for the envelope and the types), version 1
+// or 2:
 //
 //   state                  u8    1 complete, 2 skeleton
 //   parent count           u32   at most 2
 //     parent commit        text  at most kNameSizeBytesMax
+//     is parent known      u8    version 2 only: 0 or 1
+//     parent fingerprint   32 bytes, only if 1
 //   branch                 text  at most kNameSizeBytesMax, may be empty
 //   create time            time
+//   a skeleton of version 2:
+//     has fingerprint      u8    0 or 1
+//     fingerprint          32 bytes, only if 1
 //   the rest is absent from a skeleton:
 //   has commit time        u8    0 or 1
 //   commit time            time  only if 1
@@ -32,7 +38,9 @@
 //     document ID          text  at most kDocumentIdSizeBytesMax
 //     message              text  at most kSkippedMessageSizeBytesMax
 //
-// A deleted commit leaves its skeleton, so that merge bases survive.
+// A deleted commit leaves its skeleton, so that merge bases survive. Version 2
+// is written if one of the fingerprints is known. A name is not enough: the
+// commit may be deleted, and another one made under its name.
 
 #ifndef COPSE_VERSIONING_MANIFEST_H_
 #define COPSE_VERSIONING_MANIFEST_H_
@@ -57,10 +65,18 @@ inline constexpr uint32_t kSkippedDocumentCountMax = uint32_t{1} << 20;
 inline constexpr size_t kSkippedMessageSizeBytesMax = 4096;
 
 struct Manifest {
-  // Deleted: only the parents, the branch and the create time are left.
+  // Deleted: only what is above commit_time is left.
   bool is_skeleton = false;
 
   std::vector<std::string> parent_commits;  // At most two.
+
+  // What each parent was when the commit was built from it; nullopt, or absent
+  // at the end: not known.
+  std::vector<std::optional<Fingerprint>> parent_fingerprints;
+
+  // What a deleted commit was, if that is known.
+  std::optional<Fingerprint> skeleton_fingerprint;
+
   std::string branch;
   absl::Time create_time;
   std::optional<absl::Time> commit_time;
@@ -88,6 +104,16 @@ struct Manifest {
   absl::StatusOr<std::string> Encode() const;
 
   static absl::StatusOr<Manifest> Parse(absl::string_view bytes);
+
+  // Adds a parent, as it is now.
+  void AddParent(absl::string_view commit, const Fingerprint& fingerprint);
+
+  // Returns what parent `i` was, or nullopt.
+  std::optional<Fingerprint> ParentFingerprint(size_t i) const;
+
+  // Returns what the commit is, or was: nullopt for the skeleton of one that
+  // was deleted before fingerprints were kept.
+  std::optional<Fingerprint> PublicFingerprint() const;
 
   // Returns what is left of the commit when it is deleted.
   Manifest Skeleton() const;

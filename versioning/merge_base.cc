@@ -79,12 +79,15 @@ class AncestorWalk {
   }
 
  private:
+  static constexpr size_t kAbsent = SIZE_MAX;
+
   struct Entry {
     std::string commit;
     CommitNode node;
     uint8_t marks = 0;
     bool is_queued = false;
     bool is_base = false;  // A common ancestor, as far as is known a best one.
+    size_t replaced = kAbsent;  // The entry of ReplacedEntry().
   };
 
   struct Queued {
@@ -119,24 +122,61 @@ class AncestorWalk {
     }
     // Mark() makes entries, so `entry` is gone after the first.
     const std::vector<std::string> parents = entry.node.parent_commits;
-    for (const std::string& parent : parents) {
-      COPSE_RETURN_IF_ERROR(Mark(parent, marks));
+    const auto fingerprints = entry.node.parent_fingerprints;
+    for (size_t i = 0; i < parents.size(); ++i) {
+      COPSE_RETURN_IF_ERROR(
+          Mark(parents[i], marks,
+               i < fingerprints.size() ? fingerprints[i] : std::nullopt));
     }
     return absl::OkStatus();
   }
 
-  absl::Status Mark(absl::string_view commit, uint8_t marks) {
+  // `fingerprint`: what the commit was, if that is known.
+  absl::Status Mark(
+      absl::string_view commit, uint8_t marks,
+      const std::optional<Fingerprint>& fingerprint = std::nullopt) {
     const auto [found, is_new] = places_.try_emplace(commit, entries_.size());
+    const size_t place = found->second;
     if (is_new) {
       COPSE_RETURN_IF_ERROR(Read(commit));
     }
-    if (found->second == kAbsent) {
+    if (places_[commit] == kAbsent) {
       return absl::OkStatus();
     }
-    Entry& entry = entries_[found->second];
+    const std::optional<Fingerprint>& known = entries_[place].node.fingerprint;
+    if (fingerprint.has_value() && known.has_value() &&
+        *fingerprint != *known) {
+      MarkEntry(ReplacedEntry(place), marks);
+      return absl::OkStatus();
+    }
+    MarkEntry(place, marks);
+    // That both sides had the name is worth an error that names it.
+    if (entries_[place].replaced != kAbsent) {
+      MarkEntry(entries_[place].replaced, marks);
+    }
+    return absl::OkStatus();
+  }
+
+  // Returns the entry of those commits that had the name before.
+  size_t ReplacedEntry(size_t place) {
+    if (entries_[place].replaced == kAbsent) {
+      Entry replaced;
+      replaced.commit = entries_[place].commit;
+      replaced.node.create_time = entries_[place].node.create_time;
+      replaced.node.is_deleted = true;
+      const uint8_t marks = entries_[place].marks;
+      entries_[place].replaced = entries_.size();
+      entries_.push_back(std::move(replaced));
+      MarkEntry(entries_.size() - 1, marks);
+    }
+    return entries_[place].replaced;
+  }
+
+  void MarkEntry(size_t place, uint8_t marks) {
+    Entry& entry = entries_[place];
     const auto marked = static_cast<uint8_t>(entry.marks | marks);
     if (marked == entry.marks) {
-      return absl::OkStatus();
+      return;
     }
     open_count_ -= IsOpen(entry) ? 1 : 0;
     entry.marks = marked;
@@ -146,10 +186,9 @@ class AncestorWalk {
     }
     if (!entry.is_queued) {
       entry.is_queued = true;
-      queue_.push({entry.node.create_time, found->second});
+      queue_.push({entry.node.create_time, place});
     }
     open_count_ += IsOpen(entry) ? 1 : 0;
-    return absl::OkStatus();
   }
 
   // Makes the entry of a commit that is in places_.
@@ -174,8 +213,6 @@ class AncestorWalk {
     }
     return absl::OkStatus();
   }
-
-  static constexpr size_t kAbsent = SIZE_MAX;
 
   const MergeBaseOptions& options_;
   std::vector<Entry> entries_;

@@ -15,6 +15,10 @@
 // ancestors were found: then all of what is before is read, to be sure that
 // neither descends from the other. The times of commits only decide the order
 // of visits: clocks that were set back cost time and change no result.
+//
+// A commit may be deleted and another one made under its name. A child knows
+// the fingerprint of the one that it was built from: where that differs, its
+// parent counts as deleted, with nothing known of what was before.
 
 #ifndef COPSE_VERSIONING_MERGE_BASE_H_
 #define COPSE_VERSIONING_MERGE_BASE_H_
@@ -30,11 +34,16 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "versioning/commit.h"
+
 namespace copse {
 
 // What the search has to know of a commit, complete or deleted.
 struct CommitNode {
   std::vector<std::string> parent_commits = {};
+  // What each parent was; nullopt, or absent at the end: not known.
+  std::vector<std::optional<Fingerprint>> parent_fingerprints = {};
+  std::optional<Fingerprint> fingerprint = std::nullopt;
   absl::Time create_time = {};
   bool is_deleted = false;
 };
@@ -50,7 +59,7 @@ struct MergeBaseOptions {
   std::function<absl::Status()> check = nullptr;
 
   // How many commits are read at most. With IDs of 40 bytes each takes about
-  // 300 bytes of memory.
+  // 400 bytes of memory.
   size_t commit_count_max = 1'000'000;
 };
 

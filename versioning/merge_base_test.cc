@@ -25,6 +25,7 @@
 
 #include "index/util/error_reason.h"
 #include "tests/support/status_matchers.h"
+#include "versioning/commit.h"
 
 namespace copse {
 namespace {
@@ -43,6 +44,18 @@ class History {
     nodes_[commit] = {
         .parent_commits = parents,
         .create_time = absl::FromUnixSeconds(time.has_value() ? *time : count)};
+  }
+
+  // As Add(), and child and parents know what they are.
+  void AddKnown(const std::string& commit,
+                const std::vector<std::string>& parents, uint8_t content) {
+    Add(commit, parents);
+    Fingerprint fingerprint;
+    fingerprint.fill(std::byte{content});
+    nodes_[commit].fingerprint = fingerprint;
+    for (const std::string& parent : parents) {
+      nodes_[commit].parent_fingerprints.push_back(nodes_[parent].fingerprint);
+    }
   }
 
   void Delete(const std::string& commit) { nodes_[commit].is_deleted = true; }
@@ -194,6 +207,41 @@ TEST(MergeBaseTest, WalksThroughDeletedCommits) {
   EXPECT_THAT(history.BasesOf("a", "b"), ElementsAre("root"));
   history.Lose("gone");
   EXPECT_THAT(history.BasesOf("a", "b"), IsEmpty());
+}
+
+TEST(MergeBaseTest, ACommitUnderTheNameOfAnotherIsNoBase) {
+  History history;
+  history.AddKnown("root", {}, 1);
+  history.AddKnown("p", {"root"}, 2);
+  history.AddKnown("mine", {"p"}, 3);
+  history.AddKnown("same", {"p"}, 4);
+  history.AddKnown("p", {"root"}, 5);
+  history.AddKnown("theirs", {"p"}, 6);
+  for (const auto& [ours, theirs] :
+       {std::pair("mine", "theirs"), std::pair("theirs", "mine"),
+        std::pair("mine", "p"),
+        // What it was is not there any more.
+        std::pair("mine", "same")}) {
+    EXPECT_THAT(FindMergeBases(ours, theirs, history.Options()),
+                IsOkAndHolds(ElementsAre(MergeBase{"p", true})))
+        << ours << " and " << theirs;
+  }
+  // Nobody knows whether it descended from the root.
+  EXPECT_THAT(history.BasesOf("mine", "root"), IsEmpty());
+  EXPECT_THAT(history.BasesOf("theirs", "root"), ElementsAre("root"));
+  // Where the same content was pushed again, it serves.
+  history.AddKnown("p", {"root"}, 2);
+  EXPECT_THAT(history.BasesOf("mine", "same"), ElementsAre("p"));
+  EXPECT_THAT(history.BasesOf("mine", "root"), ElementsAre("root"));
+}
+
+TEST(MergeBaseTest, AParentThatIsNotKnownIsTakenByItsName) {
+  History history;
+  history.Add("p", {});
+  history.AddKnown("mine", {"p"}, 3);
+  history.AddKnown("p", {}, 5);
+  history.AddKnown("theirs", {"p"}, 6);
+  EXPECT_THAT(history.BasesOf("mine", "theirs"), ElementsAre("p"));
 }
 
 TEST(MergeBaseTest, ReadsNothingOfWhatIsBeforeTheFork) {

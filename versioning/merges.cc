@@ -38,9 +38,12 @@ absl::StatusOr<std::string> ChooseMergeBase(const Domain& domain,
     if (!record.has_value()) {
       return std::nullopt;
     }
-    return CommitNode{.parent_commits = std::move(record->parent_commits),
-                      .create_time = record->create_time,
-                      .is_deleted = record->is_skeleton};
+    return CommitNode{
+        .parent_commits = std::move(record->parent_commits),
+        .parent_fingerprints = std::move(record->parent_fingerprints),
+        .fingerprint = record->PublicFingerprint(),
+        .create_time = record->create_time,
+        .is_deleted = record->is_skeleton};
   };
   COPSE_ASSIGN_OR_RETURN(
       const std::vector<MergeBase> bases,
@@ -71,10 +74,11 @@ absl::StatusOr<CommitInfo> StoreImpl::MergeCommits(
                          OpenReader(domain, options.theirs_commit));
   COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<CommitBuilderImpl> builder,
                          BeginBuilder(domain, options.commit));
+  // The builder's parent: another commit may have got its name just now.
   absl::StatusOr<MergedRows> merged =
-      MergeReaders(domain, *ours, *theirs, options, visitor);
+      MergeReaders(domain, *builder->parent(), *theirs, options, visitor);
   COPSE_RETURN_IF_ERROR(domain->ExplainError(merged.status()));
-  builder->Merge(*std::move(merged), options.theirs_commit);
+  builder->Merge(*std::move(merged), theirs->info());
   return builder->Commit({}, [&visitor](CommitPhase phase) {
     return phase == CommitPhase::kDone || visitor.check == nullptr
                ? absl::OkStatus()

@@ -88,6 +88,24 @@ constexpr absl::string_view kSkeleton =
     "02010201000000020000007031040000006d61696e00f1536500000000000000"
     "00c2acf79f88790dc2";
 
+constexpr absl::string_view kManifestParents =
+    "0202010200000002000000703101060606060606060606060606060606060606"
+    "060606060606060606060606060602000000703200040000006d61696e00f153"
+    "650000000078e0010001fbffffffffffffffffc99a3b15000000416461203c61"
+    "6461406578616d706c652e6f72673e09000000416464206f616b730a11000000"
+    "0000000002000000000000006400000000000000650000000000000003000000"
+    "0000000002000000000000000100000000000000040000000000000088130000"
+    "0000000070170000000000000707070707070707070707070707070707070707"
+    "0707070707070707070707070808080808080808080808080808080808080808"
+    "080808080808080808080808010000000600000062616400696408000000746f"
+    "6f206c6f6e6757f01dc9de734414";
+
+constexpr absl::string_view kSkeletonFingerprint =
+    "0202020100000002000000703101060606060606060606060606060606060606"
+    "0606060606060606060606060606040000006d61696e00f15365000000000000"
+    "0000010b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"
+    "0b0b0baf348a6ce7079aac";
+
 constexpr absl::string_view kBranch =
     "03010800000039663331633037610c0000000000000000f15365000000000000"
     "000010aa6fff07c5147c";
@@ -223,6 +241,8 @@ std::vector<Layout> Layouts() {
        }},
       {"manifest", kManifest, Rewrite<Manifest>},
       {"skeleton", kSkeleton, Rewrite<Manifest>},
+      {"manifest with parents", kManifestParents, Rewrite<Manifest>},
+      {"skeleton with fingerprint", kSkeletonFingerprint, Rewrite<Manifest>},
       {"branch", kBranch, Rewrite<BranchRecord>},
       {"row", kRow, Rewrite<RowRecord>},
       {"row of several", kRowChunks, Rewrite<RowRecord>},
@@ -420,6 +440,39 @@ TEST(ManifestTest, HasItsFields) {
   EXPECT_EQ(manifest.fingerprint_sum, FingerprintSum(HashOf(7)));
   EXPECT_EQ(info.fingerprint,
             PublishFingerprint(FingerprintSum(HashOf(7)), 101, HashOf(8)));
+}
+
+TEST(ManifestTest, KnowsWhatItsParentsWere) {
+  COPSE_ASSERT_OK_AND_ASSIGN(const Manifest manifest,
+                             Manifest::Parse(Bytes(kManifestParents)));
+  EXPECT_THAT(manifest.parent_commits, ElementsAre("p1", "p2"));
+  EXPECT_EQ(manifest.ParentFingerprint(0), HashOf(6));
+  EXPECT_EQ(manifest.ParentFingerprint(1), std::nullopt);
+  EXPECT_EQ(manifest.author, "Ada <ada@example.org>");
+  const Manifest skeleton = manifest.Skeleton();
+  EXPECT_EQ(skeleton.ParentFingerprint(0), HashOf(6));
+  EXPECT_EQ(skeleton.PublicFingerprint(),
+            manifest.ToInfo("d", "c").fingerprint);
+  COPSE_ASSERT_OK_AND_ASSIGN(const Manifest old,
+                             Manifest::Parse(Bytes(kManifest)));
+  EXPECT_EQ(old.ParentFingerprint(0), std::nullopt);
+  COPSE_ASSERT_OK_AND_ASSIGN(const Manifest old_skeleton,
+                             Manifest::Parse(Bytes(kSkeleton)));
+  EXPECT_EQ(old_skeleton.PublicFingerprint(), std::nullopt);
+  COPSE_ASSERT_OK_AND_ASSIGN(const Manifest new_skeleton,
+                             Manifest::Parse(Bytes(kSkeletonFingerprint)));
+  EXPECT_EQ(new_skeleton.PublicFingerprint(), HashOf(11));
+}
+
+TEST(ManifestTest, HasOneEncodingForEachContent) {
+  // What follows is right, and the fingerprint is said to be unknown.
+  std::string bytes = Bytes(kSkeleton);
+  bytes[1] = 2;
+  bytes.insert(bytes.find("p1") + 2, 1, 0);
+  bytes.insert(bytes.size() - 8, 1, 0);
+  EXPECT_THAT(
+      Manifest::Parse(Sealed(std::move(bytes))),
+      StatusIs(absl::StatusCode::kDataLoss, HasSubstr("expected version 1")));
 }
 
 TEST(ManifestTest, LeavesASkeleton) {

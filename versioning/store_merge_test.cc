@@ -661,5 +661,46 @@ INSTANTIATE_TEST_SUITE_P(
                       Parameters{3, 2048}, Parameters{4, 8}, Parameters{5, 8}),
     [](const auto& test) { return absl::StrCat("Seed", test.param.seed); });
 
+TEST_F(StoreMergeTest, AnotherCommitUnderTheNameOfTheBaseIsNotTheBase) {
+  ASSERT_THAT(test_.Push(Options("root"), {{"doc", 1}}), IsOk());
+  ASSERT_THAT(test_.Push(Options("p", "root"), {{"keep1", 1}}), IsOk());
+  ASSERT_THAT(test_.Push(Options("mine", "p"), {{"m", 1}}), IsOk());
+  ASSERT_THAT(test_->DeleteCommit("d", "p"), IsOk());
+  ASSERT_THAT(test_.Push(Options("p", "root"), {{"keep2", 1}}), IsOk());
+  ASSERT_THAT(test_.Push(Options("theirs", "p"), {{"t", 1}}), IsOk());
+  for (const bool reopens : {false, true}) {
+    if (reopens) {
+      test_.Reopen();
+    }
+    EXPECT_THAT(Run(Merge("merge", "theirs", "mine")),
+                FailsWith(kRefused, "MERGE_BASE_DELETED"));
+    EXPECT_THAT(Run(Merge("merge", "mine", "theirs")),
+                FailsWith(kRefused, "MERGE_BASE_DELETED"));
+  }
+  // The skeletons know what they were, too.
+  ASSERT_THAT(test_.Push(Options("mine2", "mine"), {{"m2", 1}}), IsOk());
+  ASSERT_THAT(test_->DeleteCommit("d", "mine"), IsOk());
+  ASSERT_THAT(test_->DeleteCommit("d", "p"), IsOk());
+  EXPECT_THAT(Run(Merge("merge", "theirs", "mine2")),
+              FailsWith(kRefused, "MERGE_BASE_DELETED"));
+  EXPECT_THAT(Run(Merge("merge", "mine2", "root")),
+              FailsWith(kRefused, "MERGE_BASE_NOT_FOUND"));
+}
+
+TEST_F(StoreMergeTest, APushEndsWhoseParentHasBecomeAnotherCommit) {
+  ASSERT_THAT(test_.Push(Options("p"), {{"a", 1}}), IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto same,
+                             test_->BeginCommit(Options("same", "p")));
+  ASSERT_THAT(test_->DeleteCommit("d", "p"), IsOk());
+  ASSERT_THAT(test_.Push(Options("p"), {{"a", 1}}), IsOk());
+  EXPECT_THAT(same->Commit({}, nullptr), IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto other,
+                             test_->BeginCommit(Options("other", "p")));
+  ASSERT_THAT(test_->DeleteCommit("d", "p"), IsOk());
+  ASSERT_THAT(test_.Push(Options("p"), {{"a", 2}}), IsOk());
+  EXPECT_THAT(other->Commit({}, nullptr),
+              FailsWith(kRefused, "PARENT_COMMIT_NOT_FOUND"));
+}
+
 }  // namespace
 }  // namespace copse
