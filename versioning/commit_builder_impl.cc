@@ -480,6 +480,7 @@ absl::StatusOr<CommitInfo> CommitBuilderImpl::CommitClaimed(
       .branch = options_.branch,
       .expected_branch_commit = options_.expected_branch_commit,
       .seen_branch_commit = seen_branch_commit_,
+      .branch_watch = claim_->branch_watch(),
       .ordinal_end =
           changes.live->empty() ? 0 : uint64_t{changes.live->Last()} + 1,
       .batch = &batch_};

@@ -102,7 +102,7 @@ absl::StatusOr<std::shared_ptr<CommitClaim>> StoreImpl::ClaimCommit(
   COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
                          registry_.Get(options.domain));
   COPSE_RETURN_IF_ERROR(CheckCommitOptions(options));
-  return DomainClaim::Take(domain, options.commit);
+  return DomainClaim::Take(domain, options.commit, options.branch);
 }
 
 absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::BeginBuilder(
@@ -116,7 +116,8 @@ absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::BeginBuilder(
   }
   COPSE_RETURN_IF_ERROR(context_->CheckFreeSpace());
   if (claim == nullptr) {
-    COPSE_ASSIGN_OR_RETURN(claim, DomainClaim::Take(domain, options.commit));
+    COPSE_ASSIGN_OR_RETURN(
+        claim, DomainClaim::Take(domain, options.commit, options.branch));
   }
   return MakeBuilder(domain, options, std::move(claim));
 }
@@ -143,6 +144,10 @@ absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::MakeBuilder(
   }
   COPSE_ASSIGN_OR_RETURN(std::optional<BranchRecord> branch,
                          domain->FindBranch(options.branch));
+  if (claim->branch_watch() != nullptr && claim->branch_watch()->has_ended) {
+    return BranchEndedError(domain->name(), options.branch,
+                            branch.has_value() ? branch->head_commit : "", "");
+  }
   return std::make_unique<CommitBuilderImpl>(
       domain, options, std::move(claim), std::move(parent),
       branch.has_value() ? std::move(branch->head_commit) : "", std::move(pin));

@@ -186,10 +186,15 @@ absl::Status Domain::AppendVectors(Ordinal first,
 // ---- Commits in flight -----------------------------------------------------
 
 absl::StatusOr<std::shared_ptr<DomainClaim>> DomainClaim::Take(
-    std::shared_ptr<Domain> domain, absl::string_view commit) {
+    std::shared_ptr<Domain> domain, absl::string_view commit,
+    absl::string_view branch) {
   COPSE_RETURN_IF_ERROR(domain->Claim(commit));
-  return std::shared_ptr<DomainClaim>(
+  std::shared_ptr<DomainClaim> claim(
       new DomainClaim(std::move(domain), commit));
+  if (!branch.empty()) {
+    claim->branch_watch_ = claim->domain_->WatchBranch(branch);
+  }
+  return claim;
 }
 
 DomainClaim::~DomainClaim() { domain_->Release(commit_); }
@@ -290,6 +295,9 @@ absl::StatusOr<BranchRecord> Domain::PutMove(const BranchMove& move,
   if (!current.has_value() && !move.seen_commit.empty()) {
     return BranchMovedError(name_, move.branch, found, move.seen_commit);
   }
+  if (move.watch != nullptr && move.watch->has_ended) {
+    return BranchEndedError(name_, move.branch, found, move.seen_commit);
+  }
   BranchRecord record = {
       .head_commit = move.head_commit,
       .version = current.has_value() ? current->version + 1 : 1,
@@ -334,7 +342,8 @@ absl::StatusOr<Manifest> Domain::Publish(Publication publication) {
         PutMove({.branch = publication.branch,
                  .head_commit = publication.commit,
                  .expected_commit = publication.expected_branch_commit,
-                 .seen_commit = publication.seen_branch_commit},
+                 .seen_commit = publication.seen_branch_commit,
+                 .watch = publication.branch_watch.get()},
                 manifest.create_time, batch)
             .status());
   }
@@ -412,6 +421,7 @@ absl::StatusOr<BranchRecord> Domain::RenameBranch(
   batch.Put(MetaTable::kBranches, BranchKey(number_, new_branch),
             record->Encode());
   COPSE_RETURN_IF_ERROR(WriteRecord(std::move(domain_record), batch));
+  EndBranch(branch);
   return *std::move(record);
 }
 
@@ -426,7 +436,38 @@ absl::Status Domain::DeleteBranch(absl::string_view branch) {
   }
   MetaBatch batch(database());
   batch.Delete(MetaTable::kBranches, BranchKey(number_, branch));
-  return database().Write(batch, Durability::kSynced);
+  COPSE_RETURN_IF_ERROR(database().Write(batch, Durability::kSynced));
+  EndBranch(branch);
+  return absl::OkStatus();
+}
+
+std::shared_ptr<const BranchWatch> Domain::WatchBranch(
+    absl::string_view branch) {
+  MutexLock lock(publish_mutex_);
+  if (branch_watches_.size() >= watches_swept_at_) {
+    absl::erase_if(branch_watches_,
+                   [](const auto& entry) { return entry.second.expired(); });
+    watches_swept_at_ = std::max<size_t>(64, 2 * branch_watches_.size());
+  }
+  std::weak_ptr<BranchWatch>& slot = branch_watches_[branch];
+  std::shared_ptr<BranchWatch> watch = slot.lock();
+  if (watch == nullptr) {
+    watch = std::make_shared<BranchWatch>();
+    slot = watch;
+  }
+  return watch;
+}
+
+void Domain::EndBranch(absl::string_view branch) {
+  const auto slot = branch_watches_.find(branch);
+  if (slot == branch_watches_.end()) {
+    return;
+  }
+  if (const auto watch = slot->second.lock(); watch != nullptr) {
+    watch->has_ended = true;
+  }
+  // Who watches the name from now on watches another branch.
+  branch_watches_.erase(slot);
 }
 
 absl::Status Domain::SetDescription(absl::string_view description) {

@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -62,6 +63,14 @@
 
 namespace copse {
 
+// What somebody holds who means to move a branch later. A name that was taken
+// from a branch and given again is another branch.
+struct BranchWatch {
+  // Whether the branch was renamed or deleted meanwhile, even if it had been
+  // made only then.
+  std::atomic<bool> has_ended = false;
+};
+
 // A commit that is ready to exist.
 struct Publication {
   std::string commit;
@@ -77,6 +86,7 @@ struct Publication {
 
   // Where the branch was when the push began; empty: it did not exist.
   std::string seen_branch_commit = {};
+  std::shared_ptr<const BranchWatch> branch_watch = nullptr;
 
   // Every ordinal of the live set is below it.
   uint64_t ordinal_end = 0;
@@ -96,6 +106,9 @@ struct BranchMove {
   // Where it was seen before. If not empty, and it is gone, it was deleted or
   // renamed, and is not made again (BRANCH_MOVED).
   std::string seen_commit = {};
+
+  // If set, of somebody who fails the same way if it has ended. Not owned.
+  const BranchWatch* watch = nullptr;
 };
 
 class Domain;
@@ -103,9 +116,10 @@ class Domain;
 // A commit in flight, as long as somebody holds this.
 class DomainClaim final : public CommitClaim {
  public:
-  // Fails as Domain::Claim().
+  // `branch`, if not empty, is watched from then on. Fails as Domain::Claim().
   static absl::StatusOr<std::shared_ptr<DomainClaim>> Take(
-      std::shared_ptr<Domain> domain, absl::string_view commit);
+      std::shared_ptr<Domain> domain, absl::string_view commit,
+      absl::string_view branch);
   ~DomainClaim() override;
   DomainClaim(const DomainClaim&) = delete;
   DomainClaim& operator=(const DomainClaim&) = delete;
@@ -114,12 +128,18 @@ class DomainClaim final : public CommitClaim {
     return domain_.get() == &domain && commit_ == commit;
   }
 
+  // Null without a branch.
+  const std::shared_ptr<const BranchWatch>& branch_watch() const {
+    return branch_watch_;
+  }
+
  private:
   DomainClaim(std::shared_ptr<Domain> domain, absl::string_view commit)
       : domain_(std::move(domain)), commit_(commit) {}
 
   const std::shared_ptr<Domain> domain_;
   const std::string commit_;
+  std::shared_ptr<const BranchWatch> branch_watch_;
 };
 
 // What a garbage collection begins with, all of one moment.
@@ -237,6 +257,10 @@ class Domain {
       const std::optional<std::string>& expected_commit);
   absl::Status DeleteBranch(absl::string_view branch);
 
+  // Watches a branch, which need not exist, as long as somebody holds what is
+  // returned.
+  std::shared_ptr<const BranchWatch> WatchBranch(absl::string_view branch);
+
   // Replaces the description, or the retention rules.
   absl::Status SetDescription(absl::string_view description);
   absl::Status SetRetention(const RetentionPolicy& retention);
@@ -331,6 +355,9 @@ class Domain {
   absl::StatusOr<BranchRecord> PutMove(const BranchMove& move, absl::Time now,
                                        MetaBatch& batch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
+  // Tells those who watch the branch that it has ended.
+  void EndBranch(absl::string_view branch)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
   // Fails with COMMIT_IN_USE if a branch is at the commit, or a lease.
   absl::Status CheckUnused(absl::string_view commit)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
@@ -372,6 +399,10 @@ class Domain {
   uint64_t published_end_ ABSL_GUARDED_BY(publish_mutex_);
   absl::Time last_create_time_ ABSL_GUARDED_BY(publish_mutex_) =
       absl::InfinitePast();
+  absl::flat_hash_map<std::string, std::weak_ptr<BranchWatch>> branch_watches_
+      ABSL_GUARDED_BY(publish_mutex_);
+  // At this size branch_watches_ is rid of what nobody holds.
+  size_t watches_swept_at_ ABSL_GUARDED_BY(publish_mutex_) = 64;
 
   mutable Mutex mutex_;
   CondVar writes_ended_;

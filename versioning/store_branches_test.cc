@@ -157,6 +157,41 @@ TEST_F(StoreBranchesTest, APushInFlightDoesNotMakeABranchAgainThatHasGone) {
                                           Field(&BranchInfo::branch, "trunk")));
 }
 
+TEST_F(StoreBranchesTest, APushInFlightDoesNotMoveAnotherBranchOfTheName) {
+  ASSERT_THAT(test_.Push(Options("c1", "", "main"), {}), IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto on_main,
+                             test_->BeginCommit(Options("c2", "c1", "main")));
+  const CommitOptions waiting = Options("c3", "c1", "main");
+  COPSE_ASSERT_OK_AND_ASSIGN(auto claim, test_->ClaimCommit(waiting));
+  CommitOptions expecting = Options("c4", "c1", "main");
+  expecting.expected_branch_commit = "c1";
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto on_expected,
+                             test_->BeginCommit(expecting));
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto on_new,
+                             test_->BeginCommit(Options("c5", "c1", "new")));
+  ASSERT_THAT(test_->RenameBranch("d", "main", "trunk", std::nullopt), IsOk());
+  ASSERT_THAT(test_->CreateBranch("d", "main", "c1"), IsOk());
+  ASSERT_THAT(test_->CreateBranch("d", "new", "c1"), IsOk());
+  ASSERT_THAT(test_->DeleteBranch("d", "new"), IsOk());
+  EXPECT_THAT(
+      on_main->Commit({}, nullptr),
+      AllOf(FailsWith(absl::StatusCode::kAborted, "BRANCH_MOVED"),
+            StatusIs(absl::StatusCode::kAborted,
+                     Eq("branch 'main' of domain 'd' was renamed or deleted "
+                        "meanwhile, and is now at commit 'c1'"))));
+  EXPECT_THAT(test_->BeginCommit(waiting, std::move(claim)).status(),
+              FailsWith(absl::StatusCode::kAborted, "BRANCH_MOVED"));
+  EXPECT_THAT(on_expected->Commit({}, nullptr),
+              FailsWith(absl::StatusCode::kAborted, "BRANCH_MOVED"));
+  EXPECT_THAT(on_new->Commit({}, nullptr),
+              FailsWith(absl::StatusCode::kAborted, "BRANCH_MOVED"));
+  // Who comes later moves it.
+  EXPECT_THAT(test_.Push(Options("c6", "c1", "main"), {}), IsOk());
+  EXPECT_THAT(test_.Push(Options("c7", "c1", "new"), {}), IsOk());
+  EXPECT_THAT(test_->GetBranch("d", "trunk"),
+              IsOkAndHolds(Field(&BranchInfo::head_commit, "c1")));
+}
+
 TEST_F(StoreBranchesTest, RetentionRulesFollowABranchToItsNewName) {
   ASSERT_THAT(test_.Push(Options("c1"), {}), IsOk());
   ASSERT_THAT(test_.Push(Options("c2", "c1", "old"), {}), IsOk());

@@ -259,4 +259,19 @@ absl::Status BranchMovedError(absl::string_view domain,
                      {"wanted", Cut(wanted)}});
 }
 
+absl::Status BranchEndedError(absl::string_view domain,
+                              absl::string_view branch, absl::string_view found,
+                              absl::string_view wanted) {
+  return WithReason(
+      absl::AbortedError(absl::StrFormat(
+          "branch '%s' of domain '%s' was renamed or deleted meanwhile, and is "
+          "now %s",
+          ShownName(branch), ShownName(domain), ShownHead(found, "absent"))),
+      "BRANCH_MOVED",
+      {{"domain", Cut(domain)},
+       {"branch", Cut(branch)},
+       {"found", Cut(found)},
+       {"wanted", Cut(wanted)}});
+}
+
 }  // namespace copse

@@ -74,6 +74,12 @@ absl::Status BranchMovedError(absl::string_view domain,
                               absl::string_view branch, absl::string_view found,
                               absl::string_view wanted);
 
+// The same for a branch whose name was taken from it since somebody began to
+// move it, whatever has the name now.
+absl::Status BranchEndedError(absl::string_view domain,
+                              absl::string_view branch, absl::string_view found,
+                              absl::string_view wanted);
+
 }  // namespace copse
 
 #endif  // COPSE_VERSIONING_STORE_ERRORS_H_
