@@ -239,6 +239,19 @@ TEST_F(CopseBranchesTest, LogsTheFirstParentsOfABranch) {
   EXPECT_EQ(json::parse(cut.output)["commits"].size(), 1u);
 }
 
+TEST_F(CopseBranchesTest, TheLogOfABranchEndsAtACommitThatIsInItAlready) {
+  ASSERT_EQ(Push("a", {"--branch", "main"}).exit_code, 0);
+  ASSERT_EQ(Push("b", {"--branch", "main"}).exit_code, 0);
+  ASSERT_EQ(Run({"commit", "delete", "d", "a"}).exit_code, 0);
+  ASSERT_EQ(Push("a", {"--branch", "main", "--parent", "b"}).exit_code, 0);
+  const Result log = Run({"log", "d", "--branch", "main", "--json"});
+  EXPECT_EQ(log.exit_code, 0);
+  EXPECT_EQ(log.error,
+            "the log ends before commit a, which is in it already: it was "
+            "deleted and pushed again\n");
+  EXPECT_EQ(json::parse(log.output)["commits"].size(), 2u);
+}
+
 TEST_F(CopseBranchesTest, ShowsWhatCommitsTake) {
   PushTwoCommits();
   EXPECT_THAT(Run({"log", "d"}).output, Not(HasSubstr("LOGICAL")));

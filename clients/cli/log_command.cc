@@ -13,6 +13,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -207,8 +208,9 @@ absl::Status ListAll(Context& context, const Flags& flags,
   return absl::OkStatus();
 }
 
-// Visits the head of a branch and its first parents, down to the first commit
-// or to one that was deleted.
+// Visits the head of a branch and its first parents, down to the first commit,
+// to one that was deleted, or to one that was there before: a commit that was
+// deleted and pushed again may descend from what descends from it by name.
 absl::Status ListBranch(Context& context, const Flags& flags,
                         const VisitPage& visit) {
   v1::GetBranchRequest branch_request;
@@ -221,7 +223,15 @@ absl::Status ListBranch(Context& context, const Flags& flags,
   request.set_commit(branch.head_commit());
   int64_t left = flags.limit > 0 ? flags.limit : INT64_MAX;
   Commits page;
+  absl::flat_hash_set<std::string> visited;
   while (!request.commit().empty() && left > 0) {
+    if (!visited.insert(request.commit()).second) {
+      context.Note(
+          absl::StrFormat("the log ends before commit %s, which is in it "
+                          "already: it was deleted and pushed again",
+                          Printable(request.commit())));
+      break;
+    }
     absl::StatusOr<v1::Commit> commit = context.client().GetCommit(request);
     if (ErrorReasonOf(commit.status()) == "COMMIT_NOT_FOUND") {
       context.Note(
@@ -289,8 +299,10 @@ void AddLogCommand(CommandLine& line) {
       "be "
       "in any order.\n"
       "With --size, LOGICAL is what a commit would take alone, UNIQUE what no "
-      "other\ncommit has, which deleting it would free, and SHARED the rest. "
-      "The total is\nthat of the whole domain.");
+      "other\ncommit has, and SHARED the rest. Deleting a commit and then "
+      "collecting garbage\nfrees UNIQUE, but for rows that indexes hold which "
+      "were brought up to date in\nthe background. The total is that of the "
+      "whole domain.");
   line.OnChosen(app,
                 [flags](Context& context) { return Log(context, *flags); });
 }
