@@ -210,9 +210,28 @@ absl::StatusOr<DocumentSearchResult> CommitReaderImpl::Search(
     const DocumentSearchOptions& options) const {
   COPSE_RETURN_IF_ERROR(domain_->CheckExists());
   absl::StatusOr<DocumentSearchResult> result = SearchDocuments(*this, options);
+  if (absl::IsDataLoss(result.status()) && forest_ != nullptr &&
+      !options.exact) {
+    result = SearchWithoutForest(options, result.status());
+  }
   domain_->context().pool.Trim();
   if (!result.ok()) {
     return domain_->ExplainError(result.status());
+  }
+  return result;
+}
+
+absl::StatusOr<DocumentSearchResult> CommitReaderImpl::SearchWithoutForest(
+    const DocumentSearchOptions& options, const absl::Status& status) const {
+  DocumentSearchOptions exact = options;
+  exact.exact = true;
+  absl::StatusOr<DocumentSearchResult> result = SearchDocuments(*this, exact);
+  if (absl::IsDataLoss(result.status())) {
+    return status;
+  }
+  if (result.ok()) {
+    domain_->catalog().MarkDamaged(forest_->number());
+    domain_->context().pool.Erase({domain_->number(), info_.commit});
   }
   return result;
 }

@@ -119,6 +119,12 @@ class CommitReaderImpl final : public CommitReader {
       const override;
 
  private:
+  // Answers a search that met damage, `status`, by comparing all rows. If that
+  // shows that the forest is damaged and not the rows, the commit is opened
+  // with another one next time. Fails with `status`.
+  absl::StatusOr<DocumentSearchResult> SearchWithoutForest(
+      const DocumentSearchOptions& options, const absl::Status& status) const;
+
   // One at a time, because a text may have many megabytes. `row` is the first
   // row, `ordinal`, of the document.
   absl::StatusOr<StoredDocument> ToDocument(Ordinal ordinal, RowRecord row,

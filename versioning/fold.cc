@@ -173,6 +173,9 @@ absl::StatusOr<ForestChoice> ChooseForest(Domain& domain, const RowSet& live,
   ForestChoice choice;
   int64_t least_change = std::numeric_limits<int64_t>::max();
   const auto consider = [&](uint64_t number) -> absl::Status {
+    if (domain.catalog().IsDamaged(number)) {
+      return absl::OkStatus();
+    }
     COPSE_ASSIGN_OR_RETURN(std::shared_ptr<const DomainForest> forest,
                            domain.catalog().LoadForest(number));
     const int64_t change = RowSet::DifferenceCount(live, forest->covered());

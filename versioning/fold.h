@@ -55,7 +55,8 @@ struct ForestChoice {
 
 // Returns the forest for a commit with rows `live`: forest `preferred` (0:
 // none) if it serves, else the one that differs least of those made soon after
-// it and of the domain's newest.
+// it and of the domain's newest. None that a search has found damaged: a fold
+// is due then.
 absl::StatusOr<ForestChoice> ChooseForest(Domain& domain, const RowSet& live,
                                           uint64_t preferred);
 

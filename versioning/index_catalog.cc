@@ -188,6 +188,16 @@ void IndexCatalog::AddForest(
   }
 }
 
+void IndexCatalog::MarkDamaged(uint64_t number) {
+  MutexLock lock(mutex_);
+  damaged_.insert(number);
+}
+
+bool IndexCatalog::IsDamaged(uint64_t number) const {
+  MutexLock lock(mutex_);
+  return damaged_.contains(number);
+}
+
 void IndexCatalog::StartCollection() {
   MutexLock lock(mutex_);
   is_collecting_ = true;
@@ -225,6 +235,7 @@ std::vector<uint64_t> IndexCatalog::Condemn(
   for (const uint64_t number : condemned) {
     condemned_.insert(number);
     forests_.erase(number);
+    damaged_.erase(number);
   }
   std::erase_if(forest_numbers_,
                 [this](uint64_t number) ABSL_NO_THREAD_SAFETY_ANALYSIS {

@@ -70,6 +70,11 @@ class IndexCatalog {
   void AddForest(const std::shared_ptr<const DomainForest>& forest)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Notes that a search has met damage in the pages of a forest: others are
+  // better, until the store is opened again.
+  void MarkDamaged(uint64_t number) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsDamaged(uint64_t number) const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // ---- For garbage collection, one at a time ----
 
   // From now on all forests that are asked for are noted, with those that are
@@ -115,7 +120,7 @@ class IndexCatalog {
   const PageSource& pages_;
   MemoryCounter& memory_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   absl::flat_hash_map<uint64_t, std::weak_ptr<const RowSet>> rows_
       ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, std::weak_ptr<const DomainForest>> forests_
@@ -125,6 +130,7 @@ class IndexCatalog {
   // Ascending.
   std::vector<uint64_t> forest_numbers_ ABSL_GUARDED_BY(mutex_);
   bool are_forests_listed_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_set<uint64_t> damaged_ ABSL_GUARDED_BY(mutex_);
 
   // Forests that are being loaded, and by how many.
   absl::flat_hash_map<uint64_t, int> loading_ ABSL_GUARDED_BY(mutex_);

@@ -30,6 +30,7 @@
 #include "versioning/branch_record.h"
 #include "versioning/domain_forest.h"
 #include "versioning/fingerprint.h"
+#include "versioning/fold.h"
 #include "versioning/forest_record.h"
 #include "versioning/garbage_pins.h"
 #include "versioning/keys.h"
@@ -91,6 +92,11 @@ class DomainVerifier {
               absl::string_view commit);
 
   absl::Status ReadManifests();
+  // The same, one by one, where a part of the table is damaged: the commits are
+  // known from the list of them by time, which is another part.
+  absl::Status ReadListedManifests();
+  void AddManifest(const std::string& commit,
+                   const absl::StatusOr<Manifest>& manifest);
   absl::Status CheckBranches();
   absl::Status CheckCommit(const CommitSummaryRecord& commit);
   absl::StatusOr<RowSet> ReadLiveSet(uint64_t number);
@@ -106,15 +112,18 @@ class DomainVerifier {
   absl::Status CheckVersion(Ordinal ordinal, const RowRecord& row,
                             bool is_added) const;
 
-  absl::Status CheckForest(uint64_t number, const std::string& commit);
+  absl::Status CheckForest(uint64_t number);
   absl::Status CheckForestPages(const ForestRecord& record);
 
   // Those that no manifest names: commits may be searched through them, too.
   absl::Status CheckOtherForests();
   absl::Status CheckSegments();
 
-  // Names in each finding about a row the commits that hold it.
+  // Names in each finding about a row the commits that hold it, and in each
+  // about a forest those that are searched through it, or name it.
   absl::Status NameCommits();
+  void NameCommit(const CommitSummaryRecord& commit, const RowSet& rows);
+  void NameIn(size_t finding, const std::string& commit);
 
   Domain& domain_;
   const std::function<bool()>& stop_;
@@ -125,6 +134,7 @@ class DomainVerifier {
   RocksPageStore pages_;
 
   std::vector<CommitSummaryRecord> commits_;
+  absl::flat_hash_set<std::string> read_commits_;
   GarbagePin pin_;
   absl::flat_hash_set<uint64_t> checked_forests_;
   absl::flat_hash_set<PageId> checked_pages_;
@@ -134,7 +144,9 @@ class DomainVerifier {
   int64_t document_count_ = 0;
   FingerprintSum sum_;
   RowSet checked_rows_;
-  std::map<Ordinal, size_t> bad_rows_;  // To the finding, or kNotListed.
+  // To the finding, or kNotListed.
+  std::map<Ordinal, size_t> bad_rows_;
+  std::map<uint64_t, size_t> bad_forests_;
   int64_t row_steps_ = 0;
 };
 
@@ -166,24 +178,14 @@ absl::Status DomainVerifier::ReadManifests() {
       [this](absl::string_view key, absl::string_view value) -> absl::Status {
         COPSE_RETURN_IF_ERROR(CheckStop());
         COPSE_ASSIGN_OR_RETURN(const std::string commit, ParseCommitKey(key));
-        const absl::StatusOr<Manifest> manifest = Manifest::Parse(value);
-        if (!manifest.ok()) {
-          Report(absl::StrCat("manifest of commit '", ShownName(commit), "'"),
-                 manifest.status(), commit);
-          return absl::OkStatus();
-        }
-        if (!manifest->is_skeleton) {
-          commits_.push_back({.commit = commit,
-                              .create_time = manifest->create_time,
-                              .live_set_number = manifest->live_set_number,
-                              .forest_number = manifest->preferred_forest,
-                              .document_count = manifest->document_count,
-                              .row_count = manifest->vector_count,
-                              .sum = manifest->fingerprint_sum});
-        }
+        AddManifest(commit, Manifest::Parse(value));
         return absl::OkStatus();
       });
-  COPSE_RETURN_IF_ERROR(status);
+  if (absl::IsDataLoss(status)) {
+    COPSE_RETURN_IF_ERROR(ReadListedManifests());
+  } else {
+    COPSE_RETURN_IF_ERROR(status);
+  }
   // Commits that are deleted meanwhile are still whole.
   std::vector<PinnedState> states;
   for (const CommitSummaryRecord& commit : commits_) {
@@ -199,8 +201,49 @@ absl::Status DomainVerifier::ReadManifests() {
   return absl::OkStatus();
 }
 
+absl::Status DomainVerifier::ReadListedManifests() {
+  const absl::Status status = domain_.database().ForEach(
+      MetaTable::kCommits, CommitTimeRange(domain_.number()),
+      [&](absl::string_view key, absl::string_view) -> absl::Status {
+        COPSE_RETURN_IF_ERROR(CheckStop());
+        COPSE_ASSIGN_OR_RETURN(const CommitTimeKeyParts parts,
+                               ParseCommitTimeKey(key));
+        if (!read_commits_.contains(parts.commit)) {
+          AddManifest(parts.commit, domain_.GetManifest(parts.commit));
+        }
+        return absl::OkStatus();
+      });
+  if (absl::IsDataLoss(status)) {
+    Report("list of the commits", status, "");
+    return absl::OkStatus();
+  }
+  return status;
+}
+
+void DomainVerifier::AddManifest(const std::string& commit,
+                                 const absl::StatusOr<Manifest>& manifest) {
+  read_commits_.insert(commit);
+  if (absl::IsNotFound(manifest.status())) {
+    return;  // Deleted just now.
+  }
+  if (!manifest.ok()) {
+    Report(absl::StrCat("manifest of commit '", ShownName(commit), "'"),
+           manifest.status(), commit);
+    return;
+  }
+  if (!manifest->is_skeleton) {
+    commits_.push_back({.commit = commit,
+                        .create_time = manifest->create_time,
+                        .live_set_number = manifest->live_set_number,
+                        .forest_number = manifest->preferred_forest,
+                        .document_count = manifest->document_count,
+                        .row_count = manifest->vector_count,
+                        .sum = manifest->fingerprint_sum});
+  }
+}
+
 absl::Status DomainVerifier::CheckBranches() {
-  return domain_.database().ForEach(
+  const absl::Status status = domain_.database().ForEach(
       MetaTable::kBranches, PrefixRange(DomainPrefix(domain_.number())),
       [this](absl::string_view key, absl::string_view value) -> absl::Status {
         COPSE_ASSIGN_OR_RETURN(const std::string branch, ParseBranchKey(key));
@@ -218,6 +261,11 @@ absl::Status DomainVerifier::CheckBranches() {
         }
         return absl::OkStatus();
       });
+  if (absl::IsDataLoss(status)) {
+    Report("list of the branches", status, "");
+    return absl::OkStatus();
+  }
+  return status;
 }
 
 absl::StatusOr<RowSet> DomainVerifier::ReadLiveSet(uint64_t number) {
@@ -268,7 +316,7 @@ absl::Status DomainVerifier::CheckCommit(const CommitSummaryRecord& commit) {
   }
   if (commit.forest_number != 0 &&
       checked_forests_.insert(commit.forest_number).second) {
-    COPSE_RETURN_IF_ERROR(CheckForest(commit.forest_number, commit.commit));
+    COPSE_RETURN_IF_ERROR(CheckForest(commit.forest_number));
   }
   return absl::OkStatus();
 }
@@ -370,29 +418,31 @@ absl::Status DomainVerifier::CheckVersion(Ordinal ordinal, const RowRecord& row,
                    " chunks of its document are there, and some are not"));
 }
 
-absl::Status DomainVerifier::CheckForest(uint64_t number,
-                                         const std::string& commit) {
-  COPSE_ASSIGN_OR_RETURN(
-      const std::optional<std::string> bytes,
+absl::Status DomainVerifier::CheckForest(uint64_t number) {
+  const absl::StatusOr<std::optional<std::string>> bytes =
       domain_.database().Get(MetaTable::kForests,
-                             ForestKey(domain_.number(), number)));
-  absl::Status status = absl::DataLossError("its record is missing");
-  if (bytes.has_value()) {
-    const absl::StatusOr<ForestRecord> record = ForestRecord::Parse(*bytes);
+                             ForestKey(domain_.number(), number));
+  absl::Status status = bytes.status();
+  if (bytes.ok() && !bytes->has_value()) {
+    status = absl::DataLossError("its record is missing");
+  } else if (bytes.ok()) {
+    const absl::StatusOr<ForestRecord> record = ForestRecord::Parse(**bytes);
     status = record.ok() ? CheckForestPages(*record) : record.status();
   }
   if (absl::IsCancelled(status)) {
     return status;
   }
   if (!status.ok()) {
-    Report(absl::StrCat("forest ", number), status, commit);
+    const bool is_listed =
+        Report(absl::StrCat("forest ", number), status.message()) != nullptr;
+    bad_forests_[number] = is_listed ? report_.findings.size() - 1 : kNotListed;
   }
   return absl::OkStatus();
 }
 
 absl::Status DomainVerifier::CheckOtherForests() {
   std::vector<uint64_t> numbers;
-  COPSE_RETURN_IF_ERROR(domain_.database().ForEach(
+  const absl::Status listed = domain_.database().ForEach(
       MetaTable::kForests, PrefixRange(DomainPrefix(domain_.number())),
       [&](absl::string_view key, absl::string_view) -> absl::Status {
         COPSE_ASSIGN_OR_RETURN(const uint64_t number, ParseForestKey(key));
@@ -400,13 +450,18 @@ absl::Status DomainVerifier::CheckOtherForests() {
           numbers.push_back(number);
         }
         return absl::OkStatus();
-      }));
+      });
+  if (absl::IsDataLoss(listed)) {
+    Report("list of the forests", listed, "");
+  } else {
+    COPSE_RETURN_IF_ERROR(listed);
+  }
   for (const uint64_t number : numbers) {
     // Held, so that garbage collection keeps it; not found if it is garbage.
     const absl::StatusOr<std::shared_ptr<const DomainForest>> held =
         domain_.catalog().LoadForest(number);
     if (!absl::IsNotFound(held.status())) {
-      COPSE_RETURN_IF_ERROR(CheckForest(number, ""));
+      COPSE_RETURN_IF_ERROR(CheckForest(number));
     }
   }
   return absl::OkStatus();
@@ -447,26 +502,50 @@ absl::Status DomainVerifier::CheckSegments() {
 }
 
 absl::Status DomainVerifier::NameCommits() {
-  if (bad_rows_.empty()) {
+  if (bad_rows_.empty() && bad_forests_.empty()) {
     return absl::OkStatus();
   }
   for (const CommitSummaryRecord& commit : commits_) {
     COPSE_RETURN_IF_ERROR(CheckStop());
     const absl::StatusOr<RowSet> rows = ReadLiveSet(commit.live_set_number);
-    if (!rows.ok()) {
-      continue;
-    }
-    for (const auto& [ordinal, finding] : bad_rows_) {
-      if (finding == kNotListed) {
-        continue;
-      }
-      std::vector<std::string>& named = report_.findings[finding].commits;
-      if (named.size() < kNamedCommitCountMax && rows->Contains(ordinal)) {
-        named.push_back(commit.commit);
-      }
+    if (rows.ok()) {
+      NameCommit(commit, *rows);
     }
   }
   return absl::OkStatus();
+}
+
+void DomainVerifier::NameCommit(const CommitSummaryRecord& commit,
+                                const RowSet& rows) {
+  for (const auto& [ordinal, finding] : bad_rows_) {
+    if (rows.Contains(ordinal)) {
+      NameIn(finding, commit.commit);
+    }
+  }
+  if (bad_forests_.empty()) {
+    return;
+  }
+  uint64_t served = 0;
+  const absl::StatusOr<ForestChoice> choice =
+      ChooseForest(domain_, rows, commit.forest_number);
+  if (choice.ok() && choice->forest != nullptr) {
+    served = choice->forest->number();
+  }
+  for (const auto& [number, finding] : bad_forests_) {
+    if (number == served || number == commit.forest_number) {
+      NameIn(finding, commit.commit);
+    }
+  }
+}
+
+void DomainVerifier::NameIn(size_t finding, const std::string& commit) {
+  if (finding == kNotListed) {
+    return;
+  }
+  std::vector<std::string>& named = report_.findings[finding].commits;
+  if (named.size() < kNamedCommitCountMax) {
+    named.push_back(commit);
+  }
 }
 
 absl::StatusOr<VerifyReport> DomainVerifier::Run() {

@@ -3,22 +3,28 @@
 
 #include "versioning/verify.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "index/util/check.h"
 #include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
 #include "tests/support/status_matchers.h"
+#include "versioning/commit_reader_impl.h"
 #include "versioning/forest_record.h"
 #include "versioning/keys.h"
 #include "versioning/manifest.h"
@@ -36,6 +42,7 @@ using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 // The first domain of a store has number 1.
 constexpr uint32_t kDomain = 1;
@@ -260,6 +267,143 @@ TEST_F(VerifyTest, SurvivesALostSegment) {
   EXPECT_THAT(
       reader->Search({.query = MakeVector(Metric::kCosine, 4, 6)}),
       StatusIs(absl::StatusCode::kDataLoss, HasSubstr("vectors-000000.seg")));
+}
+
+// Commits that are searched through a forest that was made in the background,
+// and that no manifest names.
+class VerifyFoldedTest : public ::testing::Test {
+ protected:
+  VerifyFoldedTest()
+      : test_({.thread_count = 1,
+               .forest = {.fan_out = 8, .leaf_row_count = 8},
+               .forest_row_count_min = 20,
+               .fold_mode = StoreOptions::FoldMode::kInBackground}) {
+    test_.CreateDomain("d");
+    std::vector<TestDocument> documents;
+    for (uint32_t i = 0; i < 60; ++i) {
+      documents.push_back({absl::StrCat("id", i), i});
+    }
+    COPSE_CHECK(test_.Push({.domain = "d", .commit = "c1"}, documents).ok());
+    COPSE_CHECK(
+        test_
+            .Push({.domain = "d", .commit = "c2", .parent_commit = "c1"},
+                  {{"id60", 60}})
+            .ok());
+    test_->WaitForFolds();
+  }
+
+  void DamagePagesAndClose() {
+    test_.Close();
+    const auto database =
+        MetaDatabase::Open({.folder = test_.path() + "/meta"});
+    COPSE_CHECK(database.ok());
+    MetaBatch batch(**database);
+    for (uint32_t page = 1; page < 60; ++page) {
+      batch.Put(MetaTable::kPages, PageKey(kDomain, page), "junk");
+    }
+    COPSE_CHECK((*database)->Write(batch, Durability::kSynced).ok());
+  }
+
+  absl::StatusOr<std::string> FindNearest(const std::string& commit,
+                                          uint32_t content) {
+    COPSE_ASSIGN_OR_RETURN(const auto reader, test_->OpenCommit("d", commit));
+    const std::vector<float> query = MakeVector(Metric::kCosine, 4, content);
+    COPSE_ASSIGN_OR_RETURN(
+        const DocumentSearchResult result,
+        reader->Search({.query = query, .neighbor_count = 1}));
+    return result.neighbors[0].document_id;
+  }
+
+  uint64_t ForestOf(const std::string& commit) {
+    const auto reader = std::static_pointer_cast<const CommitReaderImpl>(
+        test_->OpenCommit("d", commit).value());
+    return reader->forest() == nullptr ? 0 : reader->forest()->number();
+  }
+
+  TestStore test_;
+};
+
+TEST_F(VerifyFoldedTest, NamesTheCommitsThatADamagedForestServes) {
+  DamagePagesAndClose();
+  test_.Open();
+  COPSE_ASSERT_OK_AND_ASSIGN(const VerifyReport report,
+                             test_->VerifyDomain("d"));
+  ASSERT_EQ(report.findings.size(), 1);
+  EXPECT_EQ(report.findings[0].object, absl::StrCat("forest ", ForestOf("c1")));
+  EXPECT_THAT(report.findings[0].commits, ElementsAre("c1", "c2"));
+}
+
+TEST_F(VerifyFoldedTest, ASearchDoesWithoutADamagedForest) {
+  const uint64_t damaged = ForestOf("c1");
+  ASSERT_NE(damaged, 0u);
+  DamagePagesAndClose();
+  test_.Open();
+  ASSERT_EQ(ForestOf("c1"), damaged);
+  EXPECT_THAT(FindNearest("c1", 33), IsOkAndHolds("id33"));
+  // It is made anew from the rows.
+  EXPECT_THAT(FindNearest("c1", 34), IsOkAndHolds("id34"));
+  test_->WaitForFolds();
+  EXPECT_GT(ForestOf("c1"), damaged);
+  EXPECT_THAT(FindNearest("c1", 35), IsOkAndHolds("id35"));
+  EXPECT_THAT(FindNearest("c2", 60), IsOkAndHolds("id60"));
+}
+
+TEST_F(VerifyFoldedTest, ASearchWhoseRowsAreDamagedTooNamesThePage) {
+  DamagePagesAndClose();
+  ASSERT_THAT(RemoveTree(test_.path() + "/domains/1/vectors-000000.seg"),
+              IsOk());
+  test_.Open();
+  EXPECT_THAT(FindNearest("c1", 33).status(),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("page ")));
+}
+
+// A bit of a block of the table takes all that the block holds.
+TEST(VerifyTablesTest, NamesEachCommitOfADamagedBlock) {
+  TestStore test;
+  test.CreateDomain("d");
+  std::mt19937 random(1);
+  for (int i = 0; i < 200; ++i) {
+    CommitOptions options = {
+        .domain = "d",
+        .commit = absl::StrCat("c", i),
+        .parent_commit = i == 0 ? "" : absl::StrCat("c", i - 1)};
+    for (int byte = 0; byte < 200; ++byte) {
+      options.message += static_cast<char>('0' + random() % 75);
+    }
+    ASSERT_THAT(test.Push(options, {{"id", 1}}), IsOk());
+  }
+  test.Reopen();  // Writes the tables.
+  test.Close();
+  size_t named_count = 0;
+  for (const auto& file :
+       std::filesystem::directory_iterator(test.path() + "/meta")) {
+    if (file.path().extension() != ".sst" || file.file_size() < 20'000) {
+      continue;
+    }
+    const auto flip = [&file] {
+      std::fstream stream(file.path(),
+                          std::ios::in | std::ios::out | std::ios::binary);
+      const auto place = static_cast<std::streamoff>(file.file_size() / 3);
+      stream.seekg(place);
+      const int byte = stream.get();
+      stream.seekp(place);
+      stream.put(static_cast<char>(byte ^ 1));
+    };
+    flip();
+    test.Open();
+    COPSE_ASSERT_OK_AND_ASSIGN(const VerifyReport report,
+                               test->VerifyDomain("d"));
+    test.Close();
+    flip();
+    for (const VerifyFinding& finding : report.findings) {
+      if (absl::StartsWith(finding.object, "manifest of commit 'c")) {
+        ASSERT_THAT(finding.commits, SizeIs(1));
+        ++named_count;
+      }
+    }
+    EXPECT_EQ(report.commits_checked + static_cast<int64_t>(named_count), 200);
+  }
+  EXPECT_GT(named_count, 0u);
 }
 
 }  // namespace
