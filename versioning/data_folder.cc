@@ -244,7 +244,7 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::BeginRestore(
 
 absl::Status DataFolder::AbandonRestore() {
   // FORMAT after the rest: until then nobody takes it for a data folder.
-  for (const char* name : {"/domains", "/meta", "/FORMAT", "/LOCK"}) {
+  for (const char* name : {"/domains", "/meta", "/spool", "/FORMAT", "/LOCK"}) {
     COPSE_RETURN_IF_ERROR(RemoveTree(path_ + name));
   }
   return is_made_to_restore_ ? RemoveTree(path_) : absl::OkStatus();

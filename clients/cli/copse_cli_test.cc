@@ -172,7 +172,7 @@ TEST_F(CopseCliTest, ShowsWhichEditsChangedTheMeaning) {
       Run({"diff", "d", "c1", "c2", "--sort", "distance", "--limit", "1"});
   EXPECT_EQ(first.output, "~     0.6000  b\n");
   EXPECT_EQ(first.error,
-            "listed 1 of 3 changes: 1 inserted, 1 replaced, 1 deleted\n");
+            "listed 1 of 4 changes: 1 inserted, 2 replaced, 1 deleted\n");
   const json changes = json::parse(
       Run({"diff", "d", "c1", "c2", "--semantic", "--json"}).output)["changes"];
   EXPECT_EQ(changes[0]["distance"], 0.6);
@@ -524,8 +524,10 @@ TEST_F(CopseCliTest, MakesAndListsBackups) {
       3u);
   const Result none = Run({"backup", "create", "--keep", "0"});
   EXPECT_EQ(none.exit_code, 2);
-  EXPECT_EQ(none.error,
-            "copse: --keep: found '0', wanted a number from 1 to 2147483647\n");
+  EXPECT_EQ(
+      none.error,
+      "copse: --keep: found '0', wanted a number from 1 to 2147483647; see "
+      "copse backup create --help\n");
 }
 
 TEST_F(CopseCliTest, KeepsLeasesAndRetentionRules) {
@@ -932,7 +934,9 @@ TEST_F(CopseGitTest, SplitsMarkdownAndRefusesAnotherSelectionLater) {
   EXPECT_THAT(refused.error,
               HasSubstr("domain 'd' was made with `copse git --split markdown "
                         "--include *.md`, and this is `copse git`"));
-  EXPECT_EQ(Git({"--include", "*.md", "--split", "markdown"}).exit_code, 0);
+  EXPECT_EQ(
+      Git({"--include", "*.md", "--split", "markdown", "--force"}).exit_code,
+      0);
   EXPECT_THAT(Documents(Hex(head)),
               ElementsAre(testing::Pair("x.md#a", "# A\n")));
 }
