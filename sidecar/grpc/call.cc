@@ -29,7 +29,7 @@
 #include "index/util/error_reason.h"
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
-#include "sidecar/grpc/executor.h"
+#include "sidecar/util/executor.h"
 #include "sidecar/grpc/status.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/util/logger.h"

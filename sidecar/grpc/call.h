@@ -45,7 +45,7 @@
 
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
-#include "sidecar/grpc/executor.h"
+#include "sidecar/util/executor.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/util/logger.h"

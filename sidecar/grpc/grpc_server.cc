@@ -27,7 +27,7 @@
 
 #include "index/util/error_reason.h"
 #include "sidecar/grpc/call.h"
-#include "sidecar/grpc/executor.h"
+#include "sidecar/util/executor.h"
 #include "sidecar/grpc/push_call.h"
 #include "sidecar/grpc/rpc_services.h"
 

@@ -27,7 +27,7 @@
 #include "grpcpp/server.h"
 
 #include "sidecar/grpc/call.h"
-#include "sidecar/grpc/executor.h"
+#include "sidecar/util/executor.h"
 #include "sidecar/grpc/push_call.h"
 #include "sidecar/grpc/unknown_method_service.h"
 #include "sidecar/service/engine.h"

@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "sidecar/grpc/executor.h"
+#include "sidecar/util/executor.h"
 
 #include <atomic>
 #include <latch>

@@ -9,8 +9,8 @@
 //     return OverloadedError();
 //   }
 
-#ifndef COPSE_SIDECAR_GRPC_EXECUTOR_H_
-#define COPSE_SIDECAR_GRPC_EXECUTOR_H_
+#ifndef COPSE_SIDECAR_UTIL_EXECUTOR_H_
+#define COPSE_SIDECAR_UTIL_EXECUTOR_H_
 
 #include <cstddef>
 #include <deque>
@@ -62,4 +62,4 @@ class Executor {
 
 }  // namespace copse
 
-#endif  // COPSE_SIDECAR_GRPC_EXECUTOR_H_
+#endif  // COPSE_SIDECAR_UTIL_EXECUTOR_H_
