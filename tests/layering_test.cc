@@ -68,8 +68,8 @@ std::set<std::string> AllowedLayers(absl::string_view path) {
     return {"clients", "proto"};
   }
   for (const absl::string_view folder :
-       {"sidecar/config/", "sidecar/embedding/", "sidecar/service/",
-        "sidecar/util/"}) {
+       {"sidecar/config/", "sidecar/embedding/", "sidecar/http/",
+        "sidecar/service/", "sidecar/util/"}) {
     if (absl::StartsWith(path, folder)) {
       return {"index", "sidecar", "versioning"};
     }

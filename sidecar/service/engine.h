@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Everything a door of the daemon needs, made once: gRPC uses it now.
+// Everything a door of the daemon needs, made once for gRPC and HTTP.
 //
 //   Engine engine(*store, {.find_embedder = ..., .version = "0.1.0"});
 //   COPSE_ASSIGN_OR_RETURN(SearchResponse response,
@@ -87,6 +87,7 @@ class Engine {
   DomainManager& domains() { return domains_; }
   Searcher& searcher() { return searcher_; }
   DocumentReader& documents() { return documents_; }
+  DomainEmbedders& embedders() { return embedders_; }
   RecallMeter& recall_meter() { return recall_meter_; }
   GarbageKeeper& garbage_keeper() { return garbage_keeper_; }
   BackupKeeper& backup_keeper() { return backup_keeper_; }

@@ -1,0 +1,331 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/http/commit_read.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+#include "index/distance.h"
+#include "index/metric.h"
+#include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
+#include "sidecar/http/domain_path.h"
+#include "sidecar/http/flat_object.h"
+#include "sidecar/http/http_exchange.h"
+#include "sidecar/http/http_services.h"
+#include "sidecar/service/call_context.h"
+#include "sidecar/service/commit_resolver.h"
+#include "sidecar/service/document_reader.h"
+#include "sidecar/service/request_errors.h"
+#include "sidecar/text/approximate_tokenizer.h"
+#include "versioning/commit_reader.h"
+#include "versioning/document.h"
+
+namespace copse {
+namespace {
+
+// Windows up to here are cut from one list whose budgets do not go with the
+// window, so that its entries do not either; those beyond are exact.
+constexpr int64_t kForestWindowMax = 1000;
+constexpr size_t kScanBudget = 16'384;
+constexpr size_t kRerankCount = 2 * kForestWindowMax;
+
+// What CommitReader::Search() returns at most; beyond, all rows are ranked.
+constexpr int64_t kSearchWindowMax = 10'000;
+
+// Rounding of a dot product in fp32: what is nearer is the same vector.
+constexpr float kDistanceEpsilon = 1e-6F;
+
+// TerminusDB-Data-Version: two parts of four and more characters.
+constexpr absl::string_view kDataVersionField = "terminusdb-data-version";
+constexpr size_t kDataVersionPartSizeMin = 4;
+
+bool IsBefore(const Hit& a, const Hit& b) {
+  return std::tie(a.distance, a.id) < std::tie(b.distance, b.id);
+}
+
+std::vector<Hit> Cut(std::vector<Hit> hits, HitWindow window) {
+  const auto start = static_cast<size_t>(window.start);
+  if (start >= hits.size()) {
+    return {};
+  }
+  const size_t end =
+      std::min(hits.size(), start + static_cast<size_t>(window.count));
+  return {std::make_move_iterator(hits.begin() + static_cast<int64_t>(start)),
+          std::make_move_iterator(hits.begin() + static_cast<int64_t>(end))};
+}
+
+// The nearest documents, as far as the window reaches.
+absl::StatusOr<std::vector<Hit>> SearchForest(const ResolvedCommit& at,
+                                              std::span<const float> query,
+                                              const DocumentFilter& filter,
+                                              HitWindow window,
+                                              absl::string_view excluded_id,
+                                              const CallContext& context) {
+  const int64_t end = window.start + window.count;
+  DocumentSearchOptions options;
+  options.query = query;
+  options.neighbor_count = static_cast<size_t>(end);
+  options.exact = end > kForestWindowMax;
+  options.scan_budget = kScanBudget;
+  options.rerank_count = kRerankCount;
+  options.types.assign(filter.types.begin(), filter.types.end());
+  options.excluded_document_id = std::string(excluded_id);
+  options.is_user_query = excluded_id.empty();
+  options.check = [&context] { return context.Check(); };
+  COPSE_ASSIGN_OR_RETURN(DocumentSearchResult result,
+                         at.reader->Search(options));
+  std::vector<Hit> hits;
+  for (DocumentNeighbor& neighbor : result.neighbors) {
+    hits.push_back(
+        {std::move(neighbor.document_id), ToHttpDistance(neighbor.distance)});
+  }
+  return hits;
+}
+
+// Returns `document`, which was read with its vectors, by its nearest chunk.
+Hit NearestChunkOf(const StoredDocument& document,
+                   const QueryDistance& distance) {
+  Hit hit = {document.id, std::numeric_limits<float>::infinity()};
+  for (size_t i = 0; i < document.chunks.size(); ++i) {
+    const float found = ToHttpDistance(distance.To(document.chunks[i].vector));
+    if (found < hit.distance) {
+      hit.distance = found;
+      hit.chunk = static_cast<uint32_t>(i);
+      hit.place = document.chunks[i].place;
+    }
+  }
+  return hit;
+}
+
+// Ranks the documents that are named.
+absl::StatusOr<std::vector<Hit>> RankNamed(const ResolvedCommit& at,
+                                           const QueryDistance& distance,
+                                           const DocumentFilter& filter,
+                                           const CallContext& context) {
+  std::vector<Hit> hits;
+  for (const std::string& id : filter.ids) {
+    COPSE_RETURN_IF_ERROR(context.Check());
+    COPSE_ASSIGN_OR_RETURN(const std::optional<StoredDocument> document,
+                           ReadDocument(*at.reader, id, {.vector = true}));
+    if (document.has_value() && filter.Takes(id, document->type)) {
+      hits.push_back(NearestChunkOf(*document, distance));
+    }
+  }
+  return hits;
+}
+
+// Ranks all documents.
+absl::StatusOr<std::vector<Hit>> RankAll(const ResolvedCommit& at,
+                                         const QueryDistance& distance,
+                                         const DocumentFilter& filter,
+                                         const CallContext& context) {
+  std::vector<Hit> hits;
+  const auto visit = [&](const StoredDocument& document) {
+    if (filter.Takes(document.id, document.type)) {
+      hits.push_back(NearestChunkOf(document, distance));
+    }
+    return context.Check();
+  };
+  COPSE_RETURN_IF_ERROR(at.reader->ForEachDocument({.vector = true}, visit));
+  return hits;
+}
+
+// Returns the tokens of `document`, which was read with text and chunks: its
+// last chunk ends where it does. A text of one chunk is counted.
+absl::StatusOr<int64_t> TokenCountOf(const StoredDocument& document) {
+  if (document.chunks.size() > 1) {
+    const ChunkPlace& last = document.chunks.back().place;
+    return int64_t{last.first_token} + last.token_count;
+  }
+  return ApproximateTokenizer().Count(document.text.value_or(""));
+}
+
+// Appends the nearest chunk of `hit`.
+absl::Status AppendChunk(const StoredDocument& document, const Hit& hit,
+                         bool with_snippet, std::string& json) {
+  COPSE_ASSIGN_OR_RETURN(const int64_t token_count, TokenCountOf(document));
+  const double location = token_count > 0
+                              ? static_cast<double>(hit.place.first_token) /
+                                    static_cast<double>(token_count)
+                              : 0;
+  absl::StrAppend(&json, "{\"index\":", hit.chunk,
+                  ",\"count\":", document.chunk_count,
+                  ",\"token_start\":", hit.place.first_token,
+                  ",\"doc_token_len\":", token_count, ",\"location\":");
+  AppendJsonNumber(json, static_cast<float>(location));
+  if (with_snippet) {
+    absl::StrAppend(
+        &json, ",\"snippet\":", JsonString(ChunkTextOf(document, hit.chunk)));
+  }
+  absl::StrAppend(&json, "}");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckDataVersion(const RequestHead& head) {
+  const std::string* field = head.Find(kDataVersionField);
+  if (field == nullptr) {
+    return absl::OkStatus();
+  }
+  const size_t colon = field->find(':');
+  if (colon == std::string::npos || colon < kDataVersionPartSizeMin ||
+      field->size() - colon - 1 < kDataVersionPartSizeMin ||
+      field->find(':', colon + 1) != std::string::npos) {
+    return FieldInvalidError("data-version header", "malformed",
+                             "a word, a colon and a commit, each of 4 "
+                             "characters at least");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ReadTarget> ReadTargetOf(const Parameters& parameters) {
+  ReadTarget target;
+  COPSE_ASSIGN_OR_RETURN(const DomainPath path, DomainOf(parameters));
+  target.domain = path.domain;
+  COPSE_ASSIGN_OR_RETURN(target.at.commit, parameters.FindText("commit"));
+  COPSE_ASSIGN_OR_RETURN(std::optional<std::string> branch,
+                         parameters.FindText("branch"));
+  COPSE_ASSIGN_OR_RETURN(std::vector<std::string> ancestors,
+                         parameters.List({"ancestor", "ancestors"}));
+  if (branch.has_value()) {
+    COPSE_RETURN_IF_ERROR(CheckBranch(*branch));
+  }
+  if (target.at.commit.has_value()) {
+    target.at.ancestor_commits = std::move(ancestors);
+  } else if (branch.has_value()) {
+    target.at.branch = std::move(branch);
+  } else {
+    return FieldInvalidError("commit", "not set", "a commit or a branch");
+  }
+  return target;
+}
+
+absl::StatusOr<ResolvedCommit> OpenRead(HttpServices& services,
+                                        const ReadTarget& target) {
+  COPSE_ASSIGN_OR_RETURN(
+      ResolvedCommit at,
+      ResolveCommit(services.engine->store(), target.domain, target.at));
+  if (at.reader->domain_options().metric != Metric::kCosine) {
+    return FieldInvalidError("domain", "one of another metric",
+                             "one of the metric cosine");
+  }
+  return at;
+}
+
+absl::Status CheckSearchReady(const HttpServices& services) {
+  if (services.search_ready) {
+    return absl::OkStatus();
+  }
+  return WithReason(absl::UnavailableError("search is not ready"),
+                    "SEARCH_NOT_READY");
+}
+
+HttpFields ServedBy(const ResolvedCommit& at) {
+  return {{"TerminusDB-Data-Version", absl::StrCat("commit:", at.commit)}};
+}
+
+bool DocumentFilter::Takes(absl::string_view id, absl::string_view type) const {
+  return (types.empty() || types.contains(type)) &&
+         (ids.empty() || ids.contains(id));
+}
+
+absl::StatusOr<DocumentFilter> FilterOf(const Parameters& parameters,
+                                        absl::string_view types,
+                                        absl::string_view ids) {
+  DocumentFilter filter;
+  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> type_list,
+                         parameters.List({types}));
+  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> id_list,
+                         parameters.List({ids}));
+  filter.types.insert(type_list.begin(), type_list.end());
+  filter.ids.insert(id_list.begin(), id_list.end());
+  return filter;
+}
+
+absl::StatusOr<HitWindow> HitWindowOf(const Parameters& parameters,
+                                      int64_t count_otherwise) {
+  HitWindow window;
+  COPSE_ASSIGN_OR_RETURN(window.start,
+                         parameters.Integer("start", {0, kStartMax}, 0));
+  COPSE_ASSIGN_OR_RETURN(
+      window.count,
+      parameters.Integer("count", {1, kCountMax}, count_otherwise));
+  return window;
+}
+
+absl::StatusOr<std::vector<Hit>> SearchWindow(const ResolvedCommit& at,
+                                              std::span<const float> query,
+                                              const DocumentFilter& filter,
+                                              HitWindow window,
+                                              absl::string_view excluded_id,
+                                              const CallContext& context) {
+  std::vector<Hit> hits;
+  if (filter.ids.empty() && window.start + window.count <= kSearchWindowMax) {
+    COPSE_ASSIGN_OR_RETURN(
+        hits, SearchForest(at, query, filter, window, excluded_id, context));
+  } else {
+    const QueryDistance distance(Metric::kCosine, query);
+    COPSE_ASSIGN_OR_RETURN(
+        hits, filter.ids.empty() ? RankAll(at, distance, filter, context)
+                                 : RankNamed(at, distance, filter, context));
+    std::erase_if(hits, [excluded_id](const Hit& hit) {
+      return !excluded_id.empty() && hit.id == excluded_id;
+    });
+  }
+  // Distances that were rounded to 0 are equal now.
+  std::ranges::sort(hits, IsBefore);
+  return Cut(std::move(hits), window);
+}
+
+float ToHttpDistance(float cosine_distance) {
+  const float half = std::clamp(cosine_distance / 2, 0.0F, 1.0F);
+  return half < kDistanceEpsilon ? 0 : half;
+}
+
+std::string ChunkTextOf(const StoredDocument& document, uint32_t chunk) {
+  const absl::string_view text =
+      document.text.has_value() ? *document.text : absl::string_view();
+  if (document.chunks.size() <= 1 || chunk >= document.chunks.size()) {
+    return std::string(text);
+  }
+  const ChunkPlace& place = document.chunks[chunk].place;
+  return std::string(text.substr(
+      std::min<size_t>(place.first_byte, text.size()), place.size_bytes));
+}
+
+absl::StatusOr<HttpAnswer> HitsAnswer(const ResolvedCommit& at,
+                                      const std::vector<Hit>& hits,
+                                      bool with_snippets) {
+  HttpAnswer answer = {.fields = ServedBy(at), .body = "["};
+  for (const Hit& hit : hits) {
+    COPSE_ASSIGN_OR_RETURN(const StoredDocument document,
+                           RequireDocument(at, hit.id, kTextAndChunks));
+    absl::StrAppend(&answer.body, answer.body.size() == 1 ? "" : ",",
+                    "{\"id\":", JsonString(hit.id), ",\"distance\":");
+    AppendJsonNumber(answer.body, hit.distance);
+    absl::StrAppend(&answer.body, ",\"chunk\":");
+    COPSE_RETURN_IF_ERROR(
+        AppendChunk(document, hit, with_snippets, answer.body));
+    absl::StrAppend(&answer.body, "}");
+  }
+  absl::StrAppend(&answer.body, "]");
+  return answer;
+}
+
+}  // namespace copse

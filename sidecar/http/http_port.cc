@@ -1,0 +1,191 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/http/http_port.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
+#include "sidecar/http/commit_read.h"
+#include "sidecar/http/http_errors.h"
+#include "sidecar/http/http_exchange.h"
+#include "sidecar/http/http_services.h"
+#include "sidecar/http/parameters.h"
+#include "sidecar/http/request_body.h"
+#include "sidecar/http/route_table.h"
+#include "sidecar/http/stream_server.h"
+#include "sidecar/service/request_errors.h"
+#include "sidecar/util/executor.h"
+
+namespace copse {
+namespace {
+
+absl::Status OverloadedError() {
+  return WithReason(
+      absl::UnavailableError("too many requests of this kind are under way"),
+      "OVERLOADED");
+}
+
+HttpAnswer MethodError(const std::string& methods) {
+  HttpAnswer answer =
+      ErrorAnswer(405, absl::StrCat("the path takes ", methods));
+  answer.fields.emplace_back("Allow", methods);
+  return answer;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpPort>> HttpPort::Start(
+    const HttpPortOptions& options) {
+  auto port = std::unique_ptr<HttpPort>(new HttpPort(options));
+  StreamServerOptions server;
+  server.address = options.address;
+  server.handler = [port = port.get()](std::shared_ptr<HttpExchange> exchange) {
+    port->Dispatch(std::move(exchange));
+  };
+  server.tls_certificate_file = options.tls_certificate_file;
+  server.tls_key_file = options.tls_key_file;
+  server.connection_count_max = options.connection_count_max;
+  server.head_timeout = options.head_timeout;
+  server.logger = options.logger;
+  COPSE_ASSIGN_OR_RETURN(port->server_, StreamServer::Start(std::move(server)));
+  return port;
+}
+
+HttpPort::HttpPort(const HttpPortOptions& options)
+    : options_(options),
+      auth_(options.user, options.secret),
+      cors_(options.cors_origins),
+      quick_executor_({.thread_count_max = options.quick_thread_count,
+                       .waiting_count_max = options.waiting_request_count_max}),
+      search_executor_(
+          {.thread_count_max = options.search_thread_count,
+           .waiting_count_max = options.waiting_request_count_max}),
+      scan_executor_({.thread_count_max = options.scan_thread_count,
+                      .waiting_count_max = options.waiting_request_count_max}),
+      push_executor_({.thread_count_max = options.push_thread_count,
+                      .waiting_count_max = 0}) {
+  services_.engine = options.engine;
+  services_.logger = options.logger;
+  services_.limits = options.limits;
+  services_.search_ready = options.search_ready;
+}
+
+HttpPort::~HttpPort() { ShutDown(absl::ZeroDuration()); }
+
+void HttpPort::ShutDown(absl::Duration grace) {
+  if (std::exchange(stopped_, true) || server_ == nullptr) {
+    return;
+  }
+  services_.pushes.ShutDown();
+  server_->ShutDown(grace);
+}
+
+// On a thread of the server, so it must not wait.
+void HttpPort::Dispatch(std::shared_ptr<HttpExchange> exchange) {
+  const RequestHead& head = exchange->head();
+  if (std::optional<HttpAnswer> preflight = cors_.AnswerPreflight(head)) {
+    exchange->Answer(*std::move(preflight));
+    return;
+  }
+  for (auto& [name, value] : cors_.FieldsFor(head)) {
+    exchange->AddField(std::move(name), std::move(value));
+  }
+  const Route* route = routes_.Find(head.path, head.method);
+  const bool is_health = route != nullptr && route->kind == RouteKind::kHealth;
+  if (!is_health) {
+    if (const absl::Status status = auth_.Check(head); !status.ok()) {
+      exchange->Answer(ErrorAnswer(status));
+      return;
+    }
+  }
+  if (route == nullptr) {
+    const std::string methods = routes_.MethodsOf(head.path);
+    exchange->Answer(methods.empty() ? ErrorAnswer(404, "no such path")
+                                     : MethodError(methods));
+    return;
+  }
+  if (is_health) {
+    Serve(*route, exchange);
+    return;
+  }
+  if (!ExecutorOf(route->kind).TryRun([this, route, exchange] {
+        Serve(*route, exchange);
+      })) {
+    exchange->Answer(ErrorAnswer(OverloadedError()));
+  }
+}
+
+Executor& HttpPort::ExecutorOf(RouteKind kind) {
+  switch (kind) {
+    case RouteKind::kSearch:
+      return search_executor_;
+    case RouteKind::kScan:
+      return scan_executor_;
+    case RouteKind::kPush:
+      return push_executor_;
+    case RouteKind::kHealth:
+    case RouteKind::kQuick:
+      break;
+  }
+  return quick_executor_;
+}
+
+void HttpPort::Serve(const Route& route,
+                     const std::shared_ptr<HttpExchange>& exchange) {
+  HttpRequest request = {.exchange = exchange,
+                         .parameters = Parameters(exchange->head().query),
+                         .context = {}};
+  request.context.interruption = [&exchange] {
+    return exchange->Interruption();
+  };
+  try {
+    const absl::Status status =
+        ReadParameters(route, *exchange, request.parameters);
+    if (!status.ok()) {
+      exchange->Answer(ErrorAnswer(status));
+    } else if (route.serve != nullptr) {
+      route.serve(services_, request);
+    } else {
+      absl::StatusOr<HttpAnswer> answer = route.answer(services_, request);
+      exchange->Answer(answer.ok() ? *std::move(answer)
+                                   : ErrorAnswer(answer.status()));
+    }
+  } catch (const std::exception& error) {
+    // Of a library, such as no memory. The exchange is let go and ends itself.
+    if (options_.logger != nullptr) {
+      options_.logger->Error("http request failed",
+                             {{"request_id", exchange->head().request_id},
+                              {"error", error.what()}});
+    }
+  }
+}
+
+absl::Status HttpPort::ReadParameters(const Route& route,
+                                      HttpExchange& exchange,
+                                      Parameters& parameters) {
+  if (route.has_json_body) {
+    COPSE_RETURN_IF_ERROR(CheckJsonType(exchange.head()));
+    COPSE_ASSIGN_OR_RETURN(
+        const std::string body,
+        ReadWholeBody(exchange, options_.limits.json_body_size_bytes_max));
+    COPSE_RETURN_IF_ERROR(parameters.AddBody(body));
+  }
+  return route.is_commit_read ? CheckDataVersion(exchange.head())
+                              : absl::OkStatus();
+}
+
+}  // namespace copse
