@@ -4,7 +4,9 @@
 #include "sidecar/daemon.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +16,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -27,11 +31,13 @@
 #include "sidecar/embedding/embedder_registry.h"
 #include "sidecar/garbage_metrics.h"
 #include "sidecar/grpc/grpc_server.h"
+#include "sidecar/http/http_port.h"
 #include "sidecar/job_metrics.h"
 #include "sidecar/recall_collector.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/service/job.h"
 #include "sidecar/service/maintenance_jobs.h"
+#include "sidecar/util/file_util.h"
 #include "sidecar/util/http_server.h"
 #include "sidecar/util/logger.h"
 #include "sidecar/util/network_address.h"
@@ -47,6 +53,8 @@ namespace {
 constexpr absl::string_view kMetricsType =
     "text/plain; version=0.0.4; charset=utf-8";
 constexpr absl::string_view kJsonType = "application/json";
+constexpr absl::string_view kDefaultHttpSecret = "root";
+constexpr size_t kHttpSecretSizeBytesMax = 4096;
 
 double SecondsSince(absl::Time start) {
   return absl::ToDoubleSeconds(absl::Now() - start);
@@ -81,6 +89,29 @@ std::string AdviceFor(const Config& config, absl::string_view reason) {
   }
   return "check the setting 'data' and the rights of the user that copsed runs "
          "as";
+}
+
+// Returns the secret of the HTTP port from where the settings say it is.
+absl::StatusOr<std::string> ReadHttpSecret(const Config& config) {
+  std::string secret = std::string(kDefaultHttpSecret);
+  std::string place;
+  if (!config.http_admin_secret_env.empty()) {
+    place = absl::StrCat("variable ", config.http_admin_secret_env);
+    const char* value = std::getenv(config.http_admin_secret_env.c_str());
+    secret = value == nullptr ? "" : value;
+  } else if (!config.http_admin_secret_file.empty()) {
+    place = absl::StrCat("file '", config.http_admin_secret_file, "'");
+    COPSE_ASSIGN_OR_RETURN(secret, ReadTextFile(config.http_admin_secret_file,
+                                                kHttpSecretSizeBytesMax));
+    absl::StripTrailingAsciiWhitespace(&secret);  // Editors add a line feed.
+  }
+  if (secret.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        place,
+        " is empty, expected the secret of the HTTP port; the settings "
+        "are 'http_admin_secret_env' and 'http_admin_secret_file'"));
+  }
+  return secret;
 }
 
 }  // namespace
@@ -136,9 +167,11 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
   COPSE_RETURN_IF_ERROR(daemon->MakeEmbedders());
   COPSE_RETURN_IF_ERROR(daemon->ResumeJobs());
   COPSE_RETURN_IF_ERROR(daemon->StartGrpc());
+  COPSE_RETURN_IF_ERROR(daemon->StartHttp());
   COPSE_RETURN_IF_ERROR(daemon->StartMetrics());
   logger.Info("serving", {{"version", version},
                           {"grpc_address", daemon->grpc_address()},
+                          {"http_address", daemon->http_address()},
                           {"metrics_address", daemon->metrics_address()}});
   return daemon;
 }
@@ -351,6 +384,45 @@ absl::Status Daemon::StartGrpc() {
   return absl::OkStatus();
 }
 
+absl::Status Daemon::StartHttp() {
+  if (!config_.http_address.has_value()) {
+    return absl::OkStatus();
+  }
+  HttpPortOptions options;
+  options.address = *config_.http_address;
+  options.engine = engine_.get();
+  options.logger = &logger_;
+  options.user = config_.http_admin_user;
+  COPSE_ASSIGN_OR_RETURN(options.secret, ReadHttpSecret(config_));
+  options.cors_origins = absl::StrSplit(
+      config_.http_cors_origins, absl::ByAnyChar(", "), absl::SkipEmpty());
+  options.tls_certificate_file = config_.http_tls_certificate_file;
+  options.tls_key_file = config_.http_tls_key_file;
+  options.limits.json_body_size_bytes_max =
+      static_cast<size_t>(config_.http_json_body_size_bytes_max);
+  options.limits.push_line_size_bytes_max =
+      static_cast<size_t>(config_.push_line_size_bytes_max);
+  options.connection_count_max = config_.http_connection_count_max;
+  options.search_ready = config_.search_ready;
+  absl::StatusOr<std::unique_ptr<HttpPort>> port = HttpPort::Start(options);
+  if (!port.ok()) {
+    return absl::Status(
+        port.status().code(),
+        absl::StrCat(port.status().message(),
+                     absl::IsUnavailable(port.status())
+                         ? "; set 'http_address' to an address of this machine "
+                           "that is free, or to \"\" for none"
+                         : "; the settings are 'http_tls_certificate_file' and "
+                           "'http_tls_key_file'"));
+  }
+  http_port_ = *std::move(port);
+  return absl::OkStatus();
+}
+
+std::string Daemon::http_address() const {
+  return http_port_ == nullptr ? "" : http_port_->address().ToString();
+}
+
 std::string Daemon::grpc_address() const {
   NetworkAddress address = config_.grpc_address;
   address.port = static_cast<uint16_t>(grpc_server_->port());
@@ -407,13 +479,21 @@ void Daemon::ShutDown() {
     // Else those who watch a job would wait for it, and the server for them.
     engine_->jobs().BeginStop();
   }
+  // Both doors at once, so that neither goes on serving while the other waits.
+  std::jthread http_end;
+  if (http_port_ != nullptr) {
+    http_end = std::jthread(
+        [this] { http_port_->ShutDown(config_.shutdown_timeout); });
+  }
   if (grpc_server_ != nullptr) {
     grpc_server_->ShutDown(config_.shutdown_timeout);
     logger_.Info("calls ended", {{"seconds", SecondsSince(start)}});
   }
+  http_end = std::jthread();
   // Collectors look at the store, and handlers of HTTP at this.
   http_server_ = nullptr;
   metrics_.ClearCollectors();
+  http_port_ = nullptr;
   grpc_server_ = nullptr;
   {
     MutexLock lock(fold_mutex_);

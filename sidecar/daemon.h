@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The daemon put together: store, embedders, engine, gRPC and metrics.
+// The daemon put together: store, embedders, engine, gRPC, HTTP and metrics.
 //
 //   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<Daemon> daemon,
 //                          Daemon::Start(config, "0.1.0", logger));
@@ -29,6 +29,7 @@
 #include "sidecar/embedding/embedder_registry.h"
 #include "sidecar/embedding_metrics.h"
 #include "sidecar/grpc/grpc_server.h"
+#include "sidecar/http/http_port.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/service/job_runner.h"
 #include "sidecar/service/text_cutter.h"
@@ -60,9 +61,10 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  // Where gRPC and the metrics are, the ports never 0; "" if there are no
-  // metrics.
+  // Where gRPC, HTTP and the metrics are, the ports never 0; "" for what there
+  // is not.
   std::string grpc_address() const;
+  std::string http_address() const;
   std::string metrics_address() const;
 
   // Looks whether the store takes writes. When that changes, logs it and has
@@ -85,6 +87,7 @@ class Daemon {
   absl::Status ResumeJobs();
   void LogJob(const JobId& id, const JobRecord& record);
   absl::Status StartGrpc();
+  absl::Status StartHttp();
   absl::Status StartMetrics();
   HttpResponse Readiness() const;
 
@@ -101,6 +104,7 @@ class Daemon {
   std::unique_ptr<EmbedderRegistry> embedders_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<GrpcServer> grpc_server_;
+  std::unique_ptr<HttpPort> http_port_;
   std::unique_ptr<HttpServer> http_server_;
 
   // The engine's, while there is one.

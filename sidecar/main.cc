@@ -105,6 +105,7 @@ absl::Status WriteReadyFile(const std::string& path, const Daemon& daemon) {
   ready["pid"] = ::getpid();
   ready["version"] = COPSE_VERSION;
   ready["grpc_address"] = daemon.grpc_address();
+  ready["http_address"] = daemon.http_address();
   ready["metrics_address"] = daemon.metrics_address();
   return ReplaceTextFile(path, absl::StrCat(ready.dump(2), "\n"));
 }

@@ -21,14 +21,17 @@
 // VECTORLINK_EMBED_URL, VECTORLINK_MODEL, VECTORLINK_DIM and
 // VECTORLINK_EMBED_BATCH_SIZE. Each is an alias of a setting of `embedding`,
 // below its own variable; when one of them is set, the others have VectorLink's
-// defaults instead of ours.
+// defaults instead of ours. VECTORLINK_PORT, VECTORLINK_DATA_DIR,
+// VECTORLINK_ADMIN_USER, VECTORLINK_ADMIN_SECRET and VECTORLINK_SEARCH_READY
+// are aliases, too, and bring no defaults.
 //
 // Invariants:
 //
 // * What is not understood is an error, never ignored: each names the place
 //   (FILE:LINE, the variable or the flag), the key, what was found and what
 //   was expected. All errors are reported at once, one on a line.
-// * A Config holds no secret: API keys are named by variable or file.
+// * A Config holds no secret: API keys and the secret of the HTTP port are
+//   named by variable or file.
 
 #ifndef COPSE_SIDECAR_CONFIG_CONFIG_H_
 #define COPSE_SIDECAR_CONFIG_CONFIG_H_
@@ -60,6 +63,20 @@ struct Config {
   bool grpc_allow_unauthenticated = false;
   std::optional<NetworkAddress> metrics_address =
       NetworkAddress{"127.0.0.1", 7374};  // Unset for none.
+  // Unset for none. "localhost" is 127.0.0.1 and ::1.
+  std::optional<NetworkAddress> http_address =
+      NetworkAddress{"localhost", 7372};
+  std::string http_admin_user = "admin";
+  std::string http_admin_secret_env;  // Both empty for the secret "root".
+  std::string http_admin_secret_file;
+  bool allow_default_secret = false;
+  std::string http_cors_origins;          // Separated by commas.
+  std::string http_tls_certificate_file;  // Both empty for no TLS.
+  std::string http_tls_key_file;
+  int64_t http_json_body_size_bytes_max = int64_t{16} << 20;
+  int64_t push_line_size_bytes_max = int64_t{64} << 20;
+  uint32_t http_connection_count_max = 1024;
+  bool search_ready = true;
   absl::Duration shutdown_timeout = absl::Seconds(30);
 
   int64_t pool_size_bytes = int64_t{1} << 30;
@@ -120,8 +137,9 @@ std::vector<std::pair<std::string, std::string>> ReadEnvironment();
 // file, and with what ReadTextFile() fails with if there is no such file.
 absl::StatusOr<Config> LoadConfig(const ConfigSources& sources);
 
-// Returns OK if a daemon can serve with `config`: `data` is set, and gRPC is
-// not open to other machines unless that was asked for.
+// Returns OK if a daemon can serve with `config`: `data` is set, neither gRPC
+// nor HTTP with the default secret is open to other machines unless that was
+// asked for, and what belongs together is set together.
 absl::Status CheckServable(const Config& config);
 
 // Returns `config` as a YAML file that gives the same configuration, with the

@@ -29,8 +29,10 @@
 namespace copse {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
@@ -267,6 +269,44 @@ TEST_F(ConfigTest, OneVariableOfVectorLinkBringsItsDefaults) {
   EXPECT_EQ(config.sources.at("embedding.model"), "default of VectorLink");
   EXPECT_EQ(config.sources.at("embedding.dimension"),
             "environment VECTORLINK_DIM");
+}
+
+TEST_F(ConfigTest, VariablesOfVectorLinksPortBringNoDefaults) {
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const Config config,
+      LoadConfig({.environment = {{"VECTORLINK_PORT", "8080"},
+                                  {"VECTORLINK_DATA_DIR", "/data"},
+                                  {"VECTORLINK_ADMIN_USER", "anna"},
+                                  {"VECTORLINK_ADMIN_SECRET", "hidden"},
+                                  {"VECTORLINK_SEARCH_READY", "false"}}}));
+  EXPECT_EQ(config.http_address->ToString(), "localhost:8080");
+  EXPECT_EQ(config.data, "/data");
+  EXPECT_EQ(config.http_admin_user, "anna");
+  EXPECT_EQ(config.http_admin_secret_env, "VECTORLINK_ADMIN_SECRET");
+  EXPECT_FALSE(config.search_ready);
+  EXPECT_EQ(config.default_embedding_profile, "builtin");
+  EXPECT_THAT(PrintConfig(config), Not(HasSubstr("hidden")));
+}
+
+TEST_F(ConfigTest, GuardsTheHttpPortWithMoreThanTheDefaultSecret) {
+  const std::string open = "data: /d\nhttp_address: 0.0.0.0:7372\n";
+  COPSE_ASSERT_OK_AND_ASSIGN(Config config, Load(open));
+  EXPECT_THAT(
+      CheckServable(config),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               AllOf(HasSubstr("/c.yaml:2: http_address is 0.0.0.0:7372, "),
+                     HasSubstr("allow_default_secret: true"))));
+  for (const char* more :
+       {"allow_default_secret: true\n", "http_admin_secret_env: SECRET\n",
+        "http_admin_secret_file: /secret\n"}) {
+    COPSE_ASSERT_OK_AND_ASSIGN(config, Load(open + more));
+    EXPECT_THAT(CheckServable(config), IsOk()) << more;
+  }
+  COPSE_ASSERT_OK_AND_ASSIGN(config,
+                             Load("data: /d\nhttp_tls_key_file: /key\n"));
+  EXPECT_THAT(CheckServable(config),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("expected both or none")));
 }
 
 TEST_F(ConfigTest, OwnVariablesWinOverThoseOfVectorLink) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <iterator>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +50,15 @@ constexpr VectorLinkAlias kVectorLinkAliases[] = {
     {"VECTORLINK_EMBED_BATCH_SIZE", "embedding.batch_text_count_max"},
 };
 
+// Those that say nothing of embedding, and so bring no defaults.
+constexpr VectorLinkAlias kVectorLinkPortAliases[] = {
+    {"VECTORLINK_PORT", "http_address"},
+    {"VECTORLINK_DATA_DIR", "data"},
+    {"VECTORLINK_ADMIN_USER", "http_admin_user"},
+    {"VECTORLINK_ADMIN_SECRET", "http_admin_secret_env"},
+    {"VECTORLINK_SEARCH_READY", "search_ready"},
+};
+
 // What VectorLink does where its variables say nothing. It talks plain http to
 // any host, so its deployments may have a model server in the next container.
 constexpr std::pair<absl::string_view, absl::string_view>
@@ -70,6 +80,34 @@ std::string TranslateProvider(absl::string_view text) {
     }
   }
   return std::string(text);
+}
+
+// Returns the value of the setting of `alias`, which has the value `text`.
+std::string TranslateAlias(const VectorLinkAlias& alias,
+                           const std::string& text) {
+  if (alias.key == "embedding.dialect") {
+    return TranslateProvider(text);
+  }
+  if (alias.key == "http_address") {
+    return absl::StrCat("localhost:", text);
+  }
+  // A configuration holds no secret: it names the variable that does.
+  return alias.key == "http_admin_secret_env" ? std::string(alias.variable)
+                                              : text;
+}
+
+void AppendAliases(std::span<const VectorLinkAlias> aliases,
+                   const std::map<std::string, std::string>& values,
+                   std::vector<RawSetting>& settings) {
+  for (const VectorLinkAlias& alias : aliases) {
+    const auto found = values.find(std::string(alias.variable));
+    if (found != values.end()) {
+      settings.push_back(
+          {.key = std::string(alias.key),
+           .text = TranslateAlias(alias, found->second),
+           .source = absl::StrCat("environment ", alias.variable)});
+    }
+  }
 }
 
 // Returns whether Kubernetes makes `name` for a service named copse, as it does
@@ -102,16 +140,7 @@ EnvironmentSettings ParseEnvironment(
   EnvironmentSettings result;
   const std::map<std::string, std::string> values(variables.begin(),
                                                   variables.end());
-  for (const VectorLinkAlias& alias : kVectorLinkAliases) {
-    const auto found = values.find(std::string(alias.variable));
-    if (found != values.end()) {
-      result.settings.push_back({.key = std::string(alias.key),
-                                 .text = alias.key == "embedding.dialect"
-                                             ? TranslateProvider(found->second)
-                                             : found->second,
-                                 .source = SourceOf(alias.variable)});
-    }
-  }
+  AppendAliases(kVectorLinkAliases, values, result.settings);
   if (!result.settings.empty()) {
     for (const auto& [key, text] : kVectorLinkDefaults) {
       result.defaults.push_back({.key = std::string(key),
@@ -119,6 +148,7 @@ EnvironmentSettings ParseEnvironment(
                                  .source = "default of VectorLink"});
     }
   }
+  AppendAliases(kVectorLinkPortAliases, values, result.settings);
   std::map<std::string, std::string> keys;
   std::vector<std::string> names;
   for (const std::string& key : FlatKeys()) {

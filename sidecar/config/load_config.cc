@@ -214,11 +214,49 @@ absl::StatusOr<Config> LoadConfig(const ConfigSources& sources) {
   return config;
 }
 
+namespace {
+
+std::string SourceOf(const Config& config, const std::string& key) {
+  const auto found = config.sources.find(key);
+  return found == config.sources.end() ? "default" : found->second;
+}
+
+absl::Status CheckHttpPort(const Config& config) {
+  if (!config.http_address.has_value()) {
+    return absl::OkStatus();
+  }
+  if (!config.http_admin_secret_env.empty() &&
+      !config.http_admin_secret_file.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        SourceOf(config, "http_admin_secret_file"),
+        ": http_admin_secret_file is set as well as http_admin_secret_env, "
+        "expected one of the two"));
+  }
+  if (config.http_tls_certificate_file.empty() !=
+      config.http_tls_key_file.empty()) {
+    return absl::InvalidArgumentError(
+        "one of http_tls_certificate_file and http_tls_key_file is set, "
+        "expected both or none");
+  }
+  const bool is_default_secret = config.http_admin_secret_env.empty() &&
+                                 config.http_admin_secret_file.empty();
+  if (is_default_secret && !config.http_address->IsLoopback() &&
+      !config.allow_default_secret) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        SourceOf(config, "http_address"), ": http_address is ",
+        config.http_address->ToString(),
+        ", which other machines can reach, and the secret is the default one; "
+        "expected a loopback address such as localhost:",
+        config.http_address->port,
+        ", http_admin_secret_env or http_admin_secret_file, or "
+        "allow_default_secret: true"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status CheckServable(const Config& config) {
-  const auto source_of = [&config](const std::string& key) {
-    const auto found = config.sources.find(key);
-    return found == config.sources.end() ? "default" : found->second;
-  };
   if (config.data.empty()) {
     return absl::InvalidArgumentError(
         "data is not set, expected the data folder: --data PATH, COPSE_DATA or "
@@ -226,13 +264,13 @@ absl::Status CheckServable(const Config& config) {
   }
   if (!config.grpc_address.IsLoopback() && !config.grpc_allow_unauthenticated) {
     return absl::InvalidArgumentError(absl::StrCat(
-        source_of("grpc_address"), ": grpc_address is ",
+        SourceOf(config, "grpc_address"), ": grpc_address is ",
         config.grpc_address.ToString(),
         ", which other machines can reach, and gRPC has no authentication yet; "
         "expected a loopback address such as 127.0.0.1:",
         config.grpc_address.port, ", or grpc_allow_unauthenticated: true"));
   }
-  return absl::OkStatus();
+  return CheckHttpPort(config);
 }
 
 }  // namespace copse

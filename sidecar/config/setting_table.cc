@@ -183,6 +183,82 @@ SettingGroup<Config> FolderAndAddresses() {
              .max = 3600})}};
 }
 
+SettingGroup<Config> HttpPortGroup() {
+  return {
+      "HTTP port, as VectorLink has it",
+      {Bind(&Config::http_address,
+            {.key = "http_address",
+             .kind = SettingKind::kAddress,
+             .help = "Where VectorLink's HTTP dialect is served; `localhost` "
+                     "is 127.0.0.1 and ::1. Empty for none.",
+             .may_be_empty = true}),
+       Bind(&Config::http_admin_user,
+            {.key = "http_admin_user",
+             .kind = SettingKind::kText,
+             .help = "The user of HTTP Basic authentication."}),
+       Bind(&Config::http_admin_secret_env,
+            {.key = "http_admin_secret_env",
+             .kind = SettingKind::kText,
+             .help = "The environment variable that holds the secret of that "
+                     "user. The secret itself is never part of the "
+                     "configuration. Without it and the file the secret is "
+                     "`root`.",
+             .may_be_empty = true,
+             .sample = "HTTP_ADMIN_SECRET"}),
+       Bind(&Config::http_admin_secret_file,
+            {.key = "http_admin_secret_file",
+             .kind = SettingKind::kPath,
+             .help = "The file that holds the secret; at most one of the two.",
+             .may_be_empty = true}),
+       Bind(&Config::allow_default_secret,
+            {.key = "allow_default_secret",
+             .kind = SettingKind::kFlag,
+             .help = "Whether the secret `root` may guard an address that "
+                     "other machines can reach."}),
+       Bind(&Config::http_cors_origins,
+            {.key = "http_cors_origins",
+             .kind = SettingKind::kText,
+             .help = "The origins of web pages that may call the port from a "
+                     "browser, separated by commas. Empty for none.",
+             .may_be_empty = true,
+             .sample = "https://app.example,http://localhost:3000"}),
+       Bind(&Config::http_tls_certificate_file,
+            {.key = "http_tls_certificate_file",
+             .kind = SettingKind::kPath,
+             .help = "The certificate chain as PEM, if the port is to speak "
+                     "TLS; then the key must be set, too.",
+             .may_be_empty = true}),
+       Bind(&Config::http_tls_key_file,
+            {.key = "http_tls_key_file",
+             .kind = SettingKind::kPath,
+             .help = "The key of the certificate as PEM.",
+             .may_be_empty = true}),
+       Bind(&Config::http_json_body_size_bytes_max,
+            {.key = "http_json_body_size_bytes_max",
+             .kind = SettingKind::kSize,
+             .help = "The largest JSON body; a push has no limit.",
+             .min = 2 * kMiB,
+             .max = 1024 * kMiB}),
+       Bind(&Config::push_line_size_bytes_max,
+            {.key = "push_line_max_bytes",
+             .kind = SettingKind::kSize,
+             .help = "The longest line of a push.",
+             .min = kMiB,
+             .max = 256 * kMiB}),
+       Bind(&Config::http_connection_count_max,
+            {.key = "http_connection_count_max",
+             .kind = SettingKind::kCount,
+             .help = "The most connections at the same time; others are "
+                     "answered with 503.",
+             .min = 1,
+             .max = 65536}),
+       Bind(&Config::search_ready,
+            {.key = "search_ready",
+             .kind = SettingKind::kFlag,
+             .help = "Whether the port answers searches. `false` has it say "
+                     "that it is not ready for them."})}};
+}
+
 SettingGroup<Config> MemoryAndDisk() {
   return {
       "Memory, disk and processors",
@@ -611,7 +687,7 @@ void AppendLimitRows(ProfileRows& rows) {
 
 const std::vector<SettingGroup<Config>>& DaemonSettings() {
   static const auto& groups = *new std::vector<SettingGroup<Config>>{
-      FolderAndAddresses(), MemoryAndDisk(), Logging(),
+      FolderAndAddresses(), HttpPortGroup(), MemoryAndDisk(),  Logging(),
       ForestGroup(),        JobGroup(),      EmbeddingChoice()};
   return groups;
 }

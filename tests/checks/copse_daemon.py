@@ -37,7 +37,7 @@ class Daemon:
 
     def __init__(self, build_folder, data=None, arguments=(), env=None):
         self.copsed = find_program(build_folder, "copsed")
-        self.cli = find_program(build_folder, "copse")
+        self.build_folder = build_folder
         self.work = tempfile.mkdtemp(prefix="copse-check-")
         self.data = data or os.path.join(self.work, "data")
         self.arguments = list(arguments)
@@ -52,6 +52,7 @@ class Daemon:
         self.log = open(os.path.join(self.work, "copsed.log"), "ab")
         self.process = subprocess.Popen(
             [self.copsed, "--data", self.data, "--grpc-address", "127.0.0.1:0",
+             "--http-address", "localhost:0",
              "--metrics-address", "127.0.0.1:0", "--ready-file", ready]
             + self.arguments, stdout=self.log, stderr=self.log, env=self.env)
         deadline = time.monotonic() + 60
@@ -70,6 +71,10 @@ class Daemon:
     def log_text(self):
         with open(os.path.join(self.work, "copsed.log"), errors="replace") as file:
             return file.read()
+
+    @property
+    def cli(self):
+        return find_program(self.build_folder, "copse")
 
     def copse(self, *arguments, stdin=None):
         """Returns the standard output of copse; raises CopseError."""

@@ -61,7 +61,7 @@ git -C "$repository" rev-parse -q --verify HEAD >/dev/null || {
 
 title "Starting copsed in a temporary folder"
 "$copsed" --data "$work/data" --grpc-address 127.0.0.1:0 \
-  --metrics-address "" --ready-file "$work/ready.json" \
+  --http-address "" --metrics-address "" --ready-file "$work/ready.json" \
   >"$work/copsed.log" 2>&1 &
 daemon=$!
 tries=0

@@ -201,7 +201,7 @@ class DaemonTest : public ::testing::Test {
   DaemonProcess::Outcome FailToStart(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(),
                      {"--data", data_, "--grpc-address", "127.0.0.1:0",
-                      "--metrics-address", ""});
+                      "--http-address", "", "--metrics-address", ""});
     return DaemonProcess::Run(arguments);
   }
 
@@ -479,16 +479,21 @@ TEST_F(DaemonTest, NamesTheSettingOfAnAddressThatIsTaken) {
   const auto daemon = Start();
   ASSERT_NE(daemon, nullptr);
   const std::string other = folder_.path() + "/other";
-  DaemonProcess::Outcome outcome =
-      DaemonProcess::Run({"--data", other, "--grpc-address",
-                          daemon->grpc_address(), "--metrics-address", ""});
+  DaemonProcess::Outcome outcome = DaemonProcess::Run(
+      {"--data", other, "--grpc-address", daemon->grpc_address(),
+       "--http-address", "", "--metrics-address", ""});
   EXPECT_EQ(outcome.end, "exit code 1");
   EXPECT_THAT(outcome.log, AllOf(HasSubstr(daemon->grpc_address()),
                                  HasSubstr("set 'grpc_address' to"),
                                  Not(HasSubstr("chttp2_server.cc"))));
-  outcome =
-      DaemonProcess::Run({"--data", other, "--grpc-address", "127.0.0.1:0",
-                          "--metrics-address", daemon->metrics_address()});
+  outcome = DaemonProcess::Run(
+      {"--data", other, "--grpc-address", "127.0.0.1:0", "--http-address",
+       daemon->http_address(), "--metrics-address", ""});
+  EXPECT_EQ(outcome.end, "exit code 1");
+  EXPECT_THAT(outcome.log, HasSubstr("set 'http_address' to"));
+  outcome = DaemonProcess::Run(
+      {"--data", other, "--grpc-address", "127.0.0.1:0", "--http-address", "",
+       "--metrics-address", daemon->metrics_address()});
   EXPECT_EQ(outcome.end, "exit code 1");
   EXPECT_THAT(outcome.log, AllOf(HasSubstr(daemon->metrics_address()),
                                  HasSubstr("set 'metrics_address' to")));

@@ -150,6 +150,8 @@ absl::StatusOr<std::unique_ptr<DaemonProcess>> DaemonProcess::Start(
                                         daemon->ready_file(),
                                         "--grpc-address",
                                         "127.0.0.1:0",
+                                        "--http-address",
+                                        "localhost:0",
                                         "--metrics-address",
                                         "127.0.0.1:0",
                                         "--free-space-min-bytes",
@@ -200,6 +202,7 @@ absl::Status DaemonProcess::WaitUntilReady() {
     return absl::InternalError("the ready file is not JSON");
   }
   grpc_address_ = ready.value("grpc_address", "");
+  http_address_ = ready.value("http_address", "");
   metrics_address_ = ready.value("metrics_address", "");
   return absl::OkStatus();
 }

@@ -85,6 +85,7 @@ class DaemonProcess {
 
   // Such as "127.0.0.1:40311".
   const std::string& grpc_address() const { return grpc_address_; }
+  const std::string& http_address() const { return http_address_; }
   const std::string& metrics_address() const { return metrics_address_; }
 
   // Sends `signal` and waits until the process has ended. Returns how it did,
@@ -109,6 +110,7 @@ class DaemonProcess {
   TemporaryFolder work_;
   std::string ready_file_;
   std::string grpc_address_;
+  std::string http_address_;
   std::string metrics_address_;
   pid_t pid_ = -1;
   std::string end_;  // Empty while it runs.
