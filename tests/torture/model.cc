@@ -33,6 +33,20 @@ std::optional<uint32_t> ContentOf(const Snapshot& snapshot,
                                  : std::optional<uint32_t>(found->second);
 }
 
+Fingerprint FingerprintOf(const Snapshot& snapshot) {
+  FingerprintSum sum;
+  int64_t count = 0;
+  for (const auto& [id, content] : snapshot) {
+    const ContentHash hash = HashContent(
+        MakeDocument({.id = id, .content = content, .type = TypeOf(content)}));
+    for (uint32_t chunk = 0; chunk < ChunkCountOf(content); ++chunk) {
+      sum.Add(id, chunk, hash);
+      ++count;
+    }
+  }
+  return PublishFingerprint(sum, count, {});
+}
+
 }  // namespace
 
 std::string DocumentId(uint32_t number) {
@@ -42,25 +56,6 @@ std::string DocumentId(uint32_t number) {
 }
 
 std::string TypeOf(uint32_t content) { return absl::StrCat("T", content % 3); }
-
-ModelCommit MakeModelCommit(std::shared_ptr<const Snapshot> snapshot,
-                            std::vector<std::string> parents,
-                            absl::Time create_time) {
-  FingerprintSum sum;
-  int64_t count = 0;
-  for (const auto& [id, content] : *snapshot) {
-    const ContentHash hash = HashContent(
-        MakeDocument({.id = id, .content = content, .type = TypeOf(content)}));
-    for (uint32_t chunk = 0; chunk < ChunkCountOf(content); ++chunk) {
-      sum.Add(id, chunk, hash);
-      ++count;
-    }
-  }
-  return {.snapshot = std::move(snapshot),
-          .parents = std::move(parents),
-          .create_time = create_time,
-          .fingerprint = PublishFingerprint(sum, count, {})};
-}
 
 const ModelCommit* ModelDomain::Find(const std::string& commit) const {
   for (const auto* map : {&commits, &deleted}) {
@@ -84,6 +79,38 @@ std::map<std::string, const ModelCommit*> ModelDomain::History(
     }
   }
   return history;
+}
+
+std::vector<ModelDomain::Ancestor> ModelDomain::ParentsOf(
+    const ModelCommit& commit) const {
+  std::vector<Ancestor> parents;
+  for (size_t i = 0; i < commit.parents.size(); ++i) {
+    const ModelCommit* parent = Find(commit.parents[i]);
+    if (parent != nullptr) {
+      parents.emplace_back(commit.parents[i], commit.parent_fingerprints[i] !=
+                                                  parent->fingerprint);
+    }
+  }
+  return parents;
+}
+
+std::set<ModelDomain::Ancestor> ModelDomain::AncestorsOf(
+    std::vector<Ancestor> pending) const {
+  std::set<Ancestor> ancestors;
+  while (!pending.empty()) {
+    const Ancestor ancestor = std::move(pending.back());
+    pending.pop_back();
+    const auto& [name, was_replaced] = ancestor;
+    if (!ancestors.insert(ancestor).second || was_replaced) {
+      continue;
+    }
+    // One side had the name, and the other one has it: that is worth an error
+    // that says so.
+    pending.emplace_back(name, true);
+    const std::vector<Ancestor> parents = ParentsOf(*Find(name));
+    pending.insert(pending.end(), parents.begin(), parents.end());
+  }
+  return ancestors;
 }
 
 bool ModelDomain::IsUsed(const std::string& commit, absl::Time now) const {
@@ -135,23 +162,26 @@ ModelMerge ModelDomain::Merge(const std::string& ours,
                               const std::string& theirs,
                               ConflictPolicy policy) const {
   // The common ancestors that no other common ancestor descends from.
-  const auto of_ours = History({ours});
-  const auto of_theirs = History({theirs});
-  std::vector<std::string> behind;
-  std::vector<std::string> common;
-  for (const auto& [name, commit] : of_ours) {
-    if (of_theirs.contains(name)) {
-      common.push_back(name);
-      behind.insert(behind.end(), commit->parents.begin(),
-                    commit->parents.end());
+  const auto of_ours = AncestorsOf({{ours, false}});
+  const auto of_theirs = AncestorsOf({{theirs, false}});
+  std::vector<Ancestor> behind;
+  std::vector<Ancestor> common;
+  for (const Ancestor& ancestor : of_ours) {
+    if (of_theirs.contains(ancestor)) {
+      common.push_back(ancestor);
+      if (!ancestor.second) {
+        const std::vector<Ancestor> parents = ParentsOf(*Find(ancestor.first));
+        behind.insert(behind.end(), parents.begin(), parents.end());
+      }
     }
   }
-  const auto not_best = History(behind);
+  const auto not_best = AncestorsOf(behind);
   std::vector<std::tuple<bool, absl::Duration, std::string>> bases;
-  for (const std::string& name : common) {
-    if (!not_best.contains(name)) {
+  for (const Ancestor& ancestor : common) {
+    if (!not_best.contains(ancestor)) {
+      const auto& [name, was_replaced] = ancestor;
       const ModelCommit& commit = *Find(name);
-      bases.emplace_back(commit.snapshot == nullptr,
+      bases.emplace_back(was_replaced || commit.snapshot == nullptr,
                          absl::UnixEpoch() - commit.create_time, name);
     }
   }
@@ -186,6 +216,21 @@ ModelMerge ModelDomain::Merge(const std::string& ours,
     }
   }
   return {.reason = "", .snapshot = std::move(merged)};
+}
+
+void ModelDomain::Add(const std::string& commit,
+                      std::shared_ptr<const Snapshot> snapshot,
+                      std::vector<std::string> parents,
+                      absl::Time create_time) {
+  ModelCommit made = {.snapshot = std::move(snapshot),
+                      .parents = std::move(parents),
+                      .create_time = create_time};
+  made.fingerprint = FingerprintOf(*made.snapshot);
+  for (const std::string& parent : made.parents) {
+    made.parent_fingerprints.push_back(Find(parent)->fingerprint);
+  }
+  deleted.erase(commit);
+  commits[commit] = std::move(made);
 }
 
 void ModelDomain::Delete(const std::string& commit) {

@@ -5,7 +5,7 @@
 //
 //   Model model;
 //   model.domains["small"] = ModelDomain(kDomainShapes[0]);
-//   model.domains["small"].commits["c1"] = MakeModelCommit(snapshot, {}, now);
+//   model.domains["small"].Add("c1", snapshot, {}, now);
 //
 // Documents have few contents and IDs, so that histories meet again, deleted
 // rows come back and distances tie.
@@ -16,7 +16,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -53,13 +55,10 @@ std::string TypeOf(uint32_t content);
 struct ModelCommit {
   std::shared_ptr<const Snapshot> snapshot;
   std::vector<std::string> parents;
+  std::vector<Fingerprint> parent_fingerprints = {};  // What each parent was.
   absl::Time create_time;
   Fingerprint fingerprint = {};
 };
-
-ModelCommit MakeModelCommit(std::shared_ptr<const Snapshot> snapshot,
-                            std::vector<std::string> parents,
-                            absl::Time create_time);
 
 struct ModelBranch {
   std::string head;
@@ -98,11 +97,24 @@ struct ModelDomain {
   ModelMerge Merge(const std::string& ours, const std::string& theirs,
                    ConflictPolicy policy) const;
 
-  // Forgets all but the parents of a commit.
+  // Makes a commit, maybe under the name of one that was deleted.
+  // REQUIRES: the parents exist, or have been deleted
+  void Add(const std::string& commit, std::shared_ptr<const Snapshot> snapshot,
+           std::vector<std::string> parents, absl::Time create_time);
+
+  // Forgets all but the parents and fingerprint of a commit.
   void Delete(const std::string& commit);
 
  private:
+  // A name, and whether what is meant is not the commit that has it now, but
+  // one that had it before: of that, nothing is known.
+  using Ancestor = std::pair<std::string, bool>;
+
   const ModelCommit* Find(const std::string& commit) const;
+  // The commits of `pending` and what they were built from, in turn.
+  std::set<Ancestor> AncestorsOf(std::vector<Ancestor> pending) const;
+  // Returns what a commit was built from.
+  std::vector<Ancestor> ParentsOf(const ModelCommit& commit) const;
   // The commits of `pending` and all their ancestors that are known, deleted or
   // not.
   std::map<std::string, const ModelCommit*> History(

@@ -48,9 +48,8 @@ void ApplyToDomain(const Operation& operation, const Outcome& outcome,
     case OperationKind::kPush:
     case OperationKind::kAssign:
     case OperationKind::kMerge:
-      domain.deleted.erase(operation.commit);
-      domain.commits[operation.commit] = MakeModelCommit(
-          operation.snapshot, ParentsOf(operation), outcome.create_time);
+      domain.Add(operation.commit, operation.snapshot, ParentsOf(operation),
+                 outcome.create_time);
       if (!operation.branch.empty()) {
         domain.branches[operation.branch] = {operation.commit,
                                              operation.branch_version};
