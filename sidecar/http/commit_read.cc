@@ -91,8 +91,10 @@ absl::StatusOr<std::vector<Hit>> SearchForest(const ResolvedCommit& at,
                          at.reader->Search(options));
   std::vector<Hit> hits;
   for (DocumentNeighbor& neighbor : result.neighbors) {
-    hits.push_back(
-        {std::move(neighbor.document_id), ToHttpDistance(neighbor.distance)});
+    hits.push_back({.id = std::move(neighbor.document_id),
+                    .distance = ToHttpDistance(neighbor.distance),
+                    .chunk = neighbor.chunk,
+                    .place = neighbor.place});
   }
   return hits;
 }
