@@ -86,7 +86,9 @@ ProfileTokenizer Tokenizers::Find(const EmbeddingProfileOptions& profile,
 
 uint32_t ChunkTokenCountDefault(const EmbeddingProfileOptions& profile,
                                 Chunking::Mode mode) {
-  if (profile.dialect == EmbeddingDialect::kBuiltin) {
+  // Windows are those of a model of 512 tokens, whatever embeds them.
+  if (profile.dialect == EmbeddingDialect::kBuiltin &&
+      mode != Chunking::Mode::kWindow) {
     return kBuiltinTokenCount;
   }
   const uint32_t taken = std::min(

@@ -104,6 +104,7 @@ TEST(TokenizersTest, ChunksFitTheModel) {
     return ChunkTokenCountDefault(remote, mode);
   };
   EXPECT_EQ(ChunkTokenCountDefault({}, Chunking::Mode::kBoundary), 512u);
+  EXPECT_EQ(ChunkTokenCountDefault({}, Chunking::Mode::kWindow), 508u);
   EXPECT_EQ(count(Chunking::Mode::kBoundary), 381u);
   EXPECT_EQ(count(Chunking::Mode::kWindow), 508u);
   remote.tokens_per_text_max = 8192;
