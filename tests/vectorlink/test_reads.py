@@ -147,6 +147,9 @@ class Chunks(VectorLinkCase):
         self.assertTrue(0 < chunk["location"] < 1)
         self.assertIn("zebra quagga", chunk["snippet"])
         self.assertIn(chunk["snippet"], " ".join(words))
+        # However the documents are ranked.
+        self.assertEqual(self.search("zebra quagga", "c1", snippet=True,
+                                     doc_id=["long", "other"]), hits)
 
     def test_words_at_the_end_and_shrinking(self):
         text = "harbour " * 800 + "the walrus sleeps"
