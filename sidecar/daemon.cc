@@ -34,6 +34,7 @@
 #include "sidecar/http/http_port.h"
 #include "sidecar/job_metrics.h"
 #include "sidecar/recall_collector.h"
+#include "sidecar/service/content_source.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/service/job.h"
 #include "sidecar/service/maintenance_jobs.h"
@@ -278,6 +279,10 @@ absl::Status Daemon::MakeEmbedders() {
   engine_options.embedding_profiles = embedders_->names();
   engine_options.default_embedding_profile = embedders_->default_profile();
   engine_options.backup_folder = config_.backup_folder;
+  engine_options.content_source.endpoint = config_.content_endpoint;
+  engine_options.content_source.user_header = config_.user_forward_header;
+  engine_options.content_source.ca_file = config_.content_ca_file;
+  COPSE_RETURN_IF_ERROR(CheckContentSource(engine_options.content_source));
   engine_options.version = version_;
   engine_options.jobs.concurrency_max = config_.jobs_concurrency_max;
   engine_options.jobs.retention =

@@ -74,8 +74,9 @@ enum class JobKind : uint8_t {
   kFold = 2,
   kCollect = 3,
   kBackup = 4,
+  kPull = 5,
 };
-inline constexpr uint8_t kJobKindMax = 4;
+inline constexpr uint8_t kJobKindMax = 5;
 
 // The values are stored.
 enum class JobState : uint8_t {

@@ -80,6 +80,8 @@ absl::string_view KindName(RecordKind kind) {
       return "collection request";
     case RecordKind::kBackupRequest:
       return "backup request";
+    case RecordKind::kPullRequest:
+      return "pull request";
   }
   return "unknown";
 }

@@ -69,6 +69,7 @@ enum class RecordKind : uint8_t {
   kPushRequest = 19,     // In a JobRecord (sidecar/service/push_spool.h).
   kCollectRequest = 20,  // The same (sidecar/service/maintenance_jobs.h).
   kBackupRequest = 21,   // The same.
+  kPullRequest = 22,     // The same (sidecar/service/pull_job.h).
 };
 
 // No record is longer; a text is the largest.

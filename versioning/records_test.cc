@@ -776,9 +776,9 @@ TEST(JobRecordTest, HasItsFields) {
 TEST(JobRecordTest, RefusesValuesThatNobodyWrites) {
   EXPECT_THAT(JobRecord::Parse(Patched(kJob, 2, 0)),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("kind")));
-  EXPECT_THAT(JobRecord::Parse(Patched(kJob, 2, 5)),
+  EXPECT_THAT(JobRecord::Parse(Patched(kJob, 2, 6)),
               StatusIs(absl::StatusCode::kDataLoss,
-                       HasSubstr("kind at offset 3 is 5, expected at most 4")));
+                       HasSubstr("kind at offset 3 is 6, expected at most 5")));
   EXPECT_THAT(JobRecord::Parse(Patched(kJob, 3, 7)),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("state")));
 }

@@ -105,6 +105,7 @@ void AddBranchCommands(CommandLine& line);
 void AddLogCommand(CommandLine& line);
 void AddCommitCommands(CommandLine& line);
 void AddMergeCommand(CommandLine& line);
+void AddPullCommand(CommandLine& line);
 void AddPushCommand(CommandLine& line);
 void AddSearchCommands(CommandLine& line);
 void AddDocumentCommands(CommandLine& line);

@@ -17,6 +17,7 @@
 #include "grpcpp/support/status.h"
 
 #include "clients/cli/context.h"
+#include "clients/cli/job_watch.h"
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/options.h"
@@ -247,21 +248,9 @@ absl::StatusOr<ExitCode> ShowJob(Context& context, const JobFlags& flags) {
   return ExitCode::kDone;
 }
 
-absl::StatusOr<ExitCode> WatchJob(Context& context, const JobFlags& flags) {
-  v1::WatchJobRequest request;
-  request.set_job_id(flags.job_id);
-  v1::Job last;
-  const absl::Status status =
-      context.client().WatchJob(request, [&](const v1::Job& job) {
-        last = job;
-        context.progress().Show([&job] { return FormatProgress(job); });
-        return absl::OkStatus();
-      });
-  context.progress().Clear();
-  COPSE_CLIENT_RETURN_IF_ERROR(status);
-  COPSE_CLIENT_RETURN_IF_ERROR(PrintJob(context, last));
-  return last.state() == v1::Job::STATE_SUCCEEDED ? ExitCode::kDone
-                                                  : ExitCode::kFailed;
+absl::StatusOr<ExitCode> WatchChosenJob(Context& context,
+                                        const JobFlags& flags) {
+  return WatchJob(context, flags.job_id);
 }
 
 absl::StatusOr<ExitCode> CancelJob(Context& context, const JobFlags& flags) {
@@ -310,6 +299,23 @@ void AddOne(CommandLine& line, CLI::App& group,
 
 }  // namespace
 
+absl::StatusOr<ExitCode> WatchJob(Context& context, const std::string& job_id) {
+  v1::WatchJobRequest request;
+  request.set_job_id(job_id);
+  v1::Job last;
+  const absl::Status status =
+      context.client().WatchJob(request, [&](const v1::Job& job) {
+        last = job;
+        context.progress().Show([&job] { return FormatProgress(job); });
+        return absl::OkStatus();
+      });
+  context.progress().Clear();
+  COPSE_CLIENT_RETURN_IF_ERROR(status);
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintJob(context, last));
+  return last.state() == v1::Job::STATE_SUCCEEDED ? ExitCode::kDone
+                                                  : ExitCode::kFailed;
+}
+
 void AddJobCommands(CommandLine& line) {
   CLI::App& group = *line.app.add_subcommand(
       "job", "List, watch, cancel and resume pushes and other long work");
@@ -323,7 +329,7 @@ void AddJobCommands(CommandLine& line) {
                   "cancelled")
       ->type_name("STATE");
   list.add_option("--kind", flags->kind,
-                  "Only those that push, fold, collect or backup")
+                  "Only those that push, pull, fold, collect or backup")
       ->type_name("KIND");
   list.add_option("-n,--limit", flags->limit, "The most jobs to list [50]")
       ->type_name("COUNT")
@@ -338,7 +344,7 @@ void AddJobCommands(CommandLine& line) {
   AddOne(line, group, flags, "watch", "Watch a job until it ends",
          "Exits with 0 if the job succeeded, and with 1 if it failed or was\n"
          "cancelled. Ctrl-C ends the watching, not the job.",
-         WatchJob);
+         WatchChosenJob);
   AddOne(line, group, flags, "cancel", "End a job, and free its commit", "",
          CancelJob);
   AddOne(line, group, flags, "resume", "Do a job again that has failed",

@@ -221,6 +221,7 @@ int Main(int argc, char** argv) {
   AddGlobalOptions(line);
   AddGitCommand(line);
   AddPushCommand(line);
+  AddPullCommand(line);
   AddSearchCommands(line);
   AddDocumentCommands(line);
   AddLogCommand(line);

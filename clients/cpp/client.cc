@@ -193,6 +193,12 @@ absl::Status Client::DeleteCommit(const v1::DeleteCommitRequest& request) {
       .status();
 }
 
+absl::StatusOr<v1::Job> Client::PullCommit(
+    const v1::PullCommitRequest& request) {
+  return Call<v1::Job>(*stubs_->commit, &v1::CommitService::Stub::PullCommit,
+                       request, options_.timeout);
+}
+
 absl::StatusOr<v1::Commit> Client::AssignCommit(
     const v1::AssignCommitRequest& request) {
   return Call<v1::Commit>(*stubs_->commit,

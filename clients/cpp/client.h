@@ -78,6 +78,8 @@ class Client {
   // ---- CommitService ----
   // Begins a push. Errors show when operations are added or at the end.
   std::unique_ptr<PushStream> PushCommit(PushStreamOptions options);
+  // Returns the job; WatchJob() says how it goes on.
+  absl::StatusOr<v1::Job> PullCommit(const v1::PullCommitRequest& request);
   absl::StatusOr<v1::Commit> GetCommit(const v1::GetCommitRequest& request);
   absl::StatusOr<v1::ListCommitsResponse> ListCommits(
       const v1::ListCommitsRequest& request);

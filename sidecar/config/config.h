@@ -22,8 +22,9 @@
 // VECTORLINK_EMBED_BATCH_SIZE. Each is an alias of a setting of `embedding`,
 // below its own variable; when one of them is set, the others have VectorLink's
 // defaults instead of ours. VECTORLINK_PORT, VECTORLINK_DATA_DIR,
-// VECTORLINK_ADMIN_USER, VECTORLINK_ADMIN_SECRET and VECTORLINK_SEARCH_READY
-// are aliases, too, and bring no defaults.
+// VECTORLINK_ADMIN_USER, VECTORLINK_ADMIN_SECRET, VECTORLINK_SEARCH_READY,
+// TERMINUSDB_CONTENT_ENDPOINT and TERMINUSDB_USER_FORWARD_HEADER are aliases,
+// too, and bring no defaults.
 //
 // Invariants:
 //
@@ -78,6 +79,10 @@ struct Config {
   uint32_t http_connection_count_max = 1024;
   bool search_ready = true;
   absl::Duration shutdown_timeout = absl::Seconds(30);
+
+  std::string content_endpoint;     // Empty for none.
+  std::string user_forward_header;  // Empty for none.
+  std::string content_ca_file;      // Empty for the system's certificates.
 
   int64_t pool_size_bytes = int64_t{1} << 30;
   int64_t embedding_cache_size_bytes = int64_t{4} << 30;

@@ -309,6 +309,18 @@ TEST_F(ConfigTest, GuardsTheHttpPortWithMoreThanTheDefaultSecret) {
                        HasSubstr("expected both or none")));
 }
 
+TEST_F(ConfigTest, TakesTheContentEndpointOfTerminusDb) {
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const Config config,
+      LoadConfig({.environment = {
+                      {"TERMINUSDB_CONTENT_ENDPOINT", "http://db:6363/api"},
+                      {"TERMINUSDB_USER_FORWARD_HEADER", "X-User-Forward"},
+                      {"COPSE_USER_FORWARD_HEADER", "X-User"}}}));
+  EXPECT_EQ(config.content_endpoint, "http://db:6363/api");
+  EXPECT_EQ(config.user_forward_header, "X-User");
+  EXPECT_TRUE(config.embedding_profiles.empty());
+}
+
 TEST_F(ConfigTest, OwnVariablesWinOverThoseOfVectorLink) {
   COPSE_ASSERT_OK_AND_ASSIGN(
       const Config config,

@@ -51,12 +51,14 @@ constexpr VectorLinkAlias kVectorLinkAliases[] = {
 };
 
 // Those that say nothing of embedding, and so bring no defaults.
-constexpr VectorLinkAlias kVectorLinkPortAliases[] = {
+constexpr VectorLinkAlias kOtherAliases[] = {
     {"VECTORLINK_PORT", "http_address"},
     {"VECTORLINK_DATA_DIR", "data"},
     {"VECTORLINK_ADMIN_USER", "http_admin_user"},
     {"VECTORLINK_ADMIN_SECRET", "http_admin_secret_env"},
     {"VECTORLINK_SEARCH_READY", "search_ready"},
+    {"TERMINUSDB_CONTENT_ENDPOINT", "content_endpoint"},
+    {"TERMINUSDB_USER_FORWARD_HEADER", "user_forward_header"},
 };
 
 // What VectorLink does where its variables say nothing. It talks plain http to
@@ -148,7 +150,7 @@ EnvironmentSettings ParseEnvironment(
                                  .source = "default of VectorLink"});
     }
   }
-  AppendAliases(kVectorLinkPortAliases, values, result.settings);
+  AppendAliases(kOtherAliases, values, result.settings);
   std::map<std::string, std::string> keys;
   std::vector<std::string> names;
   for (const std::string& key : FlatKeys()) {

@@ -259,6 +259,33 @@ SettingGroup<Config> HttpPortGroup() {
                      "that it is not ready for them."})}};
 }
 
+SettingGroup<Config> PullGroup() {
+  return {
+      "Pulls: commits whose documents copse fetches from the database",
+      {Bind(&Config::content_endpoint,
+            {.key = "content_endpoint",
+             .kind = SettingKind::kUrl,
+             .help = "Where 'copse pull' asks for the documents of a commit, "
+                     "as TerminusDB up to 12.0 serves them. Empty for no "
+                     "pulls.",
+             .may_be_empty = true,
+             .sample = "http://localhost:6363/api/index"}),
+       Bind(&Config::user_forward_header,
+            {.key = "user_forward_header",
+             .kind = SettingKind::kText,
+             .help = "The header by which that database, which has the same "
+                     "setting, lets copse be its user admin. Empty for none.",
+             .may_be_empty = true,
+             .sample = "X-User-Forward"}),
+       Bind(&Config::content_ca_file,
+            {.key = "content_ca_file",
+             .kind = SettingKind::kPath,
+             .help = "Certificates to trust of that database instead of those "
+                     "of the system.",
+             .may_be_empty = true,
+             .sample = "/etc/copse/database-ca.pem"})}};
+}
+
 SettingGroup<Config> MemoryAndDisk() {
   return {
       "Memory, disk and processors",
@@ -687,8 +714,9 @@ void AppendLimitRows(ProfileRows& rows) {
 
 const std::vector<SettingGroup<Config>>& DaemonSettings() {
   static const auto& groups = *new std::vector<SettingGroup<Config>>{
-      FolderAndAddresses(), HttpPortGroup(), MemoryAndDisk(),  Logging(),
-      ForestGroup(),        JobGroup(),      EmbeddingChoice()};
+      FolderAndAddresses(), HttpPortGroup(),  PullGroup(),
+      MemoryAndDisk(),      Logging(),        ForestGroup(),
+      JobGroup(),           EmbeddingChoice()};
   return groups;
 }
 

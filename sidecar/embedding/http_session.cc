@@ -20,6 +20,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -40,11 +41,13 @@ constexpr long kConnectionAgeMaxSeconds = 50;
 // The headers that anyone reads; the others are not kept.
 constexpr absl::string_view kKeptHeaders[] = {
     "apim-request-id",
+    "content-length",
     "content-type",
     "date",
     "request-id",
     "retry-after",
     "retry-after-ms",
+    "transfer-encoding",
     "x-compute-tokens",
     "x-ratelimit-limit-requests",
     "x-ratelimit-limit-tokens",
@@ -128,6 +131,19 @@ TransferResult ResultOf(CURLcode code, bool is_connected, bool is_verified) {
 
 }  // namespace
 
+std::string ToPathSegment(absl::string_view text) {
+  std::string segment;
+  for (const char c : text) {
+    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+        absl::StrContains("-._~", c)) {
+      segment.push_back(c);
+    } else {
+      absl::StrAppendFormat(&segment, "%%%02X", static_cast<unsigned char>(c));
+    }
+  }
+  return segment;
+}
+
 absl::string_view HttpReply::Header(absl::string_view name) const {
   const auto found = headers.find(name);
   return found == headers.end() ? absl::string_view() : found->second;
@@ -190,7 +206,15 @@ void HttpSession::Transfer::Prepare(const HttpEndpoint& endpoint, uint64_t id,
     Set(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
         static_cast<curl_off_t>(request_.body.size()));
   }
-  Set(easy_, CURLOPT_TIMEOUT_MS, ToMilliseconds(request_.timeout));
+  Set(easy_, CURLOPT_TIMEOUT_MS,
+      request_.timeout == absl::InfiniteDuration()
+          ? 0L
+          : ToMilliseconds(request_.timeout));
+  if (request_.idle_timeout > absl::ZeroDuration()) {
+    Set(easy_, CURLOPT_LOW_SPEED_LIMIT, 1L);  // Bytes a second.
+    Set(easy_, CURLOPT_LOW_SPEED_TIME,
+        std::max<long>(1, absl::ToInt64Seconds(request_.idle_timeout)));
+  }
   Set(easy_, CURLOPT_HEADERFUNCTION, &Transfer::OnHeader);
   Set(easy_, CURLOPT_HEADERDATA, static_cast<void*>(this));
   Set(easy_, CURLOPT_WRITEFUNCTION, &Transfer::OnBody);
@@ -298,6 +322,9 @@ bool HttpSession::Transfer::AddHeader(absl::string_view line) {
 bool HttpSession::Transfer::AddBody(absl::string_view bytes) {
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  if (status == 200 && request_.on_body != nullptr) {
+    return request_.on_body(bytes);
+  }
   const size_t size_max =
       status >= 300 ? kErrorBodySizeMax : request_.reply_size_max;
   const size_t room = size_max - reply_.body.size();

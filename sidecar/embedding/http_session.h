@@ -19,13 +19,14 @@
 //   not followed, because libcurl would carry key headers along to other hosts.
 // * The peer's certificate is always verified; there is no switch.
 // * A reply holds at most `reply_size_max` bytes, and 64 KiB if its status is
-//   an error, counted after decompression.
+//   an error, counted after decompression. What `on_body` takes is not held.
 
 #ifndef COPSE_SIDECAR_EMBEDDING_HTTP_SESSION_H_
 #define COPSE_SIDECAR_EMBEDDING_HTTP_SESSION_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -54,8 +55,16 @@ struct HttpRequest {
   bool is_get = false;              // Else POST.
   std::string body;                 // Sent as application/json; not by GET.
   std::vector<HttpHeader> headers;  // Beside those every request has: the key.
-  absl::Duration timeout = absl::Minutes(2);
+  absl::Duration timeout = absl::Minutes(2);  // May be infinite.
   size_t reply_size_max = size_t{1} << 20;
+
+  // If not zero, a transfer on which nothing comes for so long, in whole
+  // seconds, has timed out.
+  absl::Duration idle_timeout = absl::ZeroDuration();
+
+  // If set, takes the body of a reply of status 200 as it comes, of whatever
+  // size, instead of HttpReply::body; false ends the transfer.
+  std::function<bool(absl::string_view piece)> on_body = nullptr;
 };
 
 // How a transfer ended, as far as it matters to who might try again.
@@ -81,6 +90,9 @@ struct HttpReply {
   // Returns the value of the header `name`, given in lower case, or "".
   absl::string_view Header(absl::string_view name) const;
 };
+
+// Escapes what may not stand in a segment of a path, or in a value of a query.
+std::string ToPathSegment(absl::string_view text);
 
 // Thread safety: none; one thread at a time uses a session.
 class HttpSession {

@@ -40,20 +40,6 @@ constexpr const ProviderDialect* kDialects[] = {
     &kJinaDialect,     &kGeminiDialect,
 };
 
-// Escapes what may not stand in a segment of a path.
-std::string ToPathSegment(absl::string_view text) {
-  std::string segment;
-  for (const char c : text) {
-    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-        absl::StrContains("-._~", c)) {
-      segment.push_back(c);
-    } else {
-      absl::StrAppendFormat(&segment, "%%%02X", static_cast<unsigned char>(c));
-    }
-  }
-  return segment;
-}
-
 }  // namespace
 
 std::span<const ProviderDialect* const> ProviderDialects() { return kDialects; }

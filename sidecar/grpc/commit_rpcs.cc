@@ -11,12 +11,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 
 #include "copse/v1/commit_service.grpc.pb.h"
 #include "copse/v1/commit_service.pb.h"
+#include "copse/v1/job_service.pb.h"
 #include "copse/v1/types.pb.h"
 #include "index/util/status_macros.h"
 #include "sidecar/grpc/call.h"
@@ -24,6 +26,9 @@
 #include "sidecar/grpc/push_call.h"
 #include "sidecar/grpc/rpc_services.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/engine.h"
+#include "sidecar/service/job.h"
+#include "sidecar/service/pull_job.h"
 #include "versioning/commit.h"
 #include "versioning/store.h"
 
@@ -33,13 +38,14 @@ namespace {
 using v1::CommitService;
 
 using RawCommitService = CommitService::WithRawCallbackMethod_PushCommit<
-    CommitService::WithRawCallbackMethod_GetCommit<
-        CommitService::WithRawCallbackMethod_ListCommits<
-            CommitService::WithRawCallbackMethod_DeleteCommit<
-                CommitService::WithRawCallbackMethod_AssignCommit<
-                    CommitService::WithRawCallbackMethod_DiffCommits<
-                        CommitService::WithRawCallbackMethod_MergeCommits<
-                            CommitService::Service>>>>>>>;
+    CommitService::WithRawCallbackMethod_PullCommit<
+        CommitService::WithRawCallbackMethod_GetCommit<
+            CommitService::WithRawCallbackMethod_ListCommits<
+                CommitService::WithRawCallbackMethod_DeleteCommit<
+                    CommitService::WithRawCallbackMethod_AssignCommit<
+                        CommitService::WithRawCallbackMethod_DiffCommits<
+                            CommitService::WithRawCallbackMethod_MergeCommits<
+                                CommitService::Service>>>>>>>>;
 
 // Of changes or conflicts in one response.
 constexpr int kChangeCountMax = 1000;
@@ -159,6 +165,26 @@ class CommitRpcs final : public RawCommitService {
       grpc::CallbackServerContext* context) override {
     return PushCall::Start({environment_, *environment_.push_executor,
                             "copse.v1.CommitService/PushCommit", context});
+  }
+
+  // In the pool of calls that may wait: creating a domain may ask a provider.
+  grpc::ServerUnaryReactor* PullCommit(grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::PullCommitRequest, v1::Job>(
+        {environment_, *environment_.waiting_executor,
+         "copse.v1.CommitService/PullCommit", context},
+        request, response,
+        [this](const v1::PullCommitRequest& message, const CallContext& call,
+               v1::Job& answer) -> absl::Status {
+          COPSE_ASSIGN_OR_RETURN(PullOptions options, ToPullOptions(message));
+          COPSE_ASSIGN_OR_RETURN(
+              const std::shared_ptr<Job> job,
+              environment_.engine->Pull(std::move(options), call));
+          Fill(job->id(), job->summary(), /*failure_count_max=*/0, absl::Now(),
+               answer);
+          return absl::OkStatus();
+        });
   }
 
   grpc::ServerUnaryReactor* GetCommit(grpc::CallbackServerContext* context,

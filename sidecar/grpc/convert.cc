@@ -497,6 +497,27 @@ absl::StatusOr<PushOptions> ToPushOptions(
   return options;
 }
 
+absl::StatusOr<PullOptions> ToPullOptions(v1::PullCommitRequest message) {
+  v1::PushCommitRequest::Header header;
+  header.set_domain(std::move(*message.mutable_domain()));
+  header.set_commit(std::move(*message.mutable_commit()));
+  header.set_parent_commit(std::move(*message.mutable_previous_commit()));
+  header.set_branch(std::move(*message.mutable_branch()));
+  if (message.has_expected_branch_commit()) {
+    header.set_expected_branch_commit(
+        std::move(*message.mutable_expected_branch_commit()));
+  }
+  if (message.has_create_domain()) {
+    *header.mutable_create_domain() =
+        std::move(*message.mutable_create_domain());
+  }
+  header.set_skip_failed_documents(message.skip_failed_documents());
+  PullOptions options;
+  COPSE_ASSIGN_OR_RETURN(options.push, ToPushOptions(header));
+  options.authorization = std::move(*message.mutable_authorization());
+  return options;
+}
+
 absl::StatusOr<PushOperation> ToPushOperation(v1::Operation&& message) {
   switch (message.operation_case()) {
     case v1::Operation::kInsert:

@@ -27,6 +27,7 @@
 #include "sidecar/service/domain_manager.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/service/garbage_keeper.h"
+#include "sidecar/service/pull_job.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/recall_meter.h"
 #include "sidecar/service/searcher.h"
@@ -75,6 +76,8 @@ absl::StatusOr<int32_t> ToPageSize(int32_t page_size);
 
 absl::StatusOr<PushOptions> ToPushOptions(
     const v1::PushCommitRequest::Header& message);
+
+absl::StatusOr<PullOptions> ToPullOptions(v1::PullCommitRequest message);
 
 // Fails with OPERATION_INVALID if the operation is not set.
 absl::StatusOr<PushOperation> ToPushOperation(v1::Operation&& message);

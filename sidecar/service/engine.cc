@@ -63,6 +63,7 @@ Engine::Engine(Store& store, EngineOptions options)
       jobs_(store_.jobs(),
             WithHandlers(std::move(options_.jobs),
                          {.push = {&store_, &domains_, &embedders_},
+                          .content_source = options_.content_source,
                           .garbage_keeper = &garbage_keeper_,
                           .backup_keeper = &backup_keeper_})) {}
 
@@ -70,6 +71,12 @@ absl::StatusOr<std::unique_ptr<PushIntake>> Engine::BeginIntake(
     const PushOptions& options, const CallContext& context) {
   return PushIntake::Begin({&store_, &domains_, &embedders_}, jobs_, options,
                            context);
+}
+
+absl::StatusOr<std::shared_ptr<Job>> Engine::Pull(PullOptions options,
+                                                  const CallContext& context) {
+  return SubmitPull({&store_, &domains_, &embedders_}, options_.content_source,
+                    jobs_, std::move(options), context);
 }
 
 absl::Status Engine::CollectGarbage(const GarbageRequest& request,

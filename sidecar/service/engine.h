@@ -20,11 +20,14 @@
 
 #include "sidecar/service/backup_keeper.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/content_source.h"
 #include "sidecar/service/document_reader.h"
 #include "sidecar/service/domain_embedders.h"
 #include "sidecar/service/domain_manager.h"
 #include "sidecar/service/garbage_keeper.h"
+#include "sidecar/service/job.h"
 #include "sidecar/service/job_runner.h"
+#include "sidecar/service/pull_job.h"
 #include "sidecar/service/push_intake.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/push_session.h"
@@ -49,6 +52,9 @@ struct EngineOptions {
 
   // Where backups are made; empty for nowhere.
   std::string backup_folder = {};
+
+  // Where pulls fetch their operations.
+  ContentSourceOptions content_source = {};
 
   // Of the server, such as "0.1.0".
   std::string version = {};
@@ -98,6 +104,10 @@ class Engine {
   // See PushIntake::Begin().
   absl::StatusOr<std::unique_ptr<PushIntake>> BeginIntake(
       const PushOptions& options, const CallContext& context);
+
+  // See SubmitPull().
+  absl::StatusOr<std::shared_ptr<Job>> Pull(PullOptions options,
+                                            const CallContext& context);
 
   // Do as jobs what the keepers do.
   absl::Status CollectGarbage(const GarbageRequest& request,

@@ -130,6 +130,8 @@ absl::string_view JobKindName(JobKind kind) {
       return "collect";
     case JobKind::kBackup:
       return "backup";
+    case JobKind::kPull:
+      return "pull";
   }
   return "unknown";
 }

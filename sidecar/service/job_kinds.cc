@@ -7,6 +7,7 @@
 
 #include "sidecar/service/job_runner.h"
 #include "sidecar/service/maintenance_jobs.h"
+#include "sidecar/service/pull_job.h"
 #include "sidecar/service/push_job.h"
 #include "versioning/job_record.h"
 
@@ -16,6 +17,8 @@ JobHandlers MakeJobHandlers(const JobServices& services) {
   JobHandlers handlers;
   handlers[JobKind::kPush] =
       std::make_unique<PushJobHandler>(services.push, services.clock);
+  handlers[JobKind::kPull] = std::make_unique<PullJobHandler>(
+      services.push, services.content_source, services.clock);
   handlers[JobKind::kCollect] =
       std::make_unique<CollectJobHandler>(*services.garbage_keeper);
   handlers[JobKind::kBackup] =

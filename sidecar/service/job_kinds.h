@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 
 #include "sidecar/service/backup_keeper.h"
+#include "sidecar/service/content_source.h"
 #include "sidecar/service/garbage_keeper.h"
 #include "sidecar/service/job_runner.h"
 #include "sidecar/service/push_session.h"
@@ -21,6 +22,7 @@ namespace copse {
 // What jobs work with; all must outlive them.
 struct JobServices {
   PushServices push = {};
+  ContentSourceOptions content_source = {};
   GarbageKeeper* garbage_keeper = nullptr;
   BackupKeeper* backup_keeper = nullptr;
   std::function<absl::Time()> clock = {};

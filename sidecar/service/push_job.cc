@@ -49,11 +49,14 @@ JobProgress ToJobProgress(const PushProgress& progress, int64_t total_count) {
   return job;
 }
 
-// As many as a record keeps.
+// As many as a record keeps, after those of before.
 std::vector<JobFailure> ToJobFailures(
+    std::vector<JobFailure> kept,
     const std::vector<DocumentFailure>& failures) {
-  std::vector<JobFailure> kept;
   size_t size_bytes = 0;
+  for (const JobFailure& failure : kept) {
+    size_bytes += failure.document_id.size() + failure.message.size();
+  }
   for (const DocumentFailure& failure : failures) {
     size_bytes += failure.document_id.size() + failure.message.size();
     if (size_bytes > kJobFailuresSizeBytesMax) {
@@ -101,15 +104,48 @@ PushWork::PushWork(const PushServices& services,
       claim_(std::move(claim)),
       session_(std::move(session)) {}
 
-PushSession::ProgressCallback PushWork::ReportTo(Job& job,
-                                                 int64_t total_count) const {
-  return [&job, total_count](const PushProgress& progress) {
+PushSession::ProgressCallback ReportTo(Job& job, int64_t total_count,
+                                       int64_t failed_count) {
+  return [&job, total_count, failed_count](const PushProgress& progress) {
     // To those who watch, all operations were received long ago.
     const PushPhase phase = progress.phase == PushPhase::kReceiving
                                 ? PushPhase::kEmbedding
                                 : progress.phase;
-    job.SetProgress(PushPhaseName(phase), ToJobProgress(progress, total_count));
+    JobProgress shown = ToJobProgress(progress, total_count);
+    shown.failed_count += failed_count;
+    job.SetProgress(PushPhaseName(phase), shown);
   };
+}
+
+absl::Status FinishAsJob(PushSession& session, Job& job,
+                         const std::function<absl::Time()>& clock,
+                         const std::vector<JobFailure>& failures) {
+  const auto note_failures = [&] {
+    job.Update([&](JobRecord& record) {
+      record.failures = ToJobFailures(failures, session.failures());
+    });
+  };
+  PushOutcome outcome;
+  absl::StatusOr<CommitInfo> info = session.Finish(std::nullopt, [&] {
+    note_failures();
+    return job.MakeSucceeded(clock());
+  });
+  const absl::Status status = info.status();
+  if (info.ok()) {
+    outcome.commit = *std::move(info);
+  }
+  note_failures();
+  outcome.failures = session.failures();
+  job.SetOutcome(std::move(outcome));
+  return status;
+}
+
+absl::Status CheckSameDomain(Store& store, const JobRecord& record) {
+  COPSE_ASSIGN_OR_RETURN(const DomainInfo domain,
+                         store.GetDomain(record.domain));
+  return domain.domain_number == record.domain_number
+             ? absl::OkStatus()
+             : DomainNotFoundError(record.domain);
 }
 
 absl::Status PushWork::Run(Job& job, const CallContext& context) {
@@ -120,38 +156,21 @@ absl::Status PushWork::Run(Job& job, const CallContext& context) {
     session_->MoveTo(context,
                      ReportTo(job, session_->progress().operation_count));
   }
-  PushOutcome outcome;
   if (status.ok()) {
-    absl::StatusOr<CommitInfo> info = session_->Finish(std::nullopt, [&] {
-      job.Update([this](JobRecord& record) {
-        record.failures = ToJobFailures(session_->failures());
-      });
-      return job.MakeSucceeded(clock_());
+    status = FinishAsJob(*session_, job, clock_);
+  } else if (session_ != nullptr) {
+    job.Update([this](JobRecord& record) {
+      record.failures = ToJobFailures({}, session_->failures());
     });
-    status = info.status();
-    if (info.ok()) {
-      outcome.commit = *std::move(info);
-    }
+    job.SetOutcome({.commit = {}, .failures = session_->failures()});
   }
-  if (session_ != nullptr) {
-    outcome.failures = session_->failures();
-    job.Update([&outcome](JobRecord& record) {
-      record.failures = ToJobFailures(outcome.failures);
-    });
-  }
-  job.SetOutcome(std::move(outcome));
   session_ = nullptr;
   return status;
 }
 
 absl::Status PushWork::Replay(Job& job, const CallContext& context) {
   const JobRecord record = job.record();
-  // Of the same name there may be another domain by now.
-  COPSE_ASSIGN_OR_RETURN(const DomainInfo domain,
-                         services_.store->GetDomain(record.domain));
-  if (domain.domain_number != record.domain_number) {
-    return DomainNotFoundError(record.domain);
-  }
+  COPSE_RETURN_IF_ERROR(CheckSameDomain(*services_.store, record));
   COPSE_ASSIGN_OR_RETURN(
       session_,
       PushSession::Begin(services_, options_, context,

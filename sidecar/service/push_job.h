@@ -7,9 +7,12 @@
 #ifndef COPSE_SIDECAR_SERVICE_PUSH_JOB_H_
 #define COPSE_SIDECAR_SERVICE_PUSH_JOB_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -22,12 +25,28 @@
 #include "sidecar/service/push_session.h"
 #include "versioning/commit_builder.h"
 #include "versioning/job_record.h"
+#include "versioning/store.h"
 
 namespace copse {
 
 // Returns the name of a phase, such as "embedding", and the phase of a name.
 absl::string_view PushPhaseName(PushPhase phase);
 std::optional<PushPhase> ParsePushPhase(absl::string_view name);
+
+// Returns what tells `job` of the progress of a session that makes its commit
+// of `total_count` operations. `failed_count`: documents that failed before.
+PushSession::ProgressCallback ReportTo(Job& job, int64_t total_count,
+                                       int64_t failed_count = 0);
+
+// Completes the commit of a session that has all operations, and tells `job`
+// the outcome. `failures`: of documents that failed before.
+absl::Status FinishAsJob(PushSession& session, Job& job,
+                         const std::function<absl::Time()>& clock,
+                         const std::vector<JobFailure>& failures = {});
+
+// Returns OK if the domain of `record` is the one that it was of: of the same
+// name there may be another by now.
+absl::Status CheckSameDomain(Store& store, const JobRecord& record);
 
 // Thread safety: one thread at a time.
 class PushWork final : public JobWork {
@@ -44,7 +63,6 @@ class PushWork final : public JobWork {
  private:
   // Makes the session anew of what the record of the job holds.
   absl::Status Replay(Job& job, const CallContext& context);
-  PushSession::ProgressCallback ReportTo(Job& job, int64_t total_count) const;
 
   const PushServices services_;
   const std::function<absl::Time()> clock_;

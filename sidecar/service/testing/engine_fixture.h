@@ -44,8 +44,12 @@ class EngineTest : public ::testing::Test {
     engine_options.default_embedding_profile = "fake";
     engine_options.backup_folder = folder_ + "_backups";
     engine_options.version = "0.0.1-test";
+    ConfigureEngine(engine_options);
     engine_ = std::make_unique<Engine>(*store_, std::move(engine_options));
   }
+
+  // Changes the options of the engine.
+  virtual void ConfigureEngine(EngineOptions& /*options*/) {}
 
   void TearDown() override {
     engine_ = nullptr;

@@ -1,0 +1,163 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/service/push_line.h"
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/error_reason.h"
+#include "index/util/status_macros.h"
+#include "sidecar/service/push_operation.h"
+#include "sidecar/service/request_errors.h"
+#include "sidecar/util/flat_object.h"
+#include "sidecar/util/utf8.h"
+#include "versioning/document.h"
+
+namespace copse {
+namespace {
+
+constexpr absl::string_view kFields[] = {"op", "id", "string", "message"};
+constexpr size_t kShownSizeBytesMax = 100;
+constexpr absl::string_view kUnknownType = "unknown";
+
+// Returns the string `name` of `object`.
+absl::StatusOr<std::string> TakeString(FlatObject& object,
+                                       absl::string_view name) {
+  const auto found = object.find(name);
+  if (found == object.end()) {
+    return FieldInvalidError(name, "not set", "a string");
+  }
+  auto* text = std::get_if<std::string>(&found->second);
+  if (text == nullptr) {
+    return FieldInvalidError(name, "no string", "a string");
+  }
+  return std::move(*text);
+}
+
+absl::StatusOr<std::string> TakeDocumentId(FlatObject& object) {
+  COPSE_ASSIGN_OR_RETURN(std::string id, TakeString(object, "id"));
+  COPSE_RETURN_IF_ERROR(CheckDocumentId(id));
+  return id;
+}
+
+absl::StatusOr<PushLine> ToUpsert(FlatObject& object, bool is_insert) {
+  UpsertOperation upsert;
+  COPSE_ASSIGN_OR_RETURN(upsert.document.id, TakeDocumentId(object));
+  COPSE_ASSIGN_OR_RETURN(std::string text, TakeString(object, "string"));
+  if (text.size() > kTextSizeBytesMax) {
+    return FieldInvalidError("string", absl::StrCat(text.size(), " bytes long"),
+                             absl::StrCat("at most ", kTextSizeBytesMax));
+  }
+  upsert.document.text = std::move(text);
+  upsert.document.type = DocumentTypeOf(upsert.document.id);
+  if (upsert.document.type.size() > kTypeSizeBytesMax) {
+    return FieldInvalidError(
+        "id", "one with an overlong type",
+        absl::StrCat("a type of at most ", kTypeSizeBytesMax, " bytes"));
+  }
+  return PushLine{std::move(upsert), is_insert};
+}
+
+}  // namespace
+
+std::string DocumentTypeOf(absl::string_view id) {
+  const size_t slashes = id.find("///");
+  if (slashes != absl::string_view::npos) {
+    id.remove_prefix(slashes + 3);
+  }
+  const size_t last = id.rfind('/');
+  if (last == absl::string_view::npos) {
+    return std::string(kUnknownType);
+  }
+  const absl::string_view before = id.substr(0, last);
+  const size_t second_last = before.rfind('/');
+  return std::string(second_last == absl::string_view::npos
+                         ? before
+                         : before.substr(second_last + 1));
+}
+
+absl::StatusOr<PushLine> ParsePushLine(absl::string_view line) {
+  COPSE_ASSIGN_OR_RETURN(FlatObject object, ParseFlatObject(line, kFields));
+  COPSE_ASSIGN_OR_RETURN(const std::string op, TakeString(object, "op"));
+  // A database of before calls it Replaced.
+  if (op == "Inserted" || op == "Changed" || op == "Replaced") {
+    return ToUpsert(object, op == "Inserted");
+  }
+  if (op == "Deleted") {
+    COPSE_ASSIGN_OR_RETURN(std::string id, TakeDocumentId(object));
+    return PushLine{DeleteOperation{std::move(id)}};
+  }
+  if (op == "Error") {
+    COPSE_ASSIGN_OR_RETURN(std::string message, TakeString(object, "message"));
+    return PushLine{ErrorOperation{{}, std::move(message)}};
+  }
+  if (op == "Abort") {
+    return PushLine{AbortOperation{}};
+  }
+  return FieldInvalidError(
+      "op", absl::StrCat("'", CutUtf8(op, kShownSizeBytesMax), "'"),
+      "Inserted, Changed, Deleted, Error or Abort");
+}
+
+absl::Status PushLineReader::Add(absl::string_view piece,
+                                 const PushLineVisitor& visit) {
+  while (true) {
+    const size_t end = piece.find('\n');
+    const absl::string_view part = piece.substr(0, end);
+    COPSE_RETURN_IF_ERROR(CheckSize(begun_.size() + part.size()));
+    if (end == absl::string_view::npos) {
+      begun_.append(part.data(), part.size());
+      return absl::OkStatus();
+    }
+    if (begun_.empty()) {
+      COPSE_RETURN_IF_ERROR(TakeLine(part, visit));
+    } else {
+      begun_.append(part.data(), part.size());
+      COPSE_RETURN_IF_ERROR(TakeLine(begun_, visit));
+      begun_ = std::string();  // A line may be large; its memory goes.
+    }
+    ++line_number_;
+    piece.remove_prefix(end + 1);
+  }
+}
+
+absl::Status PushLineReader::Finish(const PushLineVisitor& visit) {
+  return TakeLine(std::exchange(begun_, std::string()), visit);
+}
+
+absl::Status PushLineReader::TakeLine(absl::string_view line,
+                                      const PushLineVisitor& visit) {
+  if (absl::StripAsciiWhitespace(line).empty()) {
+    return absl::OkStatus();
+  }
+  absl::StatusOr<PushLine> parsed = ParsePushLine(line);
+  if (!parsed.ok()) {
+    return MalformedError(parsed.status().message());
+  }
+  return visit(*std::move(parsed));
+}
+
+absl::Status PushLineReader::CheckSize(size_t size_bytes) const {
+  return size_bytes <= line_size_bytes_max_
+             ? absl::OkStatus()
+             : MalformedError(absl::StrCat("it is longer than ",
+                                           line_size_bytes_max_, " bytes"));
+}
+
+absl::Status PushLineReader::MalformedError(absl::string_view why) const {
+  return WithReason(
+      absl::InvalidArgumentError(absl::StrCat("malformed operation in line ",
+                                              line_number_, ": ", why)),
+      "PUSH_LINE_MALFORMED", {{"line", absl::StrCat(line_number_)}});
+}
+
+}  // namespace copse

@@ -1,0 +1,106 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/service/push_line.h"
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "sidecar/service/push_operation.h"
+#include "tests/support/status_matchers.h"
+
+namespace copse {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string Describe(const PushLine& line) {
+  if (const auto* upsert = std::get_if<UpsertOperation>(&line.operation)) {
+    return absl::StrCat(line.is_insert ? "insert " : "change ",
+                        upsert->document.id, " ", upsert->document.type, " ",
+                        upsert->document.text.value_or("-"));
+  }
+  if (const auto* drop = std::get_if<DeleteOperation>(&line.operation)) {
+    return absl::StrCat("delete ", drop->document_id);
+  }
+  if (const auto* error = std::get_if<ErrorOperation>(&line.operation)) {
+    return absl::StrCat("error ", error->message);
+  }
+  return "abort";
+}
+
+absl::Status Read(const std::vector<absl::string_view>& pieces,
+                  std::vector<std::string>& said) {
+  PushLineReader reader(200);
+  const auto visit = [&said](const PushLine& line) {
+    said.push_back(Describe(line));
+    return absl::OkStatus();
+  };
+  for (const absl::string_view piece : pieces) {
+    if (absl::Status status = reader.Add(piece, visit); !status.ok()) {
+      return status;
+    }
+  }
+  return reader.Finish(visit);
+}
+
+TEST(PushLineTest, ReadsEveryOperation) {
+  std::vector<std::string> said;
+  ASSERT_THAT(
+      Read(
+          {R"({"op":"Inserted","id":"x:///q/Vessel/a","string":"one","more":[]})"
+           "\n\n",
+           R"({"op":"Changed","id":"a","string":""})"
+           "\r\n",
+           R"({"string":"two","id":"T/b","op":"Replaced"})"
+           "\n",
+           R"({"op":"Deleted","id":"a"})"
+           "\n",
+           R"({"op":"Error","message":"why"})"
+           "\n",
+           R"({"op":"Abort"})"},
+          said),
+      IsOk());
+  EXPECT_THAT(said, ElementsAre("insert x:///q/Vessel/a Vessel one",
+                                "change a unknown ", "change T/b T two",
+                                "delete a", "error why", "abort"));
+}
+
+TEST(PushLineTest, TakesLinesThatAreCutInsideACharacter) {
+  std::vector<std::string> said;
+  ASSERT_THAT(Read({R"({"op":"Deleted",)", "\"id\":\"\xc3", "\xa9\"}\n"}, said),
+              IsOk());
+  EXPECT_THAT(said, ElementsAre("delete \xc3\xa9"));
+}
+
+TEST(PushLineTest, NamesTheLineThatIsMalformed) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"{\"op\":\"Deleted\",\"id\":\"\xff\"}", "not JSON in UTF-8"},
+      {R"({"op":"Deleted"})", "id is not set"},
+      {R"({"op":"Moved","id":"a"})", "op is 'Moved'"},
+      {R"({"op":"Inserted","id":"a","string":7})", "string is no string"},
+      {R"([1])", "not a JSON object"},
+      {R"({"op":"Abort"} {})", "not JSON"},
+      {std::string(201, ' '), "longer than 200 bytes"}};
+  for (const auto& [line, why] : cases) {
+    std::vector<std::string> said;
+    EXPECT_THAT(
+        Read({"{\"op\":\"Abort\"}\n\n", line, "\n"}, said),
+        StatusIs(absl::StatusCode::kInvalidArgument,
+                 testing::AllOf(HasSubstr("malformed operation in line 3: "),
+                                HasSubstr(why))));
+    EXPECT_THAT(said, ElementsAre("abort"));
+  }
+}
+
+}  // namespace
+}  // namespace copse

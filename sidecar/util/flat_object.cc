@@ -1,0 +1,154 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/util/flat_object.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json.hpp"
+
+namespace copse {
+namespace {
+
+using Json = nlohmann::json;
+
+// Keeps the wanted fields of the outermost object.
+class FieldCollector final : public nlohmann::json_sax<Json> {
+ public:
+  explicit FieldCollector(std::span<const absl::string_view> names)
+      : names_(names) {}
+
+  bool null() override { return Put(std::monostate()); }
+  bool boolean(bool value) override { return Put(value); }
+  bool number_integer(number_integer_t value) override { return Put(value); }
+  bool number_unsigned(number_unsigned_t value) override {
+    return value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())
+               ? Put(static_cast<int64_t>(value))
+               : Put(static_cast<double>(value));
+  }
+  bool number_float(number_float_t value, const string_t&) override {
+    return Put(value);
+  }
+  bool string(string_t& value) override {
+    if (depth_ == 2 && in_array_ && wanted_) {
+      if (auto* list = std::get_if<std::vector<std::string>>(&value_)) {
+        list->push_back(std::move(value));
+      }
+      return true;
+    }
+    return Put(std::move(value));
+  }
+  bool binary(binary_t&) override { return false; }
+
+  bool start_object(size_t) override { return Begin(false); }
+  bool end_object() override { return End(); }
+  bool start_array(size_t) override { return Begin(true); }
+  bool end_array() override { return End(); }
+
+  bool key(string_t& name) override {
+    if (depth_ == 1) {
+      wanted_ =
+          std::ranges::find(names_, absl::string_view(name)) != names_.end();
+      name_ = wanted_ ? std::move(name) : std::string();
+    }
+    return true;
+  }
+
+  bool parse_error(size_t position, const std::string&,
+                   const nlohmann::detail::exception& error) override {
+    // Only the number of the error: its text would quote the input.
+    error_ = absl::StrCat("not JSON in UTF-8 at byte ", position, " (code ",
+                          error.id, ")");
+    return false;
+  }
+
+  const std::string& error() const { return error_; }
+  FlatObject& fields() { return fields_; }
+
+ private:
+  // Takes a value that is neither object nor array.
+  bool Put(FlatValue value) {
+    if (depth_ == 0) {
+      error_ = "not a JSON object";
+      return false;
+    }
+    if (depth_ == 1 && wanted_) {
+      fields_.insert_or_assign(name_, std::move(value));
+    } else if (depth_ == 2) {
+      value_ = OtherJson();  // An array of more than strings.
+    }
+    return true;
+  }
+
+  bool Begin(bool is_array) {
+    if (depth_ == 0 && is_array) {
+      error_ = "not a JSON object";
+      return false;
+    }
+    if (depth_ == 1) {
+      in_array_ = is_array;
+      value_ = is_array ? FlatValue(std::vector<std::string>())
+                        : FlatValue(OtherJson());
+    } else if (depth_ == 2) {
+      value_ = OtherJson();
+    }
+    ++depth_;
+    return true;
+  }
+
+  bool End() {
+    --depth_;
+    if (depth_ == 1 && wanted_) {
+      fields_.insert_or_assign(name_, std::move(value_));
+    }
+    return true;
+  }
+
+  const std::span<const absl::string_view> names_;
+  FlatObject fields_;
+  std::string error_;
+  size_t depth_ = 0;
+  bool wanted_ = false;    // Whether the field at depth 1 is.
+  bool in_array_ = false;  // Whether the value at depth 1 is an array.
+  std::string name_;
+  FlatValue value_;  // Of the array or object at depth 1.
+};
+
+}  // namespace
+
+absl::StatusOr<FlatObject> ParseFlatObject(
+    absl::string_view text, std::span<const absl::string_view> names) {
+  FieldCollector collector(names);
+  if (!Json::sax_parse(text.begin(), text.end(), &collector)) {
+    return absl::InvalidArgumentError(collector.error());
+  }
+  return std::move(collector.fields());
+}
+
+std::string JsonString(absl::string_view text) {
+  return Json(std::string(text))
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void AppendJsonNumber(std::string& json, float number) {
+  std::array<char, 32> digits;
+  const std::to_chars_result result =
+      std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  json.append(digits.data(), result.ptr);
+}
+
+}  // namespace copse
