@@ -157,6 +157,9 @@ std::string FormatJob(const v1::Job& job) {
   add("provider", absl::StrFormat("%s requests, %s tokens",
                                   FormatCount(progress.request_count()),
                                   FormatCount(progress.token_count())));
+  if (progress.cost() > 0) {
+    add("cost", absl::StrFormat("$%.4f", progress.cost()));
+  }
   add("error", Printable(job.error().message()));
   if (job.is_resumable()) {
     add("",

@@ -61,6 +61,7 @@ struct Flags {
   std::string message;
   std::string time;
   bool skip_failed = false;
+  bool dry_run = false;
   std::string file = "-";
 };
 
@@ -111,11 +112,31 @@ class LinePush {
       : context_(context), flags_(flags), meter_(absl::Now()) {}
 
   absl::StatusOr<v1::Commit> Run(v1::PushCommitRequest::Header header) {
+    COPSE_CLIENT_RETURN_IF_ERROR(SendAll(std::move(header)));
+    absl::StatusOr<v1::Commit> commit = push_->Finish();
+    COPSE_CLIENT_RETURN_IF_ERROR(End(commit.status()));
+    return commit;
+  }
+
+  // Asks what the push would cost.
+  absl::StatusOr<v1::PushCommitResponse::Estimate> Estimate(
+      v1::PushCommitRequest::Header header) {
+    COPSE_CLIENT_RETURN_IF_ERROR(SendAll(std::move(header)));
+    absl::StatusOr<v1::PushCommitResponse::Estimate> estimate =
+        push_->FinishEstimate();
+    COPSE_CLIENT_RETURN_IF_ERROR(End(estimate.status()));
+    return estimate;
+  }
+
+ private:
+  // Begins the push, and sends all lines.
+  absl::Status SendAll(v1::PushCommitRequest::Header header) {
     COPSE_CLIENT_ASSIGN_OR_RETURN(const std::unique_ptr<InputFile> input,
                                   InputFile::Open(flags_.file));
     PushStreamOptions options;
     options.header = std::move(header);
     options.send_header_at_once = true;
+    options.is_estimate = flags_.dry_run;
     options.on_progress = [this](const auto& progress) { Hear(progress); };
     options.on_failures = [this](const auto& failures) {
       failures_.Add(failures);
@@ -126,26 +147,23 @@ class LinePush {
       SetInterruptNote(JobGoesOnNote(job_id));
     };
     push_ = context_.client().PushCommit(std::move(options));
-    absl::Status sent = SendLines(*input);
+    const absl::Status sent = SendLines(*input);
     if (!sent.ok()) {
       push_->Cancel();
-      context_.progress().Clear();
-      push_.reset();
-      failures_.Print(context_);
-      return ToLine(sent);
+      return End(sent);
     }
-    absl::StatusOr<v1::Commit> commit = push_->Finish();
+    return absl::OkStatus();
+  }
+
+  // Ends the push, and returns its `status` with the line that it is about.
+  absl::Status End(const absl::Status& status) {
     ClearInterruptNote();
     context_.progress().Clear();
     push_.reset();
     failures_.Print(context_);
-    if (!commit.ok()) {
-      return ToLine(commit.status());
-    }
-    return commit;
+    return status.ok() ? status : ToLine(status);
   }
 
- private:
   absl::Status SendLines(const InputFile& input) {
     LineReaderOptions options;
     options.on_idle = [this] { return push_->Flush(); };
@@ -298,6 +316,35 @@ absl::StatusOr<std::string> FindLeftCommit(
   return descends ? std::string() : head;
 }
 
+absl::Status PrintEstimate(Context& context,
+                           const v1::PushCommitResponse::Estimate& estimate) {
+  if (context.json()) {
+    JsonWriter json;
+    json.BeginObject();
+    WriteFields(estimate, json);
+    json.EndObject();
+    return context.output().WriteLine(json.text());
+  }
+  COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(absl::StrFormat(
+      "%s: %s changed, %s unchanged, %s deleted, %s failed",
+      FormatCounted(estimate.operation_count(), "operation"),
+      FormatCounted(estimate.changed_document_count(), "document"),
+      FormatCount(estimate.unchanged_document_count()),
+      FormatCount(estimate.deleted_document_count()),
+      FormatCount(estimate.failed_document_count()))));
+  std::string cost = "no price is known: set price_per_million_tokens";
+  if (estimate.has_cost()) {
+    cost =
+        absl::StrFormat("about $%.4f at $%.3f for a million tokens",
+                        estimate.cost(), estimate.price_per_million_tokens());
+  }
+  return context.output().WriteLine(
+      absl::StrFormat("%s, %s in the cache; about %s to pay for; %s",
+                      FormatCounted(estimate.text_count(), "text"),
+                      FormatCount(estimate.cache_hit_count()),
+                      FormatCounted(estimate.token_count(), "token"), cost));
+}
+
 // Sets the parent. A branch that exists is the parent unless another is named:
 // else its history would be gone. It is moved only from where it was seen.
 // Returns what FindLeftCommit() does.
@@ -352,6 +399,13 @@ absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
   }
   COPSE_CLIENT_ASSIGN_OR_RETURN(const std::string moved_from,
                                 SetParent(context, flags, header));
+  if (flags.dry_run) {
+    COPSE_CLIENT_ASSIGN_OR_RETURN(
+        const v1::PushCommitResponse::Estimate estimate,
+        LinePush(context, flags).Estimate(std::move(header)));
+    COPSE_CLIENT_RETURN_IF_ERROR(PrintEstimate(context, estimate));
+    return ExitCode::kDone;
+  }
   const absl::StatusOr<v1::Commit> commit =
       LinePush(context, flags).Run(std::move(header));
   if (IsCommitExistsError(commit.status())) {
@@ -404,6 +458,9 @@ void AddPushCommand(CommandLine& line) {
   app.add_flag("--skip-failed", flags->skip_failed,
                "A document that fails keeps its parent's version, and the "
                "push goes on");
+  app.add_flag("--dry-run", flags->dry_run,
+               "Make no commit: say how many documents differ, how many texts "
+               "would be embedded, and what that costs");
   AddExamples(
       app,
       {"copse push admin/star_wars --create --commit 77ab0012 --branch main "

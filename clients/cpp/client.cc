@@ -168,9 +168,10 @@ absl::Status Client::DeleteDomain(const v1::DeleteDomainRequest& request) {
 }
 
 std::unique_ptr<PushStream> Client::PushCommit(PushStreamOptions options) {
-  return std::make_unique<PushStream>(
-      std::make_unique<internal::PushConnection>(*stubs_->commit),
-      std::move(options));
+  auto connection = std::make_unique<internal::PushConnection>(
+      *stubs_->commit, options.is_estimate);
+  return std::make_unique<PushStream>(std::move(connection),
+                                      std::move(options));
 }
 
 absl::StatusOr<v1::Commit> Client::GetCommit(

@@ -19,10 +19,12 @@ namespace copse::internal {
 // Thread safety: one thread may read while another writes; cancelling is free.
 class PushConnection {
  public:
-  explicit PushConnection(v1::CommitService::Stub& stub) {
+  // `is_estimate`: whether the push is only asked about, not done.
+  PushConnection(v1::CommitService::Stub& stub, bool is_estimate) {
     // The header waits for the first batch unless a message is sent at once.
     context_.set_initial_metadata_corked(true);
-    stream_ = stub.PushCommit(&context_);
+    stream_ = is_estimate ? stub.EstimateIndexCost(&context_)
+                          : stub.PushCommit(&context_);
   }
 
   // Returns false if the server has ended the stream.

@@ -113,11 +113,24 @@ absl::Status PushStream::Send(bool is_last) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<v1::Commit> PushStream::Finish() {
+absl::Status PushStream::FinishSending() {
   if (!is_over_ && !has_ended_) {
     COPSE_CLIENT_RETURN_IF_ERROR(Send(/*is_last=*/true));
   }
-  COPSE_CLIENT_RETURN_IF_ERROR(End());
+  return End();
+}
+
+absl::StatusOr<v1::PushCommitResponse::Estimate> PushStream::FinishEstimate() {
+  COPSE_CLIENT_RETURN_IF_ERROR(FinishSending());
+  if (!estimate_.has_value()) {
+    return absl::InternalError(
+        "the server ended without an error and without an estimate");
+  }
+  return *std::move(estimate_);
+}
+
+absl::StatusOr<v1::Commit> PushStream::Finish() {
+  COPSE_CLIENT_RETURN_IF_ERROR(FinishSending());
   if (!commit_.has_value()) {
     return absl::InternalError(
         "the server ended the push without an error and without a commit");
@@ -144,6 +157,8 @@ void PushStream::ReadToEnd() {
       options_.on_accepted(response.accepted().job_id());
     } else if (response.has_commit()) {
       commit_ = std::move(*response.mutable_commit());
+    } else if (response.has_estimate()) {
+      estimate_ = std::move(*response.mutable_estimate());
     }
   }
   has_ended_ = true;
@@ -164,7 +179,7 @@ absl::Status PushStream::End() {
   if (!status_.ok()) {
     return status_;
   }
-  return commit_.has_value()
+  return commit_.has_value() || estimate_.has_value()
              ? absl::OkStatus()
              : absl::InternalError("the push was ended by the server");
 }

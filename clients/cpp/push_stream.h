@@ -52,6 +52,10 @@ struct PushStreamOptions {
   // the commit is claimed, and an error is known, before there are operations.
   bool send_header_at_once = false;
 
+  // Whether only the cost of the push is asked for: FinishEstimate() then says
+  // it in place of Finish().
+  bool is_estimate = false;
+
   // Called with what the server says, by one thread at a time; possibly not
   // the one that calls Add().
   std::function<void(const v1::PushCommitResponse::Progress&)> on_progress;
@@ -83,6 +87,9 @@ class PushStream {
   // Sends the rest, and returns the commit when it is complete.
   absl::StatusOr<v1::Commit> Finish();
 
+  // The same for what the push would cost. REQUIRES: options.is_estimate
+  absl::StatusOr<v1::PushCommitResponse::Estimate> FinishEstimate();
+
   // Drops the push, unless it was accepted: later calls fail with kCancelled.
   void Cancel();
 
@@ -93,7 +100,9 @@ class PushStream {
   // Sends `operations` as they are, the header first if that is still due.
   absl::Status Send(bool is_last);
   void StartReading();
-  // Reads all that the server still says, and sets `status_` and `commit_`.
+  // Sends the rest, and waits for the end.
+  absl::Status FinishSending();
+  // Reads all that the server still says.
   void ReadToEnd();
   absl::Status End();
 
@@ -109,6 +118,7 @@ class PushStream {
 
   // Written by the thread that reads, read after it was joined.
   std::optional<v1::Commit> commit_;
+  std::optional<v1::PushCommitResponse::Estimate> estimate_;
   absl::Status status_;
   std::thread reader_;
 };

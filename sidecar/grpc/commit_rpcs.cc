@@ -38,14 +38,16 @@ namespace {
 using v1::CommitService;
 
 using RawCommitService = CommitService::WithRawCallbackMethod_PushCommit<
-    CommitService::WithRawCallbackMethod_PullCommit<
-        CommitService::WithRawCallbackMethod_GetCommit<
-            CommitService::WithRawCallbackMethod_ListCommits<
-                CommitService::WithRawCallbackMethod_DeleteCommit<
-                    CommitService::WithRawCallbackMethod_AssignCommit<
-                        CommitService::WithRawCallbackMethod_DiffCommits<
-                            CommitService::WithRawCallbackMethod_MergeCommits<
-                                CommitService::Service>>>>>>>>;
+    CommitService::WithRawCallbackMethod_EstimateIndexCost<
+        CommitService::WithRawCallbackMethod_PullCommit<
+            CommitService::WithRawCallbackMethod_GetCommit<
+                CommitService::WithRawCallbackMethod_ListCommits<
+                    CommitService::WithRawCallbackMethod_DeleteCommit<
+                        CommitService::WithRawCallbackMethod_AssignCommit<
+                            CommitService::WithRawCallbackMethod_DiffCommits<
+                                CommitService::
+                                    WithRawCallbackMethod_MergeCommits<
+                                        CommitService::Service>>>>>>>>>;
 
 // Of changes or conflicts in one response.
 constexpr int kChangeCountMax = 1000;
@@ -165,6 +167,14 @@ class CommitRpcs final : public RawCommitService {
       grpc::CallbackServerContext* context) override {
     return PushCall::Start({environment_, *environment_.push_executor,
                             "copse.v1.CommitService/PushCommit", context});
+  }
+
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>*
+  EstimateIndexCost(grpc::CallbackServerContext* context) override {
+    return PushCall::Start(
+        {environment_, *environment_.push_executor,
+         "copse.v1.CommitService/EstimateIndexCost", context},
+        PushCall::Mode::kEstimate);
   }
 
   // In the pool of calls that may wait: creating a domain may ask a provider.

@@ -555,6 +555,26 @@ void Fill(const PushProgress& progress,
   message.set_failed_document_count(progress.failed_document_count);
 }
 
+void Fill(const CostEstimate& estimate,
+          v1::PushCommitResponse::Estimate& message) {
+  message.set_operation_count(estimate.operation_count);
+  message.set_unchanged_document_count(estimate.unchanged_document_count);
+  message.set_changed_document_count(estimate.changed_document_count);
+  message.set_deleted_document_count(estimate.deleted_document_count);
+  message.set_failed_document_count(estimate.failed_document_count);
+  message.set_text_count(estimate.text_count);
+  message.set_cache_hit_count(estimate.cache_hit_count);
+  message.set_token_count(estimate.token_count);
+  message.set_embedding_profile(estimate.embedding_profile);
+  message.set_model(estimate.model);
+  if (estimate.price_per_million_tokens.has_value()) {
+    message.set_price_per_million_tokens(*estimate.price_per_million_tokens);
+  }
+  if (estimate.cost.has_value()) {
+    message.set_cost(*estimate.cost);
+  }
+}
+
 void Fill(const DocumentFailure& failure, v1::DocumentFailure& message) {
   message.set_document_id(failure.document_id);
   message.set_operation_number(failure.operation_number);
@@ -960,6 +980,13 @@ absl::StatusOr<ListJobsOptions> ToListJobsOptions(
   COPSE_ASSIGN_OR_RETURN(options.page_size, ToPageSize(message.page_size()));
   options.page_token = message.page_token();
   return options;
+}
+
+void FillCost(std::optional<double> price, v1::Job& message) {
+  if (price.has_value() && message.progress().token_count() > 0) {
+    message.mutable_progress()->set_cost(
+        static_cast<double>(message.progress().token_count()) * *price / 1e6);
+  }
 }
 
 void Fill(const JobId& id, const JobRecord& record, size_t failure_count_max,

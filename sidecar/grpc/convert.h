@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -23,6 +24,7 @@
 #include "copse/v1/search_service.pb.h"
 #include "copse/v1/types.pb.h"
 #include "sidecar/service/commit_resolver.h"
+#include "sidecar/service/cost_estimator.h"
 #include "sidecar/service/document_reader.h"
 #include "sidecar/service/domain_manager.h"
 #include "sidecar/service/engine.h"
@@ -66,6 +68,8 @@ absl::StatusOr<ListJobsOptions> ToListJobsOptions(
 // `now` is for rates.
 void Fill(const JobId& id, const JobRecord& record, size_t failure_count_max,
           absl::Time now, v1::Job& message);
+// Sets the cost of what `message` says at `price` for a million tokens.
+void FillCost(std::optional<double> price, v1::Job& message);
 
 // The expire time of a new lease; the store says whether it is one.
 absl::StatusOr<absl::Time> ToExpireTime(const v1::CreateLeaseRequest& message);
@@ -83,6 +87,8 @@ absl::StatusOr<PullOptions> ToPullOptions(v1::PullCommitRequest message);
 absl::StatusOr<PushOperation> ToPushOperation(v1::Operation&& message);
 void Fill(const PushProgress& progress,
           v1::PushCommitResponse::Progress& message);
+void Fill(const CostEstimate& estimate,
+          v1::PushCommitResponse::Estimate& message);
 void Fill(const DocumentFailure& failure, v1::DocumentFailure& message);
 
 // `skipped_document_count_max` limits those that are listed.

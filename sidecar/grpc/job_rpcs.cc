@@ -48,8 +48,16 @@ absl::StatusOr<JobId> ToJobId(const std::string& text) {
   return id.has_value() ? absl::StatusOr<JobId>(*id) : JobNotFoundError(text);
 }
 
-absl::Status WatchJob(JobRunner& runner, const v1::WatchJobRequest& message,
+// Writes one job, with what it cost so far.
+void FillWithCost(Engine& engine, const JobId& id, const JobRecord& record,
+                  v1::Job& message) {
+  Fill(id, record, kJobFailureCountMax, absl::Now(), message);
+  FillCost(engine.PriceOfDomain(record.domain), message);
+}
+
+absl::Status WatchJob(Engine& engine, const v1::WatchJobRequest& message,
                       const CallContext& call, ResponseWriter& writer) {
+  JobRunner& runner = engine.jobs();
   COPSE_ASSIGN_OR_RETURN(const JobId id, ToJobId(message.job_id()));
   const std::shared_ptr<Job> job = runner.Find(id);
   v1::Job response;
@@ -58,7 +66,7 @@ absl::Status WatchJob(JobRunner& runner, const v1::WatchJobRequest& message,
     COPSE_RETURN_IF_ERROR(call.Check());
     const absl::Time now = absl::Now();
     if (now >= next) {
-      Fill(id, job->summary(), kJobFailureCountMax, now, response);
+      FillWithCost(engine, id, job->summary(), response);
       COPSE_RETURN_IF_ERROR(writer.Write(response));
       response.Clear();
       next = now + kWatchIntervalMin;
@@ -74,7 +82,7 @@ absl::Status WatchJob(JobRunner& runner, const v1::WatchJobRequest& message,
   if (!IsFinal(record->state)) {
     return ShuttingDownError();
   }
-  Fill(id, *record, kJobFailureCountMax, absl::Now(), response);
+  FillWithCost(engine, id, *record, response);
   return writer.Write(response);
 }
 
@@ -107,7 +115,7 @@ class JobRpcs final : public RawJobService {
                v1::Job& answer) -> absl::Status {
           COPSE_ASSIGN_OR_RETURN(const JobId id, ToJobId(message.job_id()));
           COPSE_ASSIGN_OR_RETURN(const JobRecord record, runner_.Get(id));
-          Fill(id, record, kJobFailureCountMax, absl::Now(), answer);
+          FillWithCost(*environment_.engine, id, record, answer);
           return absl::OkStatus();
         });
   }
@@ -134,7 +142,7 @@ class JobRpcs final : public RawJobService {
         request,
         [this](const v1::WatchJobRequest& message, const CallContext& call,
                ResponseWriter& writer) {
-          return copse::WatchJob(runner_, message, call, writer);
+          return copse::WatchJob(*environment_.engine, message, call, writer);
         });
   }
 
@@ -151,7 +159,7 @@ class JobRpcs final : public RawJobService {
           COPSE_ASSIGN_OR_RETURN(const JobId id, ToJobId(message.job_id()));
           COPSE_ASSIGN_OR_RETURN(const JobRecord record,
                                  runner_.Cancel(id, call));
-          Fill(id, record, kJobFailureCountMax, absl::Now(), answer);
+          FillWithCost(*environment_.engine, id, record, answer);
           return absl::OkStatus();
         });
   }
@@ -167,7 +175,7 @@ class JobRpcs final : public RawJobService {
                v1::Job& answer) -> absl::Status {
           COPSE_ASSIGN_OR_RETURN(const JobId id, ToJobId(message.job_id()));
           COPSE_ASSIGN_OR_RETURN(const JobRecord record, runner_.Resume(id));
-          Fill(id, record, kJobFailureCountMax, absl::Now(), answer);
+          FillWithCost(*environment_.engine, id, record, answer);
           return absl::OkStatus();
         });
   }

@@ -27,10 +27,12 @@
 #include "sidecar/grpc/convert.h"
 #include "sidecar/grpc/status.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/cost_estimator.h"
 #include "sidecar/service/job.h"
 #include "sidecar/service/push_intake.h"
 #include "sidecar/service/push_job.h"
 #include "sidecar/service/push_operation.h"
+#include "sidecar/service/push_session.h"
 #include "sidecar/service/request_errors.h"
 #include "versioning/commit.h"
 
@@ -101,8 +103,8 @@ absl::Status GoesOnError(const absl::Status& status, const JobId& id) {
 
 }  // namespace
 
-PushCall* PushCall::Start(const CallStart& start) {
-  auto* call = new PushCall(start);
+PushCall* PushCall::Start(const CallStart& start, Mode mode) {
+  auto* call = new PushCall(start, mode);
   start.environment.pushes->Add(call);
   if (!start.executor.TryRun([call] { call->Run(); })) {
     call->End(WithReason(
@@ -114,10 +116,11 @@ PushCall* PushCall::Start(const CallStart& start) {
   return call;
 }
 
-PushCall::PushCall(const CallStart& start)
+PushCall::PushCall(const CallStart& start, Mode mode)
     : environment_(start.environment),
       server_context_(*start.context),
-      record_(start.environment, start.method) {
+      record_(start.environment, start.method),
+      mode_(mode) {
   context_.deadline = DeadlineOf(*start.context);
   context_.interruption = [this] { return Interruption(); };
 }
@@ -177,17 +180,59 @@ absl::Status PushCall::Serve() {
     return MessageInvalidError(PartName(*first), "header as the first");
   }
   COPSE_ASSIGN_OR_RETURN(PushOptions options, ToPushOptions(first->header()));
-  COPSE_ASSIGN_OR_RETURN(intake_,
-                         environment_.engine->BeginIntake(options, context_));
-  TryWriteProgress(intake_->progress());
+  COPSE_RETURN_IF_ERROR(Begin(options));
+  TryWriteProgress(progress());
 
   COPSE_ASSIGN_OR_RETURN(const v1::PushCommitRequest::Finish finish,
                          TakeOperations());
-  COPSE_ASSIGN_OR_RETURN(
-      const std::shared_ptr<Job> job,
-      intake_->Accept(finish.has_operation_count()
-                          ? std::optional<int64_t>(finish.operation_count())
-                          : std::nullopt));
+  const std::optional<int64_t> operation_count =
+      finish.has_operation_count()
+          ? std::optional<int64_t>(finish.operation_count())
+          : std::nullopt;
+  return mode_ == Mode::kPush ? AcceptAndRelay(operation_count)
+                              : WriteEstimate(operation_count);
+}
+
+absl::Status PushCall::Begin(const PushOptions& options) {
+  if (mode_ == Mode::kPush) {
+    COPSE_ASSIGN_OR_RETURN(intake_,
+                           environment_.engine->BeginIntake(options, context_));
+  } else {
+    COPSE_ASSIGN_OR_RETURN(
+        estimator_, environment_.engine->BeginEstimate(options, context_));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PushCall::Add(PushOperation operation) {
+  return intake_ != nullptr ? intake_->Add(std::move(operation))
+                            : estimator_->Add(operation);
+}
+
+PushProgress PushCall::progress() const {
+  if (intake_ != nullptr) {
+    return intake_->progress();
+  }
+  PushProgress progress;
+  if (estimator_ != nullptr) {
+    progress.operation_count = estimator_->estimate().operation_count;
+  }
+  return progress;
+}
+
+absl::Status PushCall::WriteEstimate(std::optional<int64_t> operation_count) {
+  COPSE_RETURN_IF_ERROR(
+      CheckPushOperationCount(operation_count, progress().operation_count));
+  COPSE_ASSIGN_OR_RETURN(const CostEstimate estimate, estimator_->Finish());
+  v1::PushCommitResponse response;
+  Fill(estimate, *response.mutable_estimate());
+  COPSE_RETURN_IF_ERROR(Write(response));
+  return WaitForWrite();
+}
+
+absl::Status PushCall::AcceptAndRelay(std::optional<int64_t> operation_count) {
+  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job,
+                         intake_->Accept(operation_count));
   {
     MutexLock lock(mutex_);
     job_ = job;
@@ -227,7 +272,7 @@ absl::StatusOr<v1::PushCommitRequest::Finish> PushCall::TakeOperations() {
     COPSE_ASSIGN_OR_RETURN(std::optional<v1::PushCommitRequest> request,
                            Read());
     if (!request.has_value()) {
-      return NotFinishedError(intake_->progress().operation_count);
+      return NotFinishedError(progress().operation_count);
     }
     if (request->has_finish()) {
       return request->finish();
@@ -235,7 +280,7 @@ absl::StatusOr<v1::PushCommitRequest::Finish> PushCall::TakeOperations() {
     if (!request->has_operations()) {
       return WithOperationNumber(
           MessageInvalidError(PartName(*request), "operations or finish"),
-          intake_->progress().operation_count + 1);
+          progress().operation_count + 1);
     }
     COPSE_RETURN_IF_ERROR(AddOperations(*request->mutable_operations()));
   }
@@ -248,12 +293,12 @@ absl::Status PushCall::AddOperations(
         ToPushOperation(std::move(message));
     if (!operation.ok()) {
       return WithOperationNumber(operation.status(),
-                                 intake_->progress().operation_count + 1);
+                                 progress().operation_count + 1);
     }
-    COPSE_RETURN_IF_ERROR(intake_->Add(*std::move(operation)));
+    COPSE_RETURN_IF_ERROR(Add(*std::move(operation)));
     message.Clear();
   }
-  TryWriteProgress(intake_->progress());
+  TryWriteProgress(progress());
   return absl::OkStatus();
 }
 
@@ -285,10 +330,9 @@ absl::StatusOr<std::optional<v1::PushCommitRequest>> PushCall::Read() {
   const absl::Status parsed = ParseMessage(read_buffer_, request);
   read_buffer_.Clear();
   if (!parsed.ok()) {
-    return intake_ == nullptr
+    return intake_ == nullptr && estimator_ == nullptr
                ? parsed
-               : WithOperationNumber(parsed,
-                                     intake_->progress().operation_count + 1);
+               : WithOperationNumber(parsed, progress().operation_count + 1);
   }
   return request;
 }

@@ -1,7 +1,8 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A PushCommit call: operations in, progress out, both at the same time.
+// A PushCommit or EstimateIndexCost call: operations in, progress out, both at
+// the same time.
 //
 // The call runs on a thread of its own, which reads a message, hands its
 // operations to a PushSession and reads the next one only then: a client that
@@ -18,6 +19,7 @@
 #ifndef COPSE_SIDECAR_GRPC_PUSH_CALL_H_
 #define COPSE_SIDECAR_GRPC_PUSH_CALL_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -34,6 +36,7 @@
 #include "index/util/mutex.h"
 #include "sidecar/grpc/call.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/cost_estimator.h"
 #include "sidecar/service/job.h"
 #include "sidecar/service/push_intake.h"
 #include "sidecar/service/push_operation.h"
@@ -47,9 +50,12 @@ namespace copse {
 class PushCall final
     : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
+  // Whether the push is done, or only its cost estimated.
+  enum class Mode { kPush, kEstimate };
+
   // Starts the call on start.executor, or ends it at once if that is full
   // (kResourceExhausted, PUSHES_IN_FLIGHT).
-  static PushCall* Start(const CallStart& start);
+  static PushCall* Start(const CallStart& start, Mode mode = Mode::kPush);
 
   // Makes the push end with kUnavailable, SHUTTING_DOWN.
   void ShutDown() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -60,11 +66,23 @@ class PushCall final
   void OnDone() override;
 
  private:
-  explicit PushCall(const CallStart& start);
+  PushCall(const CallStart& start, Mode mode);
 
   // Does the push and ends the call.
   void Run();
   absl::Status Serve();
+
+  // Begins what takes the operations.
+  absl::Status Begin(const PushOptions& options);
+  absl::Status Add(PushOperation operation);
+  // Makes the push a job, and tells of it.
+  absl::Status AcceptAndRelay(std::optional<int64_t> operation_count)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Tells what the push would cost.
+  absl::Status WriteEstimate(std::optional<int64_t> operation_count);
+
+  // What was received so far.
+  PushProgress progress() const;
 
   // Takes the messages between the header and `finish`, which is returned.
   absl::StatusOr<v1::PushCommitRequest::Finish> TakeOperations();
@@ -103,7 +121,9 @@ class PushCall final
   grpc::CallbackServerContext& server_context_;  // gRPC's, until OnDone().
   CallRecord record_;
   CallContext context_;
-  std::unique_ptr<PushIntake> intake_;
+  const Mode mode_;
+  std::unique_ptr<PushIntake> intake_;        // Null before the header.
+  std::unique_ptr<CostEstimator> estimator_;  // In place of intake_.
   absl::Time progress_time_ = absl::InfinitePast();
   std::optional<PushPhase> progress_phase_;
 

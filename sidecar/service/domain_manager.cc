@@ -206,8 +206,9 @@ absl::StatusOr<Chunking> ChooseChunking(const DomainSettings& settings,
 }
 
 // Sets what the embedding profile decides.
-absl::Status ApplyProfile(Embedder& embedder, const DomainSettings& settings,
-                          const CallContext& context, DomainOptions& options) {
+absl::Status ApplyProfile(const Embedder& embedder,
+                          const DomainSettings& settings,
+                          DomainOptions& options) {
   if (settings.dimension != 0 &&
       settings.dimension != int64_t{embedder.dimension()}) {
     return WithReason(
@@ -221,16 +222,10 @@ absl::Status ApplyProfile(Embedder& embedder, const DomainSettings& settings,
          {"found", absl::StrCat(settings.dimension)},
          {"wanted", absl::StrCat(embedder.dimension())}});
   }
-  absl::StatusOr<std::vector<float>> probe =
-      ProbeVector(embedder, ToEmbedContext(context));
-  if (!probe.ok()) {
-    return ToCallStatus(context, probe.status());
-  }
   options.dimension = embedder.dimension();
   options.embedding_profile = std::string(embedder.name());
   options.profile_hash =
       HashChunkedProfile(embedder.profile_hash(), options.chunking);
-  options.probe_vector = *std::move(probe);
   return absl::OkStatus();
 }
 
@@ -251,6 +246,24 @@ absl::StatusOr<DomainInfo> DomainManager::Create(absl::string_view domain,
   if (!absl::IsNotFound(existing.status())) {
     return existing.status();
   }
+  COPSE_ASSIGN_OR_RETURN(DomainOptions options, Plan(domain, settings));
+  if (!settings.vectors_only) {
+    COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
+                           embedders_.Find(settings.embedding_profile));
+    absl::StatusOr<std::vector<float>> probe =
+        ProbeVector(*embedder, ToEmbedContext(context));
+    if (!probe.ok()) {
+      return ToCallStatus(context, probe.status());
+    }
+    options.probe_vector = *std::move(probe);
+  }
+  return store_.CreateDomain(options);
+}
+
+absl::StatusOr<DomainOptions> DomainManager::Plan(
+    absl::string_view domain, const DomainSettings& settings) const {
+  COPSE_RETURN_IF_ERROR(CheckName("domain", domain));
+  COPSE_RETURN_IF_ERROR(CheckSettings(settings));
   DomainOptions options;
   options.domain = std::string(domain);
   options.metric = settings.metric.value_or(Metric::kCosine);
@@ -263,9 +276,20 @@ absl::StatusOr<DomainInfo> DomainManager::Create(absl::string_view domain,
     COPSE_ASSIGN_OR_RETURN(
         options.chunking,
         ChooseChunking(settings, embedder->profile(), embedders_));
-    COPSE_RETURN_IF_ERROR(ApplyProfile(*embedder, settings, context, options));
+    COPSE_RETURN_IF_ERROR(ApplyProfile(*embedder, settings, options));
   }
-  return store_.CreateDomain(options);
+  return options;
+}
+
+absl::StatusOr<DomainOptions> DomainManager::GetOrPlan(
+    absl::string_view domain, const DomainSettings& settings) {
+  absl::StatusOr<DomainInfo> info = store_.GetDomain(domain);
+  if (absl::IsNotFound(info.status())) {
+    return Plan(domain, settings);
+  }
+  COPSE_RETURN_IF_ERROR(info.status());
+  COPSE_RETURN_IF_ERROR(CheckMatches(info->options, settings));
+  return std::move(info->options);
 }
 
 absl::StatusOr<DomainInfo> DomainManager::GetOrCreate(

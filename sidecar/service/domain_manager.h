@@ -69,6 +69,12 @@ class DomainManager {
                                     const DomainSettings& settings,
                                     const CallContext& context);
 
+  // Returns the options of the domain, or those that it would be created with,
+  // but for the probe vector. Creates nothing, and asks no provider. Fails as
+  // GetOrCreate() otherwise.
+  absl::StatusOr<DomainOptions> GetOrPlan(absl::string_view domain,
+                                          const DomainSettings& settings);
+
   // Returns the domain, which is created if it does not exist. Fails with
   // kFailedPrecondition, DOMAIN_SETTINGS_DIFFER, if it exists and is not as
   // `settings` wants it; description and retention are not compared.
@@ -82,6 +88,10 @@ class DomainManager {
                                                absl::string_view description);
 
  private:
+  // Returns the options of a new domain but for the probe vector.
+  absl::StatusOr<DomainOptions> Plan(absl::string_view domain,
+                                     const DomainSettings& settings) const;
+
   Store& store_;
   DomainEmbedders& embedders_;
 };

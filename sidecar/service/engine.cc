@@ -4,6 +4,7 @@
 #include "sidecar/service/engine.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -71,6 +72,22 @@ absl::StatusOr<std::unique_ptr<PushIntake>> Engine::BeginIntake(
     const PushOptions& options, const CallContext& context) {
   return PushIntake::Begin({&store_, &domains_, &embedders_}, jobs_, options,
                            context);
+}
+
+absl::StatusOr<std::unique_ptr<CostEstimator>> Engine::BeginEstimate(
+    const PushOptions& options, const CallContext& context) {
+  return CostEstimator::Begin({&store_, &domains_, &embedders_}, options,
+                              context);
+}
+
+std::optional<double> Engine::PriceOfDomain(absl::string_view domain) {
+  const absl::StatusOr<DomainInfo> info = store_.GetDomain(domain);
+  if (!info.ok() || info->options.embedding_profile.empty()) {
+    return std::nullopt;
+  }
+  const absl::StatusOr<std::shared_ptr<Embedder>> embedder =
+      embedders_.Find(info->options.embedding_profile);
+  return embedder.ok() ? PriceOf((*embedder)->profile()) : std::nullopt;
 }
 
 absl::StatusOr<std::shared_ptr<Job>> Engine::Pull(PullOptions options,

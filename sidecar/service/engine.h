@@ -11,6 +11,7 @@
 #define COPSE_SIDECAR_SERVICE_ENGINE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "sidecar/service/backup_keeper.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/content_source.h"
+#include "sidecar/service/cost_estimator.h"
 #include "sidecar/service/document_reader.h"
 #include "sidecar/service/domain_embedders.h"
 #include "sidecar/service/domain_manager.h"
@@ -104,6 +106,14 @@ class Engine {
   // See PushIntake::Begin().
   absl::StatusOr<std::unique_ptr<PushIntake>> BeginIntake(
       const PushOptions& options, const CallContext& context);
+
+  // See CostEstimator::Begin().
+  absl::StatusOr<std::unique_ptr<CostEstimator>> BeginEstimate(
+      const PushOptions& options, const CallContext& context);
+
+  // Returns the price of a million tokens in a domain, in US dollars; nullopt
+  // if it is not known.
+  std::optional<double> PriceOfDomain(absl::string_view domain);
 
   // See SubmitPull().
   absl::StatusOr<std::shared_ptr<Job>> Pull(PullOptions options,

@@ -51,6 +51,9 @@ class FakeEmbedder : public Embedder {
     hash_.fill(std::byte{hash_byte});
   }
 
+  // In US dollars for a million tokens. Called before anybody embeds.
+  void SetPrice(double price) { profile_.price_per_million_tokens = price; }
+
   const EmbeddingProfileOptions& profile() const override { return profile_; }
   const ProfileHash& profile_hash() const override { return hash_; }
 

@@ -1,0 +1,125 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sidecar/service/cost_estimator.h"
+
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "index/util/status_macros.h"
+#include "sidecar/embedding/caching_embedder.h"
+#include "sidecar/embedding/embedding_profile.h"
+#include "sidecar/embedding/token_meter.h"
+#include "sidecar/service/push_operation.h"
+#include "sidecar/service/testing/engine_fixture.h"
+#include "tests/support/status_matchers.h"
+#include "versioning/embedding_cache.h"
+
+namespace copse {
+namespace {
+
+using ::testing::DoubleNear;
+using ::testing::IsEmpty;
+using ::testing::Optional;
+
+class CostEstimatorTest : public EngineTest {
+ protected:
+  absl::StatusOr<CostEstimate> Estimate(
+      const PushOptions& options,
+      const std::vector<PushOperation>& operations) {
+    COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<CostEstimator> estimator,
+                           engine_->BeginEstimate(options, {}));
+    for (const PushOperation& operation : operations) {
+      COPSE_RETURN_IF_ERROR(estimator->Add(operation));
+    }
+    return estimator->Finish();
+  }
+};
+
+TEST_F(CostEstimatorTest, CountsWhatDiffersFromTheParent) {
+  ASSERT_THAT(Push(Options("c1"), {Upsert("a", "oak"), Upsert("b", "elm")}),
+              IsOk());
+  embedder_->Forget();
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const CostEstimate estimate,
+      Estimate(Options("c2", "c1"),
+               {Upsert("a", "oak"), Upsert("b", "yew"), Upsert("c", "yew"),
+                Upsert("d", ""), UpsertVector("v", std::vector<float>(32, 1)),
+                DeleteOperation{"a"}, DeleteOperation{"x"},
+                ErrorOperation{"e", "no e"}}));
+  EXPECT_EQ(estimate.operation_count, 8);
+  EXPECT_EQ(estimate.unchanged_document_count, 1);
+  EXPECT_EQ(estimate.changed_document_count, 3);
+  EXPECT_EQ(estimate.deleted_document_count, 1);
+  EXPECT_EQ(estimate.failed_document_count, 2);
+  EXPECT_EQ(estimate.text_count, 1) << "equal texts are asked for once";
+  EXPECT_EQ(estimate.cache_hit_count, 0);
+  EXPECT_EQ(estimate.embedding_profile, "fake");
+  EXPECT_EQ(estimate.model, "fake-model");
+  EXPECT_THAT(estimate.cost, Optional(0.0)) << "it runs inside copse";
+  EXPECT_THAT(embedder_->texts(), IsEmpty());
+  EXPECT_THAT(store_->GetCommit("admin/trees", "c2"),
+              FailsWith(absl::StatusCode::kNotFound, "COMMIT_NOT_FOUND"));
+}
+
+TEST_F(CostEstimatorTest, PaysOnlyForWhatTheCacheLacks) {
+  embedder_->SetPrice(2.0);
+  const std::string text(1'000'000, 'x');
+  const EmbeddingCache::Entry entry = {
+      MakeEmbeddingKey(embedder_->profile_hash(), EmbeddingRole::kDocument,
+                       "oak"),
+      std::vector<float>(FakeEmbedder::kDimension, 1)};
+  ASSERT_THAT(store_->embedding_cache().Put({&entry, 1}), IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const CostEstimate estimate,
+      Estimate(Options("c1"), {Upsert("a", "oak"), Upsert("b", text)}));
+  EXPECT_EQ(estimate.text_count, 2);
+  EXPECT_EQ(estimate.cache_hit_count, 1);
+  const double token_count =
+      EstimateTokenCount(text) * TokenMeter().typical_ratio();
+  EXPECT_EQ(estimate.token_count, std::llround(token_count));
+  EXPECT_THAT(estimate.cost, Optional(DoubleNear(2 * token_count / 1e6, 1e-9)));
+}
+
+TEST(PriceOfTest, IsUnknownForAModelThatSaysNone) {
+  EmbeddingProfileOptions profile;
+  EXPECT_EQ(PriceOf(profile), 0.0);
+  profile.dialect = EmbeddingDialect::kOpenAi;
+  EXPECT_EQ(PriceOf(profile), std::nullopt);
+  profile.price_per_million_tokens = 0.02;
+  EXPECT_EQ(PriceOf(profile), 0.02);
+}
+
+TEST_F(CostEstimatorTest, MakesNoDomain) {
+  ASSERT_THAT(Estimate(Options("c1"), {Upsert("a", "oak")}), IsOk());
+  EXPECT_THAT(store_->GetDomain("admin/trees"),
+              FailsWith(absl::StatusCode::kNotFound, "DOMAIN_NOT_FOUND"));
+  EXPECT_THAT(embedder_->texts(), IsEmpty());
+}
+
+TEST_F(CostEstimatorTest, RefusesWhatAPushRefuses) {
+  PushOptions options = Options("c1");
+  EXPECT_THAT(
+      Estimate(options, {UpsertVector("v", {1.0F})}),
+      FailsWith(absl::StatusCode::kInvalidArgument, "DIMENSION_MISMATCH"));
+  ASSERT_THAT(engine_->domains().Create("admin/trees", {}, {}), IsOk());
+  EXPECT_THAT(Estimate(Options("c2", "c1"), {}),
+              FailsWith(absl::StatusCode::kFailedPrecondition,
+                        "PARENT_COMMIT_NOT_FOUND"));
+  options.create_domain->dimension = 7;
+  EXPECT_THAT(Estimate(options, {}),
+              FailsWith(absl::StatusCode::kFailedPrecondition,
+                        "DOMAIN_SETTINGS_DIFFER"));
+}
+
+}  // namespace
+}  // namespace copse
