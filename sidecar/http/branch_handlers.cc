@@ -15,10 +15,10 @@
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "sidecar/http/domain_path.h"
-#include "sidecar/http/flat_object.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/http/http_services.h"
 #include "sidecar/http/task_table.h"
+#include "sidecar/util/flat_object.h"
 #include "versioning/document.h"
 #include "versioning/store.h"
 

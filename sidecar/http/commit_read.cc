@@ -24,7 +24,6 @@
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "sidecar/http/domain_path.h"
-#include "sidecar/http/flat_object.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/http/http_services.h"
 #include "sidecar/service/call_context.h"
@@ -32,6 +31,7 @@
 #include "sidecar/service/document_reader.h"
 #include "sidecar/service/request_errors.h"
 #include "sidecar/text/approximate_tokenizer.h"
+#include "sidecar/util/flat_object.h"
 #include "versioning/commit_reader.h"
 #include "versioning/document.h"
 

@@ -24,7 +24,6 @@ namespace copse {
 namespace {
 
 constexpr absl::string_view kReservedBranchPrefix = ".-compact_rebuild_";
-constexpr absl::string_view kUnknownType = "unknown";
 constexpr size_t kShownSizeBytesMax = 200;
 
 }  // namespace
@@ -58,22 +57,6 @@ absl::Status CheckBranch(absl::string_view branch) {
         absl::StrCat("one that does not start with ", kReservedBranchPrefix));
   }
   return absl::OkStatus();
-}
-
-std::string DocumentTypeOf(absl::string_view id) {
-  const size_t slashes = id.find("///");
-  if (slashes != absl::string_view::npos) {
-    id.remove_prefix(slashes + 3);
-  }
-  const size_t last = id.rfind('/');
-  if (last == absl::string_view::npos) {
-    return std::string(kUnknownType);
-  }
-  const absl::string_view before = id.substr(0, last);
-  const size_t second_last = before.rfind('/');
-  return std::string(second_last == absl::string_view::npos
-                         ? before
-                         : before.substr(second_last + 1));
 }
 
 }  // namespace copse

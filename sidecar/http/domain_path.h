@@ -30,10 +30,6 @@ absl::StatusOr<DomainPath> ParseDomainPath(absl::string_view text);
 // that VectorLink keeps for itself.
 absl::Status CheckBranch(absl::string_view branch);
 
-// Returns the type of the document `id`: what stands after the first "///",
-// split at '/', has it in the second-last place; else "unknown".
-std::string DocumentTypeOf(absl::string_view id);
-
 }  // namespace copse
 
 #endif  // COPSE_SIDECAR_HTTP_DOMAIN_PATH_H_

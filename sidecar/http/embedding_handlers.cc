@@ -21,7 +21,6 @@
 
 #include "index/util/status_macros.h"
 #include "sidecar/http/commit_read.h"
-#include "sidecar/http/flat_object.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/http/http_services.h"
 #include "sidecar/http/parameters.h"
@@ -29,6 +28,7 @@
 #include "sidecar/http/request_body.h"
 #include "sidecar/service/commit_resolver.h"
 #include "sidecar/service/document_reader.h"
+#include "sidecar/util/flat_object.h"
 #include "versioning/commit_reader.h"
 
 namespace copse {

@@ -14,8 +14,8 @@
 #include "absl/strings/string_view.h"
 
 #include "index/util/error_reason.h"
-#include "sidecar/http/flat_object.h"
 #include "sidecar/http/http_exchange.h"
+#include "sidecar/util/flat_object.h"
 
 namespace copse {
 namespace {

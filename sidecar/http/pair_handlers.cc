@@ -23,7 +23,6 @@
 
 #include "index/util/status_macros.h"
 #include "sidecar/http/commit_read.h"
-#include "sidecar/http/flat_object.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/http/http_services.h"
 #include "sidecar/http/parameters.h"
@@ -33,6 +32,7 @@
 #include "sidecar/service/commit_resolver.h"
 #include "sidecar/service/document_reader.h"
 #include "sidecar/service/request_errors.h"
+#include "sidecar/util/flat_object.h"
 
 namespace copse {
 namespace {

@@ -21,9 +21,9 @@
 
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
-#include "sidecar/http/flat_object.h"
 #include "sidecar/http/query_string.h"
 #include "sidecar/service/request_errors.h"
+#include "sidecar/util/flat_object.h"
 #include "sidecar/util/utf8.h"
 
 namespace copse {

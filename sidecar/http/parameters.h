@@ -28,8 +28,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-#include "sidecar/http/flat_object.h"
 #include "sidecar/http/query_string.h"
+#include "sidecar/util/flat_object.h"
 
 namespace copse {
 

@@ -22,6 +22,7 @@
 #include "index/util/check.h"
 #include "sidecar/http/domain_path.h"
 #include "sidecar/http/query_string.h"
+#include "sidecar/service/push_line.h"
 
 namespace copse {
 namespace {

@@ -13,6 +13,7 @@
 
 #include "sidecar/http/domain_path.h"
 #include "sidecar/http/query_string.h"
+#include "sidecar/service/push_line.h"
 #include "tests/support/status_matchers.h"
 
 namespace copse {

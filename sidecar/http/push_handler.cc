@@ -22,16 +22,16 @@
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "sidecar/http/domain_path.h"
-#include "sidecar/http/flat_object.h"
 #include "sidecar/http/http_errors.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/http/http_services.h"
-#include "sidecar/http/push_line.h"
 #include "sidecar/http/push_progress_stream.h"
 #include "sidecar/http/push_queue.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/push_line.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/push_session.h"
+#include "sidecar/util/flat_object.h"
 #include "sidecar/util/utf8.h"
 #include "versioning/commit.h"
 #include "versioning/document.h"
@@ -209,8 +209,8 @@ class PushRun {
 
   absl::Status TakeBody() {
     PushLineReader reader(services_.limits.push_line_size_bytes_max);
-    const PushLineVisitor visit = [this](PushOperation operation) {
-      return TakeOperation(std::move(operation));
+    const PushLineVisitor visit = [this](PushLine line) {
+      return TakeOperation(std::move(line.operation));
     };
     while (true) {
       COPSE_RETURN_IF_ERROR(place_->Check());

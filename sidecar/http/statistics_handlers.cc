@@ -19,10 +19,10 @@
 
 #include "index/util/status_macros.h"
 #include "sidecar/http/domain_path.h"
-#include "sidecar/http/flat_object.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/http/http_services.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/util/flat_object.h"
 #include "versioning/commit_reader.h"
 #include "versioning/store.h"
 

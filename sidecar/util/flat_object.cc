@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -149,6 +150,22 @@ void AppendJsonNumber(std::string& json, float number) {
   const std::to_chars_result result =
       std::to_chars(digits.data(), digits.data() + digits.size(), number);
   json.append(digits.data(), result.ptr);
+}
+
+void AppendJsonUnitVector(std::string& json, std::span<const float> vector) {
+  double square = 0;
+  for (const float component : vector) {
+    square += double{component} * component;
+  }
+  const double scale = square > 0 ? 1 / std::sqrt(square) : 1;
+  json.push_back('[');
+  for (size_t i = 0; i < vector.size(); ++i) {
+    if (i > 0) {
+      json.push_back(',');
+    }
+    AppendJsonNumber(json, static_cast<float>(vector[i] * scale));
+  }
+  json.push_back(']');
 }
 
 }  // namespace copse

@@ -45,6 +45,9 @@ std::string JsonString(absl::string_view text);
 // Appends a number with the fewest digits that read as the same float.
 void AppendJsonNumber(std::string& json, float number);
 
+// Appends `vector` at length 1, as an array.
+void AppendJsonUnitVector(std::string& json, std::span<const float> vector);
+
 }  // namespace copse
 
 #endif  // COPSE_SIDECAR_UTIL_FLAT_OBJECT_H_
