@@ -216,8 +216,15 @@ absl::Status CachingCall::EmbedMissing(const ItemIndexes& missing,
     texts.push_back(texts_[items_[item_index].text_indexes.front()]);
   }
   std::vector<EmbeddingCache::Entry> entries;
+  const auto put = [&] {
+    if (!entries.empty()) {
+      Put(entries);
+      claims.Release();
+    }
+  };
   EmbedContext inner = context_;
-  inner.progress = nullptr;
+  // After each reply, so that a crash loses none that came whole.
+  inner.progress = [&put](int64_t /*done_count*/) { put(); };
   inner.statistics = &statistics_;
   inner.on_vector = [&](size_t text_index, std::span<const float> vector) {
     const size_t item_index = missing[text_index];
@@ -225,14 +232,13 @@ absl::Status CachingCall::EmbedMissing(const ItemIndexes& missing,
     claims.Publish(items_[item_index].key, outcome);
     entries.push_back({items_[item_index].key, *outcome});
     if (entries.size() >= kPutCount) {
-      Put(entries);
-      claims.Release();
+      put();
     }
     Settle(item_index, std::move(outcome));
   };
   absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes =
       embedder_.Embed(texts, role_, inner);
-  Put(entries);  // Also after a failure: these are paid for.
+  put();  // Also after a failure: these are paid for.
   claims.Release();
   COPSE_RETURN_IF_ERROR(outcomes.status());
   for (size_t i = 0; i < missing.size(); ++i) {
@@ -278,9 +284,6 @@ void CachingCall::Settle(size_t item_index, EmbeddingOutcome outcome) {
 }
 
 void CachingCall::Put(std::vector<EmbeddingCache::Entry>& entries) {
-  if (entries.empty()) {
-    return;
-  }
   const absl::Status status = cache_.Put(entries);
   if (!status.ok() && environment_.observer != nullptr) {
     environment_.observer->OnCacheFailure(embedder_.name(), "put",

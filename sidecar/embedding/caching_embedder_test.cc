@@ -50,7 +50,7 @@ std::vector<float> VectorOf(absl::string_view text) {
 }
 
 // Embeds by size, and remembers what it was asked. "bad" is refused, and "down"
-// ends the call after the texts before it.
+// ends the call after the texts before it. "next" begins another reply.
 class CountingEmbedder : public Embedder {
  public:
   CountingEmbedder() {
@@ -77,6 +77,10 @@ class CountingEmbedder : public Embedder {
       if (text == "down") {
         return absl::UnavailableError("down");
       }
+      if (text == "next" && context.progress) {
+        context.progress(static_cast<int64_t>(outcomes.size()));
+        on_reply_();
+      }
       if (text == "bad") {
         outcomes.push_back(TextRefused("bad"));
         continue;
@@ -95,6 +99,10 @@ class CountingEmbedder : public Embedder {
   void set_on_call(std::function<void()> on_call) {
     on_call_ = std::move(on_call);
   }
+  // Called between the reply that ends and the next one.
+  void set_on_reply(std::function<void()> on_reply) {
+    on_reply_ = std::move(on_reply);
+  }
   std::vector<std::string> asked() const {
     MutexLock lock(mutex_);
     return asked_;
@@ -104,6 +112,7 @@ class CountingEmbedder : public Embedder {
   EmbeddingProfileOptions profile_;
   ProfileHash profile_hash_ = {};
   std::function<void()> on_call_;
+  std::function<void()> on_reply_ = [] {};
   mutable Mutex mutex_;
   std::vector<std::string> asked_ ABSL_GUARDED_BY(mutex_);
 };
@@ -236,6 +245,14 @@ TEST_F(CachingEmbedderTest, KeepsWhatWasPaidForBeforeAFailure) {
   EXPECT_EQ(cache_.size(), 2);
   ExpectVectors({"oak", "elm", "ash"});
   EXPECT_THAT(counting_->asked(), ElementsAre("oak", "elm", "down", "ash"));
+}
+
+TEST_F(CachingEmbedderTest, KeepsEachReplyBeforeTheNext) {
+  size_t kept_count = 0;
+  counting_->set_on_reply([&] { kept_count = cache_.size(); });
+  ExpectVectors({"oak", "elm", "next", "ash"});
+  EXPECT_EQ(kept_count, 2) << "a crash would lose what was paid for";
+  EXPECT_EQ(cache_.size(), 4);
 }
 
 TEST_F(CachingEmbedderTest, DoesNotBelieveAVectorThatCannotBe) {
