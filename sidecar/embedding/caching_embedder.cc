@@ -306,6 +306,9 @@ class CachingEmbedder final : public Embedder {
   const ProfileHash& profile_hash() const override {
     return embedder_->profile_hash();
   }
+  double typical_token_ratio() const override {
+    return embedder_->typical_token_ratio();
+  }
 
   absl::StatusOr<std::vector<EmbeddingOutcome>> Embed(
       std::span<const absl::string_view> texts, EmbeddingRole role,

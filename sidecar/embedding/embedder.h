@@ -55,6 +55,7 @@
 #include "absl/time/time.h"
 
 #include "sidecar/embedding/embedding_profile.h"
+#include "sidecar/embedding/token_meter.h"
 #include "versioning/commit.h"
 
 namespace copse {
@@ -126,6 +127,10 @@ class Embedder {
   virtual absl::StatusOr<std::vector<EmbeddingOutcome>> Embed(
       std::span<const absl::string_view> texts, EmbeddingRole role,
       const EmbedContext& context) = 0;
+
+  // Returns by what to multiply EstimateTokenCount() to be right in general, as
+  // far as the provider has counted tokens for this embedder.
+  virtual double typical_token_ratio() const { return kTypicalTokenRatio; }
 
   absl::string_view name() const { return profile().name; }
   uint32_t dimension() const { return profile().dimension; }

@@ -29,6 +29,9 @@ class ProviderEmbedder final : public Embedder {
     return endpoint_->profile();
   }
   const ProfileHash& profile_hash() const override { return profile_hash_; }
+  double typical_token_ratio() const override {
+    return endpoint_->token_meter().typical_ratio();
+  }
 
   absl::StatusOr<std::vector<EmbeddingOutcome>> Embed(
       std::span<const absl::string_view> texts, EmbeddingRole role,

@@ -26,6 +26,10 @@
 
 namespace copse {
 
+// What EstimateTokenCount() is to be multiplied by while no provider has
+// counted: right for English.
+inline constexpr double kTypicalTokenRatio = 0.4;
+
 // Returns 0.45 for each byte of ASCII in `text` and 0.75 for each other one.
 double EstimateTokenCount(absl::string_view text);
 
@@ -41,7 +45,7 @@ class TokenMeter {
   double upper_ratio() const;
 
   // By what to multiply an estimate to be right in general: the median of the
-  // same, or 0.4 as for English while there are none.
+  // same, or kTypicalTokenRatio while there are none.
   double typical_ratio() const;
 
  private:
@@ -49,7 +53,7 @@ class TokenMeter {
   std::vector<double> ratios_ ABSL_GUARDED_BY(mutex_);
   size_t next_ ABSL_GUARDED_BY(mutex_) = 0;
   double upper_ratio_ ABSL_GUARDED_BY(mutex_) = 1.0;
-  double typical_ratio_ ABSL_GUARDED_BY(mutex_) = 0.4;
+  double typical_ratio_ ABSL_GUARDED_BY(mutex_) = kTypicalTokenRatio;
 };
 
 }  // namespace copse

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "sidecar/embedding/caching_embedder.h"
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/embedding/embedding_profile.h"
+#include "sidecar/embedding/text_check.h"
 #include "sidecar/embedding/token_meter.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/push_operation.h"
@@ -38,6 +40,9 @@ namespace {
 
 // Keys that the cache is asked for at once; it answers with their vectors.
 constexpr size_t kAskedKeyCount = 256;
+
+// Texts that wait for that, at most one more than so many bytes.
+constexpr size_t kPendingSizeBytesMax = size_t{1} << 20;
 
 constexpr double kMillion = 1e6;
 
@@ -114,9 +119,11 @@ absl::Status CostEstimator::AddUpsert(const Document& document) {
       return absl::OkStatus();
     }
   }
+  if (!document.vector.has_value()) {
+    return AddText(*document.text);
+  }
   ++estimate_.changed_document_count;
-  return document.vector.has_value() ? absl::OkStatus()
-                                     : AddText(*document.text);
+  return absl::OkStatus();
 }
 
 absl::Status CostEstimator::AddDelete(absl::string_view document_id) {
@@ -134,21 +141,36 @@ absl::Status CostEstimator::PrepareEmbedder() {
     return absl::OkStatus();
   }
   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
-                         services_.embedders->Get(domain_, context_));
+                         services_.embedders->GetUnasked(domain_));
   COPSE_ASSIGN_OR_RETURN(TextCutter cutter, services_.embedders->MakeCutter(
                                                 domain_, embedder->profile()));
   cutter_.emplace(std::move(cutter));
   embedder_ = std::move(embedder);
+  counter_ = services_.embedders->FindExactCounter(embedder_->profile());
+  const absl::string_view prefix =
+      PrefixOf(embedder_->profile(), EmbeddingRole::kDocument);
+  prefix_token_count_ = prefix.empty() ? 0 : CountTokens(prefix);
   return absl::OkStatus();
+}
+
+double CostEstimator::CountTokens(absl::string_view text) const {
+  if (counter_ != nullptr) {
+    const absl::StatusOr<int64_t> count = counter_->Count(text);
+    if (count.ok()) {
+      return static_cast<double>(*count);
+    }
+  }
+  return EstimateTokenCount(text) * embedder_->typical_token_ratio();
 }
 
 absl::Status CostEstimator::AddText(absl::string_view text) {
   COPSE_RETURN_IF_ERROR(PrepareEmbedder());
   const absl::StatusOr<std::vector<ChunkPlace>> places = cutter_->Cut(text);
-  if (!places.ok()) {
+  if (!places.ok() || !CheckText(text).ok()) {
     ++estimate_.failed_document_count;
     return absl::OkStatus();
   }
+  ++estimate_.changed_document_count;
   if (places->empty()) {
     return AddChunk(text);
   }
@@ -168,9 +190,13 @@ absl::Status CostEstimator::AddChunk(absl::string_view chunk) {
     return absl::OkStatus();
   }
   ++estimate_.text_count;
-  pending.token_estimate = EstimateTokenCount(chunk);
-  pending_.push_back(pending);
-  return pending_.size() < kAskedKeyCount ? absl::OkStatus() : AskCache();
+  pending.text = std::string(chunk);
+  pending_size_bytes_ += chunk.size();
+  pending_.push_back(std::move(pending));
+  return pending_.size() < kAskedKeyCount &&
+                 pending_size_bytes_ <= kPendingSizeBytesMax
+             ? absl::OkStatus()
+             : AskCache();
 }
 
 absl::Status CostEstimator::AskCache() {
@@ -185,18 +211,17 @@ absl::Status CostEstimator::AskCache() {
     if (vectors[i].has_value()) {
       ++estimate_.cache_hit_count;
     } else {
-      token_estimate_ += pending_[i].token_estimate;
+      token_count_ += prefix_token_count_ + CountTokens(pending_[i].text);
     }
   }
   pending_.clear();
+  pending_size_bytes_ = 0;
   return absl::OkStatus();
 }
 
 absl::StatusOr<CostEstimate> CostEstimator::Finish() {
   COPSE_RETURN_IF_ERROR(AskCache());
-  // The ratio of English, as a meter has it that has seen nothing.
-  estimate_.token_count =
-      std::llround(token_estimate_ * TokenMeter().typical_ratio());
+  estimate_.token_count = std::llround(token_count_);
   estimate_.embedding_profile = domain_.embedding_profile;
   if (embedder_ != nullptr) {
     estimate_.model = embedder_->profile().model;

@@ -15,9 +15,12 @@
 //
 // * The number of texts is what the push would ask for, unless two operations
 //   are on one document: then both count. A text that comes twice counts once.
-// * Tokens are an estimate from bytes (token_meter.h), right for English on
-//   average; Chinese, code and JSON have up to twice as many.
-// * Memory: 16 bytes for each text that would be embedded, and a batch of keys.
+// * Tokens, with those of the prefix of the profile, are counted by the model's
+//   tokenizer if the profile has its file. Else they are an estimate from bytes
+//   (token_meter.h) at the ratio that the provider's own counts had since the
+//   start; before any, one that is right for English on average, of which
+//   Chinese, code and JSON have up to twice as many.
+// * Memory: 16 bytes for each text that would be embedded, and a batch of them.
 
 #ifndef COPSE_SIDECAR_SERVICE_COST_ESTIMATOR_H_
 #define COPSE_SIDECAR_SERVICE_COST_ESTIMATOR_H_
@@ -42,6 +45,7 @@
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/push_session.h"
 #include "sidecar/service/text_cutter.h"
+#include "sidecar/text/token_counter.h"
 #include "versioning/commit.h"
 #include "versioning/commit_reader.h"
 #include "versioning/document.h"
@@ -81,7 +85,9 @@ class CostEstimator {
       const PushServices& services, const PushOptions& options,
       const CallContext& context);
 
-  // Fails as PushSession::Add() with what an operation may not be.
+  // Fails as PushSession::Add() with what an operation may not be. A text that
+  // no provider takes counts as a failed document, one that this provider
+  // refuses does not.
   absl::Status Add(const PushOperation& operation);
 
   absl::StatusOr<CostEstimate> Finish();
@@ -106,21 +112,25 @@ class CostEstimator {
   absl::Status AskCache();
   // Finds what cuts and embeds texts, once a text needs it.
   absl::Status PrepareEmbedder();
+  double CountTokens(absl::string_view text) const;
 
   struct Pending {
     EmbeddingKey key = {};
-    double token_estimate = 0;
+    std::string text = {};
   };
 
   const PushServices services_;
   const CallContext context_;
   const DomainOptions domain_;
   const std::shared_ptr<const CommitReader> parent_;  // Null without one.
-  std::shared_ptr<Embedder> embedder_;  // Null until a text needs it.
-  std::optional<TextCutter> cutter_;    // The same.
+  std::shared_ptr<Embedder> embedder_;           // Null until a text needs it.
+  std::optional<TextCutter> cutter_;             // The same.
+  std::shared_ptr<const TokenCounter> counter_;  // Null to estimate.
+  double prefix_token_count_ = 0;                // Of each text.
   CostEstimate estimate_;
-  double token_estimate_ = 0;
+  double token_count_ = 0;
   std::vector<Pending> pending_;
+  size_t pending_size_bytes_ = 0;
   absl::flat_hash_set<TextHash> texts_;
 };
 

@@ -4,6 +4,7 @@
 #include "sidecar/service/cost_estimator.h"
 
 #include <cmath>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -21,15 +23,21 @@
 #include "sidecar/embedding/token_meter.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/testing/engine_fixture.h"
+#include "sidecar/text/token_counter.h"
 #include "tests/support/status_matchers.h"
+#include "versioning/commit.h"
 #include "versioning/embedding_cache.h"
 
 namespace copse {
 namespace {
 
+using ::testing::Contains;
 using ::testing::DoubleNear;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
 using ::testing::Optional;
+using ::testing::SizeIs;
 
 class CostEstimatorTest : public EngineTest {
  protected:
@@ -88,6 +96,78 @@ TEST_F(CostEstimatorTest, PaysOnlyForWhatTheCacheLacks) {
       EstimateTokenCount(text) * TokenMeter().typical_ratio();
   EXPECT_EQ(estimate.token_count, std::llround(token_count));
   EXPECT_THAT(estimate.cost, Optional(DoubleNear(2 * token_count / 1e6, 1e-9)));
+}
+
+TEST_F(CostEstimatorTest, AgreesWithWhatThePushAsksFor) {
+  ASSERT_THAT(Push(Options("c1"), {Upsert("a", "oak"), Upsert("b", "elm")}),
+              IsOk());
+  embedder_->Forget();
+  embedder_->FailText(" \n\t", absl::InvalidArgumentError("nothing to embed"));
+  PushOptions options = Options("c2", "c1");
+  options.skip_failed_documents = true;
+  const std::vector<PushOperation> operations = {
+      Upsert("a", "oak"),   Upsert("b", "yew"),   Upsert("c", "yew"),
+      Upsert("d", "a fir"), Upsert("e", " \n\t"), ErrorOperation{"f", "no f"}};
+  COPSE_ASSERT_OK_AND_ASSIGN(const CostEstimate estimate,
+                             Estimate(options, operations));
+  EXPECT_EQ(estimate.unchanged_document_count, 1);
+  EXPECT_EQ(estimate.changed_document_count, 3);
+  EXPECT_EQ(estimate.failed_document_count, 2);
+  EXPECT_EQ(estimate.text_count, 2);
+
+  COPSE_ASSERT_OK_AND_ASSIGN(const CommitInfo info, Push(options, operations));
+  EXPECT_THAT(info.skipped_documents, SizeIs(2));
+  EXPECT_THAT(embedder_->texts(), IsSupersetOf({"yew", "a fir"}));
+  EXPECT_THAT(embedder_->texts(), Not(Contains("oak")));
+}
+
+TEST_F(CostEstimatorTest, FollowsWhatTheProviderCounted) {
+  embedder_->SetDocumentPrefix("tree: ");
+  embedder_->SetTypicalTokenRatio(2);
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const CostEstimate estimate,
+      Estimate(Options("c1"), {Upsert("a", "oak"), Upsert("b", "elm")}));
+  // 18 bytes of 0.45 tokens.
+  EXPECT_EQ(estimate.token_count, 16);
+}
+
+// A token for each letter.
+class LetterCounter final : public TokenCounter {
+  absl::Status VisitTokens(absl::string_view text,
+                           Visitor visit) const override {
+    for (size_t i = 0; i < text.size(); ++i) {
+      visit({i, i + 1});
+    }
+    return absl::OkStatus();
+  }
+};
+
+TEST_F(CostEstimatorTest, CountsWithTheTokenizerOfTheModel) {
+  embedder_->SetDocumentPrefix("tree: ");
+  EngineOptions options;
+  options.find_embedder = FindOnly(embedder_);
+  options.file_tokenizers["fake"] = {"file:letters",
+                                     std::make_shared<const LetterCounter>()};
+  engine_ = std::make_unique<Engine>(*store_, std::move(options));
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const CostEstimate estimate,
+      Estimate(Options("c1"), {Upsert("a", "oak"), Upsert("b", "a fir")}));
+  EXPECT_EQ(estimate.token_count, 6 + 3 + 6 + 5);
+}
+
+TEST_F(CostEstimatorTest, AsksTheProviderNothingAfterAChangeOfTheProfile) {
+  ASSERT_THAT(Push(Options("c1"), {Upsert("a", "oak")}), IsOk());
+  EngineOptions options;
+  const auto changed = std::make_shared<FakeEmbedder>("fake", 2);
+  options.find_embedder = FindOnly(changed);
+  engine_ = std::make_unique<Engine>(*store_, std::move(options));
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const CostEstimate estimate,
+      Estimate(Options("c2", "c1"), {Upsert("a", "oak"), Upsert("b", "oak")}));
+  EXPECT_EQ(estimate.unchanged_document_count, 1);
+  EXPECT_EQ(estimate.text_count, 1);
+  EXPECT_EQ(estimate.cache_hit_count, 0) << "it is cached of another profile";
+  EXPECT_THAT(changed->texts(), IsEmpty());
 }
 
 TEST(PriceOfTest, IsUnknownForAModelThatSaysNone) {

@@ -34,8 +34,8 @@ constexpr size_t kSameSpaceCountMax = 1024;
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Embedder>> DomainEmbedders::Get(
-    const DomainOptions& domain, const CallContext& context) {
+absl::StatusOr<std::shared_ptr<Embedder>> DomainEmbedders::GetUnasked(
+    const DomainOptions& domain) const {
   if (domain.embedding_profile.empty()) {
     return WithReason(
         absl::FailedPreconditionError(absl::StrFormat(
@@ -46,8 +46,13 @@ absl::StatusOr<std::shared_ptr<Embedder>> DomainEmbedders::Get(
         "EMBEDDING_PROFILE_NOT_FOUND",
         {{"domain", domain.domain}, {"setting", "embedding_profile"}});
   }
+  return find_(domain.embedding_profile);
+}
+
+absl::StatusOr<std::shared_ptr<Embedder>> DomainEmbedders::Get(
+    const DomainOptions& domain, const CallContext& context) {
   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
-                         find_(domain.embedding_profile));
+                         GetUnasked(domain));
   if (HashChunkedProfile(embedder->profile_hash(), domain.chunking) ==
       domain.profile_hash) {
     return embedder;

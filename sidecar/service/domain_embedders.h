@@ -21,6 +21,7 @@
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/text_cutter.h"
+#include "sidecar/text/token_counter.h"
 #include "versioning/commit.h"
 
 namespace copse {
@@ -53,6 +54,18 @@ class DomainEmbedders {
   absl::StatusOr<std::shared_ptr<Embedder>> Get(const DomainOptions& domain,
                                                 const CallContext& context)
       ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The same without asking the provider: a profile that was changed is taken
+  // for one that keeps its space.
+  absl::StatusOr<std::shared_ptr<Embedder>> GetUnasked(
+      const DomainOptions& domain) const;
+
+  // Returns what counts tokens as the model of `profile` does; null if its
+  // tokenizer is not at hand.
+  std::shared_ptr<const TokenCounter> FindExactCounter(
+      const EmbeddingProfileOptions& profile) const {
+    return tokenizers_.FindExact(profile.name);
+  }
 
   // Returns the tokenizer that new domains of `profile` have.
   ProfileTokenizer FindTokenizer(const EmbeddingProfileOptions& profile,

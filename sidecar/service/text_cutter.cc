@@ -84,6 +84,12 @@ ProfileTokenizer Tokenizers::Find(const EmbeddingProfileOptions& profile,
   return {"approximate", std::make_shared<const ApproximateTokenizer>()};
 }
 
+std::shared_ptr<const TokenCounter> Tokenizers::FindExact(
+    absl::string_view profile_name) const {
+  const auto file = files_.find(profile_name);
+  return file == files_.end() ? nullptr : file->second.counter;
+}
+
 uint32_t ChunkTokenCountDefault(const EmbeddingProfileOptions& profile,
                                 Chunking::Mode mode) {
   // Windows are those of a model of 512 tokens, whatever embeds them.

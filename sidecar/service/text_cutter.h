@@ -57,6 +57,11 @@ class Tokenizers {
   ProfileTokenizer Find(const EmbeddingProfileOptions& profile,
                         Chunking::Mode mode) const;
 
+  // Returns the tokenizer of the file of a profile, which counts as its model
+  // does; null without a file.
+  std::shared_ptr<const TokenCounter> FindExact(
+      absl::string_view profile_name) const;
+
  private:
   const FileTokenizers files_;
 };

@@ -48,14 +48,34 @@ class FakeEmbedder : public Embedder {
     profile_.name = std::move(name);
     profile_.dimension = kDimension;
     profile_.model = "fake-model";
+    for (auto* prefix :
+         {&profile_.document_prefix, &profile_.query_prefix,
+          &profile_.clustering_prefix, &profile_.classification_prefix}) {
+      *prefix = "";
+    }
     hash_.fill(std::byte{hash_byte});
   }
 
   // In US dollars for a million tokens. Called before anybody embeds.
   void SetPrice(double price) { profile_.price_per_million_tokens = price; }
 
+  // What is put before each text. Called before anybody embeds.
+  void SetDocumentPrefix(std::string prefix) {
+    profile_.document_prefix = std::move(prefix);
+  }
+
+  // What the counts of a provider would say of estimates from now on.
+  void SetTypicalTokenRatio(double ratio) {
+    MutexLock lock(mutex_);
+    typical_token_ratio_ = ratio;
+  }
+
   const EmbeddingProfileOptions& profile() const override { return profile_; }
   const ProfileHash& profile_hash() const override { return hash_; }
+  double typical_token_ratio() const override {
+    MutexLock lock(mutex_);
+    return typical_token_ratio_;
+  }
 
   absl::StatusOr<std::vector<EmbeddingOutcome>> Embed(
       std::span<const absl::string_view> texts, EmbeddingRole role,
@@ -151,6 +171,7 @@ class FakeEmbedder : public Embedder {
   std::map<std::string, absl::Status> failures_ ABSL_GUARDED_BY(mutex_);
   size_t size_bytes_max_ ABSL_GUARDED_BY(mutex_) =
       std::numeric_limits<size_t>::max();
+  double typical_token_ratio_ ABSL_GUARDED_BY(mutex_) = kTypicalTokenRatio;
   std::function<absl::Status(const EmbedContext&)> on_embed_
       ABSL_GUARDED_BY(mutex_);
 };
