@@ -20,6 +20,7 @@ namespace copse {
 namespace {
 
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 class EstimateRpcTest : public GrpcTest {
  protected:
@@ -96,6 +97,14 @@ TEST_F(EstimateRpcTest, AJobSaysWhatItCost) {
       job.progress().cost(),
       static_cast<double>(job.progress().token_count()) * 2'000 / 1e6);
   EXPECT_GT(job.progress().cost(), 0);
+
+  grpc::ClientContext list_context;
+  v1::ListJobsResponse list;
+  ASSERT_THAT(v1::JobService::NewStub(channel_)->ListJobs(
+                  &list_context, v1::ListJobsRequest(), &list),
+              RpcIsOk());
+  ASSERT_THAT(list.jobs(), SizeIs(1));
+  EXPECT_EQ(list.jobs(0).progress().cost(), job.progress().cost());
 }
 
 }  // namespace

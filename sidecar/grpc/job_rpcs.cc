@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -86,14 +88,22 @@ absl::Status WatchJob(Engine& engine, const v1::WatchJobRequest& message,
   return writer.Write(response);
 }
 
-absl::Status ListJobs(JobRunner& runner, const v1::ListJobsRequest& message,
+absl::Status ListJobs(Engine& engine, const v1::ListJobsRequest& message,
                       v1::ListJobsResponse& answer) {
   COPSE_ASSIGN_OR_RETURN(const ListJobsOptions options,
                          ToListJobsOptions(message));
-  COPSE_ASSIGN_OR_RETURN(JobPage page, runner.List(options));
+  COPSE_ASSIGN_OR_RETURN(JobPage page, engine.jobs().List(options));
   const absl::Time now = absl::Now();
+  std::map<std::string, std::optional<double>> prices;  // By domain.
   for (const StoredJob& job : page.items) {
-    Fill(job.id, job.record, /*failure_count_max=*/0, now, *answer.add_jobs());
+    const std::string& domain = job.record.domain;
+    const auto [price, is_new] = prices.try_emplace(domain);
+    if (is_new) {
+      price->second = engine.PriceOfDomain(domain);
+    }
+    v1::Job& message_of_job = *answer.add_jobs();
+    Fill(job.id, job.record, /*failure_count_max=*/0, now, message_of_job);
+    FillCost(price->second, message_of_job);
   }
   answer.set_next_page_token(std::move(page.next_page_token));
   return absl::OkStatus();
@@ -129,7 +139,7 @@ class JobRpcs final : public RawJobService {
         request, response,
         [this](const v1::ListJobsRequest& message, const CallContext&,
                v1::ListJobsResponse& answer) {
-          return copse::ListJobs(runner_, message, answer);
+          return copse::ListJobs(*environment_.engine, message, answer);
         });
   }
 
