@@ -614,10 +614,12 @@ void JobRunner::EndJob(Entry& entry, const absl::Status& status,
 }
 
 void JobRunner::WriteEnd(Job& job, const absl::Status& status) {
-  const JobRecord before = job.summary();
+  const JobRecord before = job.record();
   const auto handler = options_.handlers.find(before.kind);
   const bool is_cancelled = !status.ok() && job.is_cancelled();
-  const bool stays = !status.ok() && !is_cancelled && MayEndOtherwise(status);
+  const bool stays = !status.ok() && !is_cancelled && MayEndOtherwise(status) &&
+                     (handler == options_.handlers.end() ||
+                      handler->second->may_resume(before));
   const absl::Time now = Now();
   job.Update([&](JobRecord& record) {
     record = status.ok() ? Succeeded(std::move(record), now) : record;

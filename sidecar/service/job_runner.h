@@ -85,6 +85,9 @@ class JobHandler {
   virtual absl::StatusOr<std::unique_ptr<JobWork>> Prepare(
       const JobId& id, const JobRecord& record) = 0;
 
+  // Whether Prepare() may succeed for a job that has failed.
+  virtual bool may_resume(const JobRecord& /*record*/) const { return true; }
+
   // Removes what came with a job that will not be done again.
   virtual void Discard(const JobId& /*id*/) {}
 };

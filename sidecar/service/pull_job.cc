@@ -96,19 +96,23 @@ void FillPullRecord(const PullOptions& options, JobRecord& record) {
   record.request = std::move(writer).Finish();
 }
 
-// Fails with kDataLoss, and if an authorization is needed.
-absl::StatusOr<PushOptions> ParsePullRecord(JobRecord record) {
+struct PullRequest {
+  PushOptions push;
+  bool had_authorization = false;
+};
+
+// Fails with kDataLoss.
+absl::StatusOr<PullRequest> ParsePullRecord(JobRecord record) {
   const std::string request = std::move(record.request);
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
       RecordReader::Open(request, RecordKind::kPullRequest, kRequestVersion));
   record.request = reader.Text("push request", kJobRequestSizeBytesMax);
-  const bool had_authorization = reader.Bool("had authorization");
+  PullRequest parsed;
+  parsed.had_authorization = reader.Bool("had authorization");
   COPSE_RETURN_IF_ERROR(reader.Finish());
-  if (had_authorization) {
-    return AuthorizationLostError();
-  }
-  return ParsePushRequest(record);
+  COPSE_ASSIGN_OR_RETURN(parsed.push, ParsePushRequest(record));
+  return parsed;
 }
 
 }  // namespace
@@ -260,12 +264,20 @@ absl::Status PullWork::Run(Job& job, const CallContext& context) {
 
 absl::StatusOr<std::unique_ptr<JobWork>> PullJobHandler::Prepare(
     const JobId& /*id*/, const JobRecord& record) {
-  COPSE_ASSIGN_OR_RETURN(PushOptions push, ParsePullRecord(record));
+  COPSE_ASSIGN_OR_RETURN(PullRequest request, ParsePullRecord(record));
+  if (request.had_authorization) {
+    return AuthorizationLostError();
+  }
   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<CommitClaim> claim,
-                         services_.store->ClaimCommit(push.commit));
-  return std::make_unique<PullWork>(services_, source_, clock_,
-                                    PullOptions{.push = std::move(push)},
-                                    std::move(claim));
+                         services_.store->ClaimCommit(request.push.commit));
+  return std::make_unique<PullWork>(
+      services_, source_, clock_, PullOptions{.push = std::move(request.push)},
+      std::move(claim));
+}
+
+bool PullJobHandler::may_resume(const JobRecord& record) const {
+  const absl::StatusOr<PullRequest> request = ParsePullRecord(record);
+  return request.ok() && !request->had_authorization;
 }
 
 absl::StatusOr<std::shared_ptr<Job>> SubmitPull(

@@ -14,7 +14,8 @@
 // * Every attempt, also of another process, fetches anew; nothing of an attempt
 //   that failed is left.
 // * The credential of a pull is never written. A job that had one and lost it
-//   with its process fails with kFailedPrecondition, PULL_AUTHORIZATION_LOST.
+//   with its process fails with kFailedPrecondition, PULL_AUTHORIZATION_LOST;
+//   and one that has failed cannot be resumed.
 // * The parent is the previous commit if it is complete when the job runs. If
 //   not, all documents are asked for, and the commit has no parent.
 // * A database that gives all documents although it was asked for a difference
@@ -160,6 +161,9 @@ class PullJobHandler final : public JobHandler {
   // Claims the commit.
   absl::StatusOr<std::unique_ptr<JobWork>> Prepare(
       const JobId& id, const JobRecord& record) override;
+
+  // A pull with an authorization may not: that is lost by then.
+  bool may_resume(const JobRecord& record) const override;
 
  private:
   const PushServices services_;

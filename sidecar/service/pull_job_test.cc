@@ -22,7 +22,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "index/util/error_reason.h"
 #include "index/util/mutex.h"
+#include "sidecar/embedding/embedder.h"
 #include "sidecar/service/job.h"
 #include "sidecar/service/job_runner.h"
 #include "sidecar/service/testing/engine_fixture.h"
@@ -219,6 +221,51 @@ TEST_F(PullJobTest, ResumesByFetchingAnew) {
   EXPECT_THAT(IdsOf("c1"), ElementsAre("a"));
 }
 
+TEST_F(PullJobTest, IsNotResumableIfItHadAnAuthorization) {
+  Say("commit_id=c1", ScriptedReply{.status = 503, .body = "starting"});
+  PullOptions options = Pull("c1");
+  options.authorization = "Basic c2VjcmV0";
+  const JobRecord record = Run(options);
+  EXPECT_THAT(record.error,
+              FailsWith(absl::StatusCode::kUnavailable, "CONTENT_UNAVAILABLE"));
+  EXPECT_FALSE(record.is_resumable);
+}
+
+TEST_F(PullJobTest, TakesTheContentThatCameLastAfterAWait) {
+  Say("commit_id=c1",
+      Line("Inserted", "a", "oak") + Line("Inserted", "b", "elm"));
+  embedder_->OnEmbed([this](const EmbedContext&) {
+    // The database has changed when the provider is back.
+    Say("commit_id=c1", Line("Inserted", "c", "ash"));
+    embedder_->OnEmbed(nullptr);
+    return WithReason(absl::UnavailableError("the provider is down"),
+                      "EMBEDDING_PROVIDER_UNAVAILABLE",
+                      {{"retry_time", "1970-01-01T00:00:01Z"}});
+  });
+  EXPECT_EQ(Run(Pull("c1")).state, JobState::kSucceeded);
+  EXPECT_THAT(IdsOf("c1"), ElementsAre("c"));
+  EXPECT_THAT(server_.requests(), SizeIs(2));
+  EXPECT_THAT(ListFolder(store_->jobs().folder()), IsOkAndHolds(IsEmpty()));
+}
+
+TEST_F(PullJobTest, KeepsAnEmptyDocumentAsItWasIfFailuresAreSkipped) {
+  Say("commit_id=c1",
+      Line("Inserted", "a", "oak") + Line("Inserted", "b", "elm"));
+  ASSERT_EQ(Run(Pull("c1")).state, JobState::kSucceeded);
+  // All documents, of which one has no text any more.
+  Say("previous=c1", Line("Inserted", "c", "ash") +
+                         R"({"op":"Inserted","id":"b","string":""})" + "\n");
+  PullOptions options = Pull("c2", "c1");
+  EXPECT_THAT(Run(options).error, FailsWith(absl::StatusCode::kInvalidArgument,
+                                            "DOCUMENTS_FAILED"));
+  options.push.skip_failed_documents = true;
+  const JobRecord record = Run(options);
+  EXPECT_EQ(record.state, JobState::kSucceeded);
+  EXPECT_THAT(IdsOf("c2"), ElementsAre("b", "c"));
+  ASSERT_THAT(record.failures, SizeIs(1));
+  EXPECT_EQ(record.failures[0].document_id, "b");
+}
+
 TEST_F(PullJobTest, RefusesAnAbort) {
   Say("commit_id=c1", "{\"op\":\"Abort\"}\n");
   EXPECT_THAT(
@@ -256,6 +303,7 @@ TEST_F(PullJobTest, NeedsTheAuthorizationAgainInAnotherProcess) {
   EXPECT_EQ(record.state, JobState::kFailed);
   EXPECT_THAT(record.error, FailsWith(absl::StatusCode::kFailedPrecondition,
                                       "PULL_AUTHORIZATION_LOST"));
+  EXPECT_FALSE(record.is_resumable);
   Say("commit_id=c1", Line("Inserted", "a", "oak"));
   EXPECT_EQ(Run(options).state, JobState::kSucceeded);
 }
