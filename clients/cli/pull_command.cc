@@ -54,6 +54,26 @@ absl::StatusOr<std::string> ReadAuthorization(const std::string& path) {
   return std::string(absl::StripAsciiWhitespace(line));
 }
 
+absl::StatusOr<ExitCode> PrintJobId(Context& context,
+                                    const std::string& job_id) {
+  if (!context.json()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(job_id));
+    return ExitCode::kDone;
+  }
+  JsonWriter json;
+  json.BeginObject().Key("job_id").String(job_id).EndObject();
+  COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.text()));
+  return ExitCode::kDone;
+}
+
+absl::StatusOr<ExitCode> Await(Context& context, const std::string& job_id) {
+  context.Note(absl::StrCat("accepted as job ", job_id));
+  SetInterruptNote(JobGoesOnNote(job_id));
+  absl::StatusOr<ExitCode> code = WatchJob(context, job_id);
+  ClearInterruptNote();
+  return code;
+}
+
 absl::StatusOr<ExitCode> Pull(Context& context, const Flags& flags) {
   if (flags.settings.any_given() && !flags.create) {
     return UsageError(
@@ -73,23 +93,15 @@ absl::StatusOr<ExitCode> Pull(Context& context, const Flags& flags) {
     COPSE_CLIENT_ASSIGN_OR_RETURN(*request.mutable_authorization(),
                                   ReadAuthorization(flags.authorization_file));
   }
-  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Job job,
-                                context.client().PullCommit(request));
-  if (flags.no_wait) {
-    if (!context.json()) {
-      COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(job.job_id()));
-      return ExitCode::kDone;
-    }
-    JsonWriter json;
-    json.BeginObject().Key("job_id").String(job.job_id()).EndObject();
-    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.text()));
+  const absl::StatusOr<v1::Job> job = context.client().PullCommit(request);
+  if (IsCommitExistsError(job.status())) {
+    COPSE_CLIENT_RETURN_IF_ERROR(
+        PrintAlreadyIndexed(context, flags.domain, flags.commit));
     return ExitCode::kDone;
   }
-  context.Note(absl::StrCat("accepted as job ", job.job_id()));
-  SetInterruptNote(JobGoesOnNote(job.job_id()));
-  absl::StatusOr<ExitCode> code = WatchJob(context, job.job_id());
-  ClearInterruptNote();
-  return code;
+  COPSE_CLIENT_RETURN_IF_ERROR(job.status());
+  return flags.no_wait ? PrintJobId(context, job->job_id())
+                       : Await(context, job->job_id());
 }
 
 }  // namespace
@@ -130,6 +142,8 @@ void AddPullCommand(CommandLine& line) {
               "The server asks its content_endpoint, as TerminusDB up to 12.0 "
               "has one. Without\n--previous, or if that is not complete, the "
               "commit is all that the database has.\n"
+              "A commit that is complete is `already indexed`, and not pulled "
+              "again.\n"
               "The authorization is kept in the memory of the server only: a "
               "pull that needs one\nfails when the server restarts.");
   line.OnChosen(app,

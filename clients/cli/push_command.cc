@@ -256,22 +256,6 @@ class LinePush {
   std::vector<int64_t> blank_lines_;
 };
 
-absl::Status PrintAlreadyIndexed(Context& context, const Flags& flags) {
-  if (!context.json()) {
-    return context.output().WriteLine(
-        absl::StrFormat("already indexed: commit %s is complete and stays as "
-                        "it is",
-                        Printable(flags.commit)));
-  }
-  JsonWriter json;
-  json.BeginObject();
-  json.Key("status").String("already_indexed");
-  json.Key("domain").String(flags.domain);
-  json.Key("commit").String(flags.commit);
-  json.EndObject();
-  return context.output().WriteLine(json.text());
-}
-
 // `moved_from`: where the branch was, if the commit does not descend from that.
 absl::Status PrintPushed(Context& context, const v1::Commit& commit,
                          const std::string& moved_from) {
@@ -377,6 +361,28 @@ absl::StatusOr<std::string> SetParent(Context& context, const Flags& flags,
   return std::string();
 }
 
+// Prints what the push would cost. One of a complete commit costs nothing.
+absl::StatusOr<ExitCode> DryRun(Context& context, const Flags& flags,
+                                v1::PushCommitRequest::Header header) {
+  v1::GetCommitRequest request;
+  request.set_domain(flags.domain);
+  request.set_commit(flags.commit);
+  const absl::StatusOr<v1::Commit> commit = context.client().GetCommit(request);
+  if (commit.ok()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(
+        PrintAlreadyIndexed(context, flags.domain, flags.commit));
+    return ExitCode::kDone;
+  }
+  if (!absl::IsNotFound(commit.status())) {
+    return commit.status();
+  }
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const v1::PushCommitResponse::Estimate estimate,
+      LinePush(context, flags).Estimate(std::move(header)));
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintEstimate(context, estimate));
+  return ExitCode::kDone;
+}
+
 absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
   if (flags.settings.any_given() && !flags.create) {
     return UsageError(
@@ -400,16 +406,13 @@ absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
   COPSE_CLIENT_ASSIGN_OR_RETURN(const std::string moved_from,
                                 SetParent(context, flags, header));
   if (flags.dry_run) {
-    COPSE_CLIENT_ASSIGN_OR_RETURN(
-        const v1::PushCommitResponse::Estimate estimate,
-        LinePush(context, flags).Estimate(std::move(header)));
-    COPSE_CLIENT_RETURN_IF_ERROR(PrintEstimate(context, estimate));
-    return ExitCode::kDone;
+    return DryRun(context, flags, std::move(header));
   }
   const absl::StatusOr<v1::Commit> commit =
       LinePush(context, flags).Run(std::move(header));
   if (IsCommitExistsError(commit.status())) {
-    COPSE_CLIENT_RETURN_IF_ERROR(PrintAlreadyIndexed(context, flags));
+    COPSE_CLIENT_RETURN_IF_ERROR(
+        PrintAlreadyIndexed(context, flags.domain, flags.commit));
     return ExitCode::kDone;
   }
   COPSE_CLIENT_RETURN_IF_ERROR(commit.status());

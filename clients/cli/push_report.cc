@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 
 #include "clients/cli/context.h"
+#include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
@@ -30,6 +31,23 @@ constexpr size_t kFailureCountMax = 10'000;
 bool IsCommitExistsError(const absl::Status& status) {
   return absl::IsAlreadyExists(status) &&
          ErrorReasonOf(status) == "COMMIT_EXISTS";
+}
+
+absl::Status PrintAlreadyIndexed(Context& context, const std::string& domain,
+                                 const std::string& commit) {
+  if (!context.json()) {
+    return context.output().WriteLine(
+        absl::StrFormat("already indexed: commit %s is complete and stays as "
+                        "it is",
+                        Printable(commit)));
+  }
+  JsonWriter json;
+  json.BeginObject();
+  json.Key("status").String("already_indexed");
+  json.Key("domain").String(domain);
+  json.Key("commit").String(commit);
+  json.EndObject();
+  return context.output().WriteLine(json.text());
 }
 
 void WarnOfMove(Context& context, const std::string& branch,

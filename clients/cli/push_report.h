@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// What `push` and `git` tell about a push besides its commit.
+// What `push`, `pull` and `git` tell about a push besides its commit.
 
 #ifndef COPSE_CLIENTS_CLI_PUSH_REPORT_H_
 #define COPSE_CLIENTS_CLI_PUSH_REPORT_H_
@@ -21,6 +21,10 @@ namespace copse {
 
 // Whether a push failed because the commit is complete already.
 bool IsCommitExistsError(const absl::Status& status);
+
+// Prints that there is nothing to do: the commit is complete.
+absl::Status PrintAlreadyIndexed(Context& context, const std::string& domain,
+                                 const std::string& commit);
 
 // Warns that a branch left the history of the commit where it was.
 void WarnOfMove(Context& context, const std::string& branch,
