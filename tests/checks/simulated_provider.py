@@ -115,7 +115,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         rest = began + self.provider.latency - time.monotonic()
         if rest > 0:
             time.sleep(rest)
-        self.reply(200, headers, reply)
+        try:
+            self.reply(200, headers, reply)
+        except OSError:
+            pass  # The client was killed.
         self.provider.leave()
 
     def reply(self, status, headers, body):
@@ -131,6 +134,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+
+    def handle_error(self, *_):
+        pass  # A client that was killed has left a connection.
 
 
 class SimulatedProvider:
