@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 
 #include "index/metric.h"
+#include "versioning/lexical/lexical_options.h"
 
 namespace copse {
 
@@ -96,6 +97,9 @@ struct DomainOptions {
 
   // Free text of the user, at most 4096 bytes.
   std::string description = {};
+
+  // How texts become words.
+  LexicalOptions lexical = {};
 
   // What garbage collection keeps.
   RetentionPolicy retention = {};

@@ -104,11 +104,18 @@ absl::Status ChunksInvalidError(absl::string_view message) {
                     {{"field", "chunks"}});
 }
 
+// Whether no character of UTF-8 goes on at `offset`.
+bool IsCharacterStart(absl::string_view text, size_t offset) {
+  return offset == text.size() ||
+         (static_cast<unsigned char>(text[offset]) & 0xc0) != 0x80;
+}
+
 // Returns kInvalidArgument unless `document` has chunks that are in order and
-// in its text, or none.
+// in its text, or none, and divide no character.
 absl::Status CheckChunks(const EmbeddedDocument& document) {
-  const std::optional<std::string>& text = document.document->text;
-  const size_t text_size = text.has_value() ? text->size() : 0;
+  const absl::string_view text = document.document->text.has_value()
+                                     ? *document.document->text
+                                     : absl::string_view();
   if (document.chunks.size() > kChunkCountMax) {
     return ChunksInvalidError(
         absl::StrCat("chunks are ", document.chunks.size(),
@@ -118,10 +125,16 @@ absl::Status CheckChunks(const EmbeddedDocument& document) {
   for (size_t i = 0; i < document.chunks.size(); ++i) {
     const ChunkPlace& place = document.chunks[i].place;
     const uint64_t end = uint64_t{place.first_byte} + place.size_bytes;
-    if (place.first_byte < first_byte_min || end > text_size) {
+    if (place.first_byte < first_byte_min || end > text.size()) {
       return ChunksInvalidError(absl::StrCat(
           "chunk ", i, " is bytes ", place.first_byte, " to ", end,
-          ", expected bytes between ", first_byte_min, " and ", text_size));
+          ", expected bytes between ", first_byte_min, " and ", text.size()));
+    }
+    if (!IsCharacterStart(text, place.first_byte) ||
+        !IsCharacterStart(text, static_cast<size_t>(end))) {
+      return ChunksInvalidError(absl::StrCat("chunk ", i, " is bytes ",
+                                             place.first_byte, " to ", end,
+                                             ", which divide a character"));
     }
     first_byte_min = place.first_byte;
   }
@@ -151,7 +164,8 @@ CommitBuilderImpl::CommitBuilderImpl(
       pin_(std::move(pin)),
       claim_(std::move(claim)),
       parent_finder_(domain_->database(), domain_->number()),
-      batch_(domain_->database()) {}
+      batch_(domain_->database()),
+      analyzer_(domain_->lexical().options()) {}
 
 CommitBuilderImpl::~CommitBuilderImpl() { Release(); }
 
@@ -401,7 +415,10 @@ absl::Status CommitBuilderImpl::PutVersion(const NewVersion& version,
                record.Encode());
     // Only the first row has them: they may be large, and chunks are many.
     record.attributes.clear();
-    if (batch_.size_bytes() >= kBatchSizeBytesMax) {
+    if (document.text.has_value()) {
+      PutWords(first + record.chunk, TextOfRow(*document.text, record));
+    }
+    if (batch_.size_bytes() + postings_.size_bytes() >= kBatchSizeBytesMax) {
       COPSE_RETURN_IF_ERROR(Flush());
     }
   }
@@ -409,14 +426,21 @@ absl::Status CommitBuilderImpl::PutVersion(const NewVersion& version,
   return absl::OkStatus();
 }
 
+void CommitBuilderImpl::PutWords(Ordinal ordinal, absl::string_view text) {
+  if (domain_->lexical().options().is_enabled) {
+    postings_.AddRow(ordinal, text, analyzer_);
+  }
+}
+
 absl::Status CommitBuilderImpl::Flush() {
   if (batch_.empty()) {
     return absl::OkStatus();
   }
   COPSE_RETURN_IF_ERROR(domain_->context().CheckFreeSpace());
+  postings_.MoveTo(domain_->number(), batch_);
   written_size_bytes_ += static_cast<int64_t>(batch_.size_bytes());
   const TextGuard::Write write = domain_->text_guard().BeginWrite(batch_texts_);
-  COPSE_RETURN_IF_ERROR(domain_->Write(batch_, Durability::kUnsynced));
+  COPSE_RETURN_IF_ERROR(domain_->WritePostings(batch_));
   batch_.Clear();
   batch_texts_.clear();
   return absl::OkStatus();

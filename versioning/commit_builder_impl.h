@@ -28,6 +28,8 @@
 #include "versioning/domain.h"
 #include "versioning/fold.h"
 #include "versioning/garbage_pins.h"
+#include "versioning/lexical/lexical_analyzer.h"
+#include "versioning/lexical/posting_buffer.h"
 #include "versioning/merge.h"
 #include "versioning/meta_database.h"
 #include "versioning/row_reader.h"
@@ -114,6 +116,8 @@ class CommitBuilderImpl final : public CommitBuilder {
   absl::Status AppendVectors(std::span<const NewVersion> versions,
                              OrdinalRange range);
   absl::Status PutVersion(const NewVersion& version, Ordinal first);
+  // Adds the words of a row to what is written next.
+  void PutWords(Ordinal ordinal, absl::string_view text);
   absl::Status Flush();
 
   absl::StatusOr<Changes> CollectChanges(const CommitSummary& summary);
@@ -155,6 +159,8 @@ class CommitBuilderImpl final : public CommitBuilder {
   // Rows that are not written yet; their vectors are. And the texts among them.
   MetaBatch batch_;
   std::vector<ContentHash> batch_texts_;
+  LexicalAnalyzer analyzer_;
+  PostingBuffer postings_;
   std::vector<OrdinalRange> ranges_;  // Appended, not synced.
   int64_t written_size_bytes_ = 0;
 };

@@ -61,6 +61,13 @@ struct DocumentSearchOptions {
 
   // If not empty, this document is not returned.
   std::string excluded_document_id = {};
+
+  // If not empty, only these documents are returned; all their rows are looked
+  // at.
+  std::vector<std::string> document_ids = {};
+
+  // Whether each row is returned, and not only the nearest of a document.
+  bool by_chunk = false;
 };
 
 struct DocumentNeighbor {
@@ -78,7 +85,8 @@ struct DocumentNeighbor {
 };
 
 struct DocumentSearchResult {
-  // Ascending by (distance, bytes of the ID); one entry for each document.
+  // Ascending by (distance, bytes of the ID, chunk); one entry for each
+  // document, or row.
   std::vector<DocumentNeighbor> neighbors = {};
   SearchWork work = {};
 };
@@ -88,6 +96,70 @@ struct StoredChunk {
   // Of the only chunk it is the whole text, and not said.
   ChunkPlace place = {};
   std::vector<float> vector = {};  // Only where asked for.
+};
+
+struct TextSearchOptions {
+  // Valid UTF-8. Of a long one only the beginning is looked for, see
+  // lexical/lexical_query.h.
+  absl::string_view query = {};
+
+  // Whether the query has "phrases" and beginnings*.
+  bool has_operators = false;
+
+  // In [1, 10000].
+  size_t neighbor_count = 10;
+
+  // As in DocumentSearchOptions.
+  std::vector<std::string> types = {};
+  std::vector<std::string> document_ids = {};
+  bool by_chunk = false;
+  std::function<absl::Status()> check = nullptr;
+};
+
+struct TextNeighbor {
+  std::string document_id = {};
+  std::string type = {};
+
+  // The chunk with the best words, as in DocumentNeighbor.
+  uint32_t chunk = 0;
+  uint32_t chunk_count = 1;
+  ChunkPlace place = {};
+
+  double score = 0;  // More than 0.
+  ContentHash content_hash = {};
+};
+
+struct TextSearchResult {
+  // Descending by score, equal ones ascending by (bytes of the ID, chunk); one
+  // entry for each document, or row.
+  std::vector<TextNeighbor> neighbors = {};
+
+  // How many rows have a word of the query, and pass the filters.
+  int64_t matching_row_count = 0;
+};
+
+struct SuggestOptions {
+  // Valid UTF-8; its last word is completed, or corrected.
+  absl::string_view text = {};
+
+  size_t suggestion_count = 10;
+  std::function<absl::Status()> check = nullptr;  // As above.
+};
+
+// A word, or an identifier, of the commit.
+struct TermSuggestion {
+  std::string term = {};
+
+  // The text of the options with the term in the place of its last word.
+  std::string text = {};
+
+  int64_t row_count = 0;  // That have it.
+
+  // 0 for a completion; else how many characters were wrong.
+  int edit_count = 0;
+
+  friend bool operator==(const TermSuggestion&,
+                         const TermSuggestion&) = default;
 };
 
 // A document as it is stored at a commit.
@@ -138,6 +210,20 @@ class CommitReader {
   // kDataLoss naming what is damaged.
   virtual absl::StatusOr<DocumentSearchResult> Search(
       const DocumentSearchOptions& options) const = 0;
+
+  // Finds the documents that share words with the query, best first. Rows that
+  // have no text are not found. Fails with kInvalidArgument for a
+  // neighbor_count out of range, kFailedPrecondition, LEXICAL_INDEX_OFF, in a
+  // domain whose words are not indexed, and kDataLoss naming what is damaged.
+  virtual absl::StatusOr<TextSearchResult> SearchText(
+      const TextSearchOptions& options) const = 0;
+
+  // Returns words of the commit that begin with the last word of the text, the
+  // most frequent first, and then, if there is room, words that differ from it
+  // by a few characters (term_suggester.h). Fails with
+  // kFailedPrecondition, LEXICAL_INDEX_OFF, and kDataLoss.
+  virtual absl::StatusOr<std::vector<TermSuggestion>> SuggestTerms(
+      const SuggestOptions& options) const = 0;
 
   // Returns nullopt if the commit does not hold `document_id`.
   virtual absl::StatusOr<std::optional<StoredDocument>> GetDocument(

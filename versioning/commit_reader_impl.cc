@@ -28,6 +28,8 @@
 #include "versioning/row_record.h"
 #include "versioning/storage_errors.h"
 #include "versioning/store_errors.h"
+#include "versioning/term_suggester.h"
+#include "versioning/text_search.h"
 
 namespace copse {
 namespace {
@@ -177,6 +179,21 @@ std::shared_ptr<const CommitTail> CommitReaderImpl::GetTail() const {
   return tail_;
 }
 
+absl::StatusOr<LexicalStatistics> CommitReaderImpl::GetLexicalStatistics()
+    const {
+  {
+    MutexLock lock(mutex_);
+    if (lexical_statistics_.has_value()) {
+      return *lexical_statistics_;
+    }
+  }
+  COPSE_RETURN_IF_ERROR(domain_->lexical().LoadLengths(*live_));
+  const LexicalStatistics statistics = domain_->lexical().StatisticsOf(*live_);
+  MutexLock lock(mutex_);
+  lexical_statistics_ = statistics;
+  return statistics;
+}
+
 absl::Status CommitReaderImpl::LoadTypes() const {
   {
     MutexLock lock(mutex_);
@@ -234,6 +251,24 @@ absl::StatusOr<DocumentSearchResult> CommitReaderImpl::SearchWithoutForest(
     domain_->context().pool.Erase({domain_->number(), info_.commit});
   }
   return result;
+}
+
+absl::StatusOr<TextSearchResult> CommitReaderImpl::SearchText(
+    const TextSearchOptions& options) const {
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  absl::StatusOr<TextSearchResult> result = SearchTexts(*this, options);
+  // Asked afterwards: a deleted domain looks like one without words.
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  return result;
+}
+
+absl::StatusOr<std::vector<TermSuggestion>> CommitReaderImpl::SuggestTerms(
+    const SuggestOptions& options) const {
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  absl::StatusOr<std::vector<TermSuggestion>> suggestions =
+      SuggestFrom(*this, options);
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  return suggestions;
 }
 
 absl::StatusOr<std::optional<StoredDocument>> CommitReaderImpl::GetDocument(

@@ -31,6 +31,7 @@
 #include "versioning/domain_forest.h"
 #include "versioning/fold.h"
 #include "versioning/garbage_pins.h"
+#include "versioning/lexical/bm25.h"
 #include "versioning/manifest.h"
 #include "versioning/memory_counter.h"
 #include "versioning/row_record.h"
@@ -99,6 +100,10 @@ class CommitReaderImpl final : public CommitReader {
   // Returns tail and removed rows, which the first call works out.
   std::shared_ptr<const CommitTail> GetTail() const;
 
+  // Returns the numbers of the rows of the commit, which the first call works
+  // out; makes the lengths of all live rows known to domain().lexical().
+  absl::StatusOr<LexicalStatistics> GetLexicalStatistics() const;
+
   // Makes the types of all live rows known to domain().types().
   absl::Status LoadTypes() const;
 
@@ -109,6 +114,10 @@ class CommitReaderImpl final : public CommitReader {
   const DomainOptions& domain_options() const override { return *options_; }
   absl::StatusOr<DocumentSearchResult> Search(
       const DocumentSearchOptions& options) const override;
+  absl::StatusOr<TextSearchResult> SearchText(
+      const TextSearchOptions& options) const override;
+  absl::StatusOr<std::vector<TermSuggestion>> SuggestTerms(
+      const SuggestOptions& options) const override;
   absl::StatusOr<std::optional<StoredDocument>> GetDocument(
       absl::string_view document_id, ReadMask mask) const override;
   absl::StatusOr<std::vector<SampledRow>> SampleRows(
@@ -151,6 +160,8 @@ class CommitReaderImpl final : public CommitReader {
 
   mutable Mutex mutex_;
   mutable std::shared_ptr<const CommitTail> tail_ ABSL_GUARDED_BY(mutex_);
+  mutable std::optional<LexicalStatistics> lexical_statistics_
+      ABSL_GUARDED_BY(mutex_);
   mutable bool has_types_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

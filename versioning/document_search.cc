@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,7 @@
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "versioning/commit_reader_impl.h"
+#include "versioning/row_filter.h"
 #include "versioning/row_reader.h"
 #include "versioning/row_record.h"
 #include "versioning/type_index.h"
@@ -73,15 +75,7 @@ class DocumentSearch {
 
  private:
   absl::Status CheckOptions() const;
-  absl::Status PrepareTypes();
   absl::Status FindExcluded();
-
-  // Whether the type of row `ordinal` is asked for.
-  bool IsOfType(Ordinal ordinal) const {
-    return options_.types.empty() ||
-           std::binary_search(type_numbers_.begin(), type_numbers_.end(),
-                              domain_.types().TypeOf(ordinal));
-  }
 
   // Decides how much of the forest to look at.
   void FindEffort(const DomainForest& forest);
@@ -115,7 +109,7 @@ class DocumentSearch {
   Domain& domain_;
   const DocumentSearchOptions& options_;
 
-  std::vector<uint32_t> type_numbers_;  // Ascending.
+  RowFilter filter_;
   OrdinalRange excluded_;
   std::shared_ptr<const CommitTail> tail_;
   std::shared_ptr<const PackedRows> packed_tail_;  // Null: not packed.
@@ -131,35 +125,10 @@ class DocumentSearch {
 };
 
 absl::Status DocumentSearch::CheckOptions() const {
-  if (options_.neighbor_count < 1 ||
-      options_.neighbor_count > kNeighborCountMax) {
-    return WithReason(absl::InvalidArgumentError(absl::StrCat(
-                          "neighbor_count is ", options_.neighbor_count,
-                          ", expected 1 to ", kNeighborCountMax)),
-                      "NEIGHBOR_COUNT_INVALID",
-                      {{"found", absl::StrCat(options_.neighbor_count)},
-                       {"wanted", absl::StrCat("1 to ", kNeighborCountMax)}});
-  }
+  COPSE_RETURN_IF_ERROR(CheckNeighborCount(options_.neighbor_count));
   COPSE_RETURN_IF_ERROR(CheckRecallTarget(options_.recall_target));
   return CheckMetricVector(domain_.metric(), options_.query,
                            domain_.dimension());
-}
-
-absl::Status DocumentSearch::PrepareTypes() {
-  if (options_.types.empty()) {
-    return absl::OkStatus();
-  }
-  COPSE_RETURN_IF_ERROR(reader_.LoadTypes());
-  for (const std::string& type : options_.types) {
-    const std::optional<uint32_t> number = domain_.types().Find(type);
-    if (number.has_value()) {
-      type_numbers_.push_back(*number);
-    }
-  }
-  std::sort(type_numbers_.begin(), type_numbers_.end());
-  type_numbers_.erase(std::unique(type_numbers_.begin(), type_numbers_.end()),
-                      type_numbers_.end());
-  return absl::OkStatus();
 }
 
 absl::Status DocumentSearch::FindExcluded() {
@@ -196,11 +165,19 @@ void DocumentSearch::FindEffort(const DomainForest& forest) {
 
 absl::Status DocumentSearch::PreparePlan() {
   const std::shared_ptr<const DomainForest>& forest = reader_.forest();
+  if (filter_.rows().has_value()) {
+    for (const Ordinal ordinal : *filter_.rows()) {
+      if (filter_.IsOfType(ordinal)) {
+        scan_rows_.push_back(ordinal);
+      }
+    }
+    return absl::OkStatus();
+  }
   const bool all = options_.recall_target >= 1 && options_.scan_budget == 0 &&
                    options_.rerank_count == 0;
   if (options_.exact || all || forest == nullptr) {
     reader_.live().ForEach([this](Ordinal ordinal) {
-      if (IsOfType(ordinal)) {
+      if (filter_.IsOfType(ordinal)) {
         scan_rows_.push_back(ordinal);
       }
     });
@@ -213,12 +190,12 @@ absl::Status DocumentSearch::PreparePlan() {
                            tail_->Packed(domain_.metric(), domain_.vectors()));
   }
   for (const Ordinal ordinal : tail_->tail()) {
-    if (IsOfType(ordinal)) {
+    if (filter_.IsOfType(ordinal)) {
       scan_rows_.push_back(ordinal);
     }
   }
   if (!options_.types.empty()) {
-    typed_rows_ = forest->RowsOfTypes(type_numbers_, domain_.types());
+    typed_rows_ = forest->RowsOfTypes(filter_.type_numbers(), domain_.types());
     const size_t budget =
         effort_.scan_budget == 0 ? kScanBudgetDefault : effort_.scan_budget;
     const auto typed_count = static_cast<size_t>(typed_rows_->rows.row_count());
@@ -306,8 +283,10 @@ absl::Status DocumentSearch::Append(std::span<const Neighbor> rows) {
     if (IsFound(ordinals[i])) {
       continue;
     }
-    const Ordinal first = ordinals[i] - record.chunk;
-    found_rows_[first] = first + record.chunk_count;
+    if (!options_.by_chunk) {
+      const Ordinal first = ordinals[i] - record.chunk;
+      found_rows_[first] = first + record.chunk_count;
+    }
     result_.neighbors.push_back({.document_id = std::move(record.document_id),
                                  .type = std::move(record.type),
                                  .chunk = record.chunk,
@@ -341,9 +320,8 @@ absl::StatusOr<bool> DocumentSearch::Resolve(const Candidates& candidates) {
   }
   std::sort(result_.neighbors.begin(), result_.neighbors.end(),
             [](const DocumentNeighbor& left, const DocumentNeighbor& right) {
-              return left.distance < right.distance ||
-                     (left.distance == right.distance &&
-                      left.document_id < right.document_id);
+              return std::tie(left.distance, left.document_id, left.chunk) <
+                     std::tie(right.distance, right.document_id, right.chunk);
             });
   if (result_.neighbors.size() > options_.neighbor_count) {
     result_.neighbors.resize(options_.neighbor_count);
@@ -359,9 +337,10 @@ bool DocumentSearch::IsCrowded(const Candidates& candidates) const {
 
 absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
   COPSE_RETURN_IF_ERROR(CheckOptions());
-  COPSE_RETURN_IF_ERROR(PrepareTypes());
-  if (!options_.types.empty() && type_numbers_.empty()) {
-    return std::move(result_);  // No row of the domain has such a type.
+  COPSE_ASSIGN_OR_RETURN(
+      filter_, RowFilter::Make(reader_, options_.types, options_.document_ids));
+  if (filter_.is_hopeless()) {
+    return std::move(result_);
   }
   COPSE_RETURN_IF_ERROR(FindExcluded());
   COPSE_RETURN_IF_ERROR(PreparePlan());
@@ -389,6 +368,18 @@ absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
 }
 
 }  // namespace
+
+absl::Status CheckNeighborCount(size_t neighbor_count) {
+  if (neighbor_count >= 1 && neighbor_count <= kNeighborCountMax) {
+    return absl::OkStatus();
+  }
+  return WithReason(absl::InvalidArgumentError(
+                        absl::StrCat("neighbor_count is ", neighbor_count,
+                                     ", expected 1 to ", kNeighborCountMax)),
+                    "NEIGHBOR_COUNT_INVALID",
+                    {{"found", absl::StrCat(neighbor_count)},
+                     {"wanted", absl::StrCat("1 to ", kNeighborCountMax)}});
+}
 
 absl::StatusOr<DocumentSearchResult> SearchDocuments(
     const CommitReaderImpl& reader, const DocumentSearchOptions& options) {

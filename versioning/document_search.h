@@ -17,6 +17,7 @@
 
 #include <cstddef>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "versioning/commit_reader.h"
@@ -26,6 +27,9 @@ namespace copse {
 class CommitReaderImpl;
 
 inline constexpr size_t kNeighborCountMax = 10'000;
+
+// Returns OK, or kInvalidArgument, NEIGHBOR_COUNT_INVALID.
+absl::Status CheckNeighborCount(size_t neighbor_count);
 
 // See CommitReader::Search().
 absl::StatusOr<DocumentSearchResult> SearchDocuments(

@@ -126,6 +126,8 @@ Domain::Domain(std::shared_ptr<StoreContext> context,
       catalog_(*context_->database, number_, live_sets_, pages_,
                context_->index_memory),
       types_(context_->type_memory),
+      lexical_(*context_->database, number_, record.options.lexical,
+               context_->type_memory),
       query_sample_(dimension_, number_),
       commit_count_(commit_count),
       published_end_(published_end),
@@ -174,6 +176,11 @@ absl::Status Domain::Write(MetaBatch& batch, Durability durability) {
   const WriteScope scope(*this);
   COPSE_RETURN_IF_ERROR(scope.status());
   return database().Write(batch, durability);
+}
+
+absl::Status Domain::WritePostings(MetaBatch& batch) {
+  MutexLock lock(lexical_.write_mutex());
+  return Write(batch, Durability::kUnsynced);
 }
 
 absl::Status Domain::AppendVectors(Ordinal first,

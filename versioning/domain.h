@@ -48,6 +48,7 @@
 #include "versioning/garbage_pins.h"
 #include "versioning/index_catalog.h"
 #include "versioning/lease_record.h"
+#include "versioning/lexical/lexical_index.h"
 #include "versioning/live_set_store.h"
 #include "versioning/manifest.h"
 #include "versioning/meta_database.h"
@@ -185,6 +186,7 @@ class Domain {
   PageSink& page_sink() { return page_sink_; }
   IndexCatalog& catalog() { return catalog_; }
   TypeIndex& types() { return types_; }
+  LexicalIndex& lexical() { return lexical_; }
 
   // Queries that searches had, as of the last fold before the store was opened
   // and since. Written with each fold.
@@ -210,6 +212,9 @@ class Domain {
 
   // Applies `batch` unless the domain is deleted (DOMAIN_NOT_FOUND).
   absl::Status Write(MetaBatch& batch, Durability durability);
+
+  // The same, unsynced, for a batch that adds postings.
+  absl::Status WritePostings(MetaBatch& batch);
 
   // Appends and syncs vectors unless the domain is deleted.
   absl::Status AppendVectors(Ordinal first, std::span<const float> matrix);
@@ -387,6 +392,7 @@ class Domain {
   GatedPageSink page_sink_;
   IndexCatalog catalog_;
   TypeIndex types_;
+  LexicalIndex lexical_;
   mutable QuerySample query_sample_;
   std::atomic<bool> is_deleted_ = false;
   GarbagePins pins_;

@@ -23,7 +23,12 @@ constexpr uint8_t kVersion = 1;
 constexpr uint8_t kVersionRetention = 2;
 constexpr uint8_t kVersionChunking = 3;
 
+constexpr uint8_t kVersionLexical = 4;
+
 uint8_t VersionFor(const DomainOptions& options) {
+  if (options.lexical.is_enabled) {
+    return kVersionLexical;
+  }
   if (options.chunking.mode != Chunking::Mode::kWhole) {
     return kVersionChunking;
   }
@@ -62,6 +67,9 @@ void ReadRetention(RecordReader& reader, RetentionPolicy& retention) {
 
 void WriteChunking(const Chunking& chunking, RecordWriter& writer) {
   writer.U8(static_cast<uint8_t>(chunking.mode));
+  if (chunking.mode == Chunking::Mode::kWhole) {
+    return;
+  }
   writer.U32(chunking.chunk_token_count);
   writer.U32(chunking.overlap_token_count);
   writer.Text(chunking.tokenizer);
@@ -69,10 +77,16 @@ void WriteChunking(const Chunking& chunking, RecordWriter& writer) {
 
 void ReadChunking(RecordReader& reader, Chunking& chunking) {
   const uint8_t mode = reader.U8("chunking mode");
+  if (reader.version() >= kVersionLexical &&
+      mode == static_cast<uint8_t>(Chunking::Mode::kWhole)) {
+    return;
+  }
   if (reader.ok() && mode != static_cast<uint8_t>(Chunking::Mode::kBoundary) &&
       mode != static_cast<uint8_t>(Chunking::Mode::kWindow)) {
-    reader.Fail("chunking mode",
-                absl::StrFormat("is %d, expected 2 or 3", mode));
+    reader.Fail(
+        "chunking mode",
+        absl::StrFormat("is %d, expected %s2 or 3", mode,
+                        reader.version() >= kVersionLexical ? "1, " : ""));
   }
   chunking.mode = static_cast<Chunking::Mode>(mode);
   chunking.chunk_token_count = reader.U32("chunk token count");
@@ -87,6 +101,19 @@ void ReadChunking(RecordReader& reader, Chunking& chunking) {
   chunking.tokenizer = reader.Text("tokenizer", kNameSizeBytesMax);
   if (reader.ok() && chunking.tokenizer.empty()) {
     reader.Fail("tokenizer", "is empty");
+  }
+}
+
+void WriteLexical(const LexicalOptions& lexical, RecordWriter& writer) {
+  writer.Text(lexical.language);
+  writer.Bool(lexical.fold_accents);
+}
+
+void ReadLexical(RecordReader& reader, LexicalOptions& lexical) {
+  lexical.is_enabled = reader.version() >= kVersionLexical;
+  if (lexical.is_enabled) {
+    lexical.language = reader.Text("language", kLanguageSizeBytesMax);
+    lexical.fold_accents = reader.Bool("fold accents");
   }
 }
 
@@ -108,8 +135,11 @@ std::string DomainRecord::Encode() const {
   if (version >= kVersionRetention) {
     WriteRetention(options.retention, writer);
   }
-  if (version == kVersionChunking) {
+  if (version >= kVersionChunking) {
     WriteChunking(options.chunking, writer);
+  }
+  if (version >= kVersionLexical) {
+    WriteLexical(options.lexical, writer);
   }
   return std::move(writer).Finish();
 }
@@ -117,7 +147,7 @@ std::string DomainRecord::Encode() const {
 absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
-      RecordReader::Open(bytes, RecordKind::kDomain, kVersionChunking));
+      RecordReader::Open(bytes, RecordKind::kDomain, kVersionLexical));
   DomainRecord record;
   record.state = static_cast<DomainState>(reader.U8("state"));
   if (reader.ok() && record.state != DomainState::kLive &&
@@ -154,9 +184,10 @@ absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   if (reader.version() >= kVersionRetention) {
     ReadRetention(reader, record.options.retention);
   }
-  if (reader.version() == kVersionChunking) {
+  if (reader.version() >= kVersionChunking) {
     ReadChunking(reader, record.options.chunking);
   }
+  ReadLexical(reader, record.options.lexical);
   COPSE_RETURN_IF_ERROR(reader.Finish());
   return record;
 }

@@ -32,6 +32,15 @@
 //   overlap token count  u32     less than that
 //   tokenizer            text    1 to kNameSizeBytesMax
 //
+// Version 4, which is written if and only if words are indexed, has all of
+// that, whether there is a rule or not, and goes on; its chunking mode may be
+// 1, and then the other fields of the chunking are not there:
+//
+//   language             text    at most kLanguageSizeBytesMax; empty: none
+//   fold accents         u8      0 or 1
+//
+// A domain of an earlier version has no words indexed.
+//
 // A domain that is deleted keeps its record until everything of it is gone, so
 // that a start after a crash goes on with the deletion.
 

@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 
 #include "index/exact_search.h"
@@ -29,6 +30,8 @@
 #include "versioning/data_folder.h"
 #include "versioning/document.h"
 #include "versioning/keys.h"
+#include "versioning/lexical/lexical_options.h"
+#include "versioning/lexical/stemmer.h"
 #include "versioning/meta_database.h"
 #include "versioning/retention.h"
 #include "versioning/storage_errors.h"
@@ -42,7 +45,7 @@ namespace {
 constexpr std::array kDomainTables = {
     MetaTable::kCommits,   MetaTable::kBranches, MetaTable::kRows,
     MetaTable::kDocuments, MetaTable::kTexts,    MetaTable::kPages,
-    MetaTable::kLiveSets,  MetaTable::kForests};
+    MetaTable::kLiveSets,  MetaTable::kForests,  MetaTable::kPostings};
 
 absl::Status DomainOptionError(absl::string_view field, absl::string_view found,
                                absl::string_view wanted) {
@@ -77,6 +80,25 @@ absl::Status CheckChunking(const Chunking& chunking) {
   return CheckName("chunking.tokenizer", chunking.tokenizer);
 }
 
+absl::Status CheckLexicalOptions(const LexicalOptions& lexical) {
+  if (!lexical.is_enabled) {
+    return lexical == LexicalOptions{.is_enabled = false}
+               ? absl::OkStatus()
+               : DomainOptionError("lexical", "off",
+                                   "no other field to be set");
+  }
+  if (!lexical.language.empty() &&
+      !Stemmer::For(lexical.language).has_value()) {
+    return DomainOptionError(
+        "lexical.language",
+        absl::StrCat("'", CutText(lexical.language, kLanguageSizeBytesMax),
+                     "'"),
+        absl::StrCat("none or one of ",
+                     absl::StrJoin(Stemmer::Languages(), ", ")));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckDomainOptions(const DomainOptions& options) {
   COPSE_RETURN_IF_ERROR(CheckName("domain", options.domain));
   if (options.metric < Metric::kCosine || options.metric > Metric::kHamming) {
@@ -99,6 +121,7 @@ absl::Status CheckDomainOptions(const DomainOptions& options) {
     }
   }
   COPSE_RETURN_IF_ERROR(CheckChunking(options.chunking));
+  COPSE_RETURN_IF_ERROR(CheckLexicalOptions(options.lexical));
   COPSE_RETURN_IF_ERROR(CheckRetention(options.retention));
   return CheckDomainDescription(options.description);
 }

@@ -22,13 +22,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
+#include "index/util/mutex.h"
 #include "index/util/status_macros.h"
+#include "index/vector_source.h"
 #include "versioning/collection_record.h"
 #include "versioning/commit_reader_impl.h"
 #include "versioning/domain.h"
 #include "versioning/garbage_mark.h"
 #include "versioning/garbage_report.h"
 #include "versioning/keys.h"
+#include "versioning/lexical/lexical_index.h"
+#include "versioning/lexical/posting_list.h"
 #include "versioning/meta_database.h"
 #include "versioning/retention.h"
 #include "versioning/row_record.h"
@@ -50,6 +54,9 @@ constexpr int64_t kEntriesPerNotice = 1024;
 // A table is compacted when one in so many of its entries was deleted since:
 // that reads and writes all of the domain in it.
 constexpr int64_t kCompactionDivisor = 16;
+
+// How many terms are rewritten at once. Pushes wait for it.
+constexpr size_t kPostingKeysPerWrite = 64;
 
 constexpr std::chrono::milliseconds kNoticeInterval(100);
 
@@ -103,6 +110,12 @@ class Collector {
   absl::Status SweepRows();
   absl::Status SweepRow(absl::string_view key, absl::string_view value);
   absl::Status SweepText(const ContentHash& content_hash);
+  absl::Status SweepPostings();
+  // Takes the rows that go out of the postings under `keys`.
+  absl::Status RewritePostings(const std::vector<std::string>& keys);
+  // Puts what stays of `value` into the batch.
+  absl::Status PutKept(absl::string_view key, absl::string_view value);
+  PostingList KeptPostings(Ordinal first, const PostingList& list) const;
   // Writes the batch, with the deletion of texts.
   absl::Status WriteRows();
   absl::Status WriteBatch();
@@ -314,6 +327,95 @@ absl::Status Collector::WriteRows() {
   return absl::OkStatus();
 }
 
+// Rows go after their postings, so that a collection that ends between the two
+// is made up for by the next one.
+absl::Status Collector::SweepPostings() {
+  std::vector<std::string> keys;
+  const auto rewrite = [&]() -> absl::Status {
+    COPSE_RETURN_IF_ERROR(RewritePostings(keys));
+    keys.clear();
+    return absl::OkStatus();
+  };
+  const auto sweep = [&](absl::string_view key,
+                         absl::string_view value) -> absl::Status {
+    COPSE_RETURN_IF_ERROR(TellNowAndThen());
+    COPSE_ASSIGN_OR_RETURN(const PostingKeyParts parts, ParsePostingKey(key));
+    const absl::StatusOr<PostingList> list =
+        ReadPostings(parts, value, PostingParts::kCounts);
+    if (!list.ok()) {
+      // Whether it is in use is not known any more.
+      ++report_.postings.kept_count;
+      return absl::OkStatus();
+    }
+    const Ordinal first = parts.bucket << kPostingBucketBits;
+    const auto kept = static_cast<size_t>(
+        std::ranges::count_if(list->postings, [&](const Posting& posting) {
+          return mark_.KeepsRow(first + posting.offset);
+        }));
+    report_.postings.kept_count += static_cast<int64_t>(kept);
+    report_.postings.removed_count +=
+        static_cast<int64_t>(list->postings.size() - kept);
+    if (kept == list->postings.size()) {
+      return absl::OkStatus();
+    }
+    if (uint64_t{first} + kPostingBucketSize <= mark_.ends.ordinal_end) {
+      // Nobody writes rows of this bucket any more.
+      COPSE_RETURN_IF_ERROR(PutKept(key, value));
+      return batch_.size_bytes() < kBatchSizeBytesMax ? absl::OkStatus()
+                                                      : WriteBatch();
+    }
+    keys.emplace_back(key);
+    return keys.size() < kPostingKeysPerWrite ? absl::OkStatus() : rewrite();
+  };
+  COPSE_RETURN_IF_ERROR(
+      Scan(domain_.database(), MetaTable::kPostings, range_, sweep));
+  return rewrite();
+}
+
+absl::Status Collector::RewritePostings(const std::vector<std::string>& keys) {
+  COPSE_RETURN_IF_ERROR(WriteBatch());
+  // Read again: a push may have added to them since.
+  MutexLock lock(domain_.lexical().write_mutex());
+  for (const std::string& key : keys) {
+    COPSE_ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                           domain_.database().Get(MetaTable::kPostings, key));
+    COPSE_RETURN_IF_ERROR(PutKept(key, value.value_or("")));
+  }
+  return WriteBatch();
+}
+
+absl::Status Collector::PutKept(absl::string_view key,
+                                absl::string_view value) {
+  COPSE_ASSIGN_OR_RETURN(const PostingKeyParts parts, ParsePostingKey(key));
+  COPSE_ASSIGN_OR_RETURN(
+      const PostingList list,
+      ReadPostings(parts, value, PostingParts::kCountsAndPositions));
+  const PostingList kept =
+      KeptPostings(parts.bucket << kPostingBucketBits, list);
+  report_.postings.removed_size_bytes += static_cast<int64_t>(value.size());
+  if (kept.postings.empty()) {
+    report_.postings.removed_size_bytes += static_cast<int64_t>(key.size());
+    batch_.Delete(MetaTable::kPostings, key);
+    return absl::OkStatus();
+  }
+  const std::string block = EncodePostings(kept);
+  report_.postings.removed_size_bytes -= static_cast<int64_t>(block.size());
+  batch_.Put(MetaTable::kPostings, key, block);
+  return absl::OkStatus();
+}
+
+PostingList Collector::KeptPostings(Ordinal first,
+                                    const PostingList& list) const {
+  PostingList kept = {.has_positions = list.has_positions};
+  ForEachPosting(
+      list, [&](const Posting& posting, std::span<const uint32_t> positions) {
+        if (mark_.KeepsRow(first + posting.offset)) {
+          kept.Add(posting, positions);
+        }
+      });
+  return kept;
+}
+
 // ---- The disk --------------------------------------------------------------
 
 absl::Status Collector::RewriteSegments() {
@@ -365,7 +467,7 @@ absl::Status Collector::Compact() {
       {record_.page_count, report_.pages.kept_count, {MetaTable::kPages}},
       {record_.row_count,
        report_.rows.kept_count,
-       {MetaTable::kRows, MetaTable::kDocuments}},
+       {MetaTable::kRows, MetaTable::kDocuments, MetaTable::kPostings}},
       {record_.live_set_count,
        report_.live_sets.kept_count,
        {MetaTable::kLiveSets, MetaTable::kForests}}};
@@ -429,7 +531,7 @@ absl::Status Collector::MeasureAfter() {
     report_.meta_size_bytes_after = report_.meta_size_bytes_before;
     for (const GarbageCount* count :
          {&report_.live_sets, &report_.forests, &report_.pages, &report_.rows,
-          &report_.texts}) {
+          &report_.texts, &report_.postings}) {
       report_.meta_size_bytes_after -= count->removed_size_bytes;
     }
     // Tables are compressed, entries are not.
@@ -463,6 +565,7 @@ absl::StatusOr<GarbageReport> Collector::Run() {
         COPSE_ASSIGN_OR_RETURN(const uint64_t number, ParseLiveSetKey(key));
         return mark_.KeepsLiveSet(number);
       }));
+  COPSE_RETURN_IF_ERROR(SweepPostings());
   COPSE_RETURN_IF_ERROR(SweepRows());
   COPSE_RETURN_IF_ERROR(RewriteSegments());
   if (!options_.is_dry_run) {

@@ -23,6 +23,7 @@
 //   by marking anew.
 // * A row goes in one batch with its document and, if it is the last of it, its
 //   text, by which the text is found.
+// * The postings of a row go before it, so that a row that is gone has none.
 // * Disk is given back last: segments are rewritten (segment_file.h), tables
 //   compacted. A record (collection_record.h) tells the next collection what
 //   was deleted and not compacted.

@@ -41,8 +41,9 @@ struct GarbageReport {
   GarbageCount live_sets = {};
   GarbageCount forests = {};
   GarbageCount pages = {};
-  GarbageCount rows = {};   // With the documents that they are of.
-  GarbageCount texts = {};  // Kept: not counted.
+  GarbageCount rows = {};      // With the documents that they are of.
+  GarbageCount texts = {};     // Kept: not counted.
+  GarbageCount postings = {};  // Of words: one for each term of each row.
 
   // Vectors have no size of their own: they are freed by segment.
   int64_t rewritten_segment_count = 0;

@@ -87,6 +87,10 @@ std::string DomainSubtablePrefix(uint32_t domain_number, char subtable) {
   return key;
 }
 
+std::string PostingPrefix(uint32_t domain_number, uint8_t term_kind) {
+  return DomainSubtablePrefix(domain_number, static_cast<char>(term_kind));
+}
+
 std::string NumberKey(uint32_t domain_number, uint64_t number) {
   std::string key = DomainPrefix(domain_number);
   AppendBigEndian(number, key);
@@ -332,6 +336,42 @@ std::string ForestKey(uint32_t domain_number, uint64_t forest_number) {
 
 absl::StatusOr<uint64_t> ParseForestKey(absl::string_view key) {
   return ParseNumberKey("forests", key);
+}
+
+std::string PostingKey(uint32_t domain_number, const PostingKeyParts& parts) {
+  std::string key = PostingPrefix(domain_number, parts.term_kind);
+  AppendEscaped(parts.term, key);
+  AppendBigEndian(parts.bucket, key);
+  return key;
+}
+
+absl::StatusOr<PostingKeyParts> ParsePostingKey(absl::string_view key) {
+  absl::string_view rest = key;
+  PostingKeyParts parts;
+  if (!ConsumeDomain(rest) || !ConsumeBigEndian(rest, parts.term_kind)) {
+    return KeyDamagedError("postings", key);
+  }
+  std::optional<std::string> term = ConsumeEscaped(rest);
+  if (!term.has_value() || !ConsumeBigEndian(rest, parts.bucket) ||
+      !rest.empty()) {
+    return KeyDamagedError("postings", key);
+  }
+  parts.term = *std::move(term);
+  return parts;
+}
+
+KeyRange PostingRange(uint32_t domain_number, uint8_t term_kind,
+                      absl::string_view term) {
+  std::string prefix = PostingPrefix(domain_number, term_kind);
+  AppendEscaped(term, prefix);
+  return PrefixRange(prefix);
+}
+
+KeyRange PostingPrefixRange(uint32_t domain_number, uint8_t term_kind,
+                            absl::string_view prefix) {
+  std::string key = PostingPrefix(domain_number, term_kind);
+  key.append(prefix.data(), prefix.size());
+  return PrefixRange(key);
 }
 
 std::string EmbeddingEntryKey(const EmbeddingKey& key) {

@@ -26,6 +26,7 @@
 //   embeddings  03                                          EmbeddingTotals
 //   counters    kind 1, domain 4                               CounterRecord
 //   jobs        ~job ID 16                                       JobRecord
+//   postings    domain 4, kind of term 1, escaped term, bucket 4   postings
 //
 // A document ID may hold any byte. Where something follows it, 00 is written
 // as 00 FF and the end as 00 01: byte order is kept, and no ID is the
@@ -136,6 +137,22 @@ std::string LiveSetKey(uint32_t domain_number, uint64_t live_set_number);
 absl::StatusOr<uint64_t> ParseLiveSetKey(absl::string_view key);
 std::string ForestKey(uint32_t domain_number, uint64_t forest_number);
 absl::StatusOr<uint64_t> ParseForestKey(absl::string_view key);
+
+// The postings of a term in the rows of a bucket (lexical/posting_list.h).
+struct PostingKeyParts {
+  uint8_t term_kind = 0;
+  std::string term;
+  uint32_t bucket = 0;
+};
+std::string PostingKey(uint32_t domain_number, const PostingKeyParts& parts);
+absl::StatusOr<PostingKeyParts> ParsePostingKey(absl::string_view key);
+// All buckets of a term, ascending.
+KeyRange PostingRange(uint32_t domain_number, uint8_t term_kind,
+                      absl::string_view term);
+// All terms that begin with `prefix`, ascending by their bytes. REQUIRES: no
+// term has a zero byte.
+KeyRange PostingPrefixRange(uint32_t domain_number, uint8_t term_kind,
+                            absl::string_view prefix);
 
 std::string EmbeddingEntryKey(const EmbeddingKey& key);
 std::string EmbeddingOrderKey(uint64_t sequence);

@@ -189,6 +189,8 @@ absl::string_view MetaTableName(MetaTable table) {
       return "counters";
     case MetaTable::kJobs:
       return "jobs";
+    case MetaTable::kPostings:
+      return "postings";
   }
   return "unknown";
 }
@@ -252,6 +254,14 @@ void MetaBatch::Put(MetaTable table, absl::string_view key,
 
 void MetaBatch::Delete(MetaTable table, absl::string_view key) {
   batch_.Delete(database_->handle(table), ToSlice(key)).PermitUncheckedError();
+}
+
+void MetaBatch::MergePostings(absl::string_view key,
+                              absl::string_view postings) {
+  batch_
+      .Merge(database_->handle(MetaTable::kPostings), ToSlice(key),
+             ToSlice(postings))
+      .PermitUncheckedError();
 }
 
 void MetaBatch::DeleteRange(MetaTable table, const KeyRange& range) {

@@ -81,8 +81,9 @@ enum class MetaTable : uint8_t {
   kEmbeddings,
   kCounters,
   kJobs,
+  kPostings,
 };
-inline constexpr size_t kMetaTableCount = 12;
+inline constexpr size_t kMetaTableCount = 13;
 
 // Returns the name of the column family, such as "livesets".
 absl::string_view MetaTableName(MetaTable table);
@@ -129,6 +130,9 @@ class MetaBatch {
 
   void Put(MetaTable table, absl::string_view key, absl::string_view value);
   void Delete(MetaTable table, absl::string_view key);
+
+  // Adds `postings` to those of a key of kPostings (posting_merge_operator.h).
+  void MergePostings(absl::string_view key, absl::string_view postings);
   void DeleteRange(MetaTable table, const KeyRange& range);
   void Clear() { batch_.Clear(); }
 

@@ -17,6 +17,7 @@
 #include "rocksdb/write_buffer_manager.h"
 
 #include "versioning/info_log.h"
+#include "versioning/lexical/posting_merge_operator.h"
 #include "versioning/meta_database.h"
 
 namespace copse {
@@ -123,6 +124,7 @@ MetaEngineOptions MakeEngineOptions(const MetaDatabaseOptions& options) {
   // A vector of 128 components and more; the queue's entries stay in tables.
   UseBlobs(512, table(MetaTable::kEmbeddings));
   UseBlobs(65536, table(MetaTable::kLiveSets));
+  table(MetaTable::kPostings).merge_operator = MakePostingMergeOperator();
   return engine;
 }
 

@@ -463,7 +463,7 @@ TEST_F(MetaDatabaseTest, RefusesTablesOfANewerCopse) {
           std::string(MetaTableName(static_cast<MetaTable>(i))),
           rocksdb::ColumnFamilyOptions());
     }
-    families.emplace_back("postings", rocksdb::ColumnFamilyOptions());
+    families.emplace_back("sketches", rocksdb::ColumnFamilyOptions());
     rocksdb::DBOptions options;
     options.create_missing_column_families = true;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -478,7 +478,7 @@ TEST_F(MetaDatabaseTest, RefusesTablesOfANewerCopse) {
   const absl::Status status =
       MetaDatabase::Open({.folder = folder_.path() + "/meta"}).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented,
-                               HasSubstr("has the unknown tables postings: a "
+                               HasSubstr("has the unknown tables sketches: a "
                                          "newer copse wrote it")));
   EXPECT_EQ(ReasonOf(status)->reason, "DATA_FORMAT_NEWER");
 }

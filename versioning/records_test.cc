@@ -71,6 +71,21 @@ constexpr absl::string_view kDomainChunking =
     "00006d61696e0700000072656c6561736502000200003d0000000b0000006170"
     "70726f78696d617465fa3d3d79f0920deb";
 
+constexpr absl::string_view kDomainLexical =
+    "010401070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f153650000000088130000000000000000000000000000000000000107"
+    "000000656e676c69736801fe4bbf485d36b3ef";
+
+constexpr absl::string_view kDomainLexicalChunking =
+    "010401070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f1536500000000881300000a000000008d270000000000020000000400"
+    "00006d61696e0700000072656c6561736502000200003d0000000b0000006170"
+    "70726f78696d61746507000000656e676c697368019105596bbf6dedca";
+
 constexpr absl::string_view kDomainName = "0c0107000000342f7960fa26b440";
 
 constexpr absl::string_view kManifest =
@@ -234,6 +249,9 @@ std::vector<Layout> Layouts() {
       {"domain", kDomain, Rewrite<DomainRecord>},
       {"domain with retention", kDomainRetention, Rewrite<DomainRecord>},
       {"domain with chunking", kDomainChunking, Rewrite<DomainRecord>},
+      {"domain with words", kDomainLexical, Rewrite<DomainRecord>},
+      {"domain with words and chunking", kDomainLexicalChunking,
+       Rewrite<DomainRecord>},
       {"domain name", kDomainName,
        [](absl::string_view bytes) -> absl::StatusOr<std::string> {
          COPSE_ASSIGN_OR_RETURN(const uint32_t number, ParseDomainName(bytes));
@@ -389,6 +407,34 @@ TEST(DomainRecordTest, HoldsHowTextsAreCut) {
   EXPECT_THAT(DomainRecord::Parse(Patched(kDomainChunking, mode_offset + 2, 0)),
               StatusIs(absl::StatusCode::kDataLoss,
                        HasSubstr("is 61, expected less than 0")));
+}
+
+TEST(DomainRecordTest, HoldsHowWordsAreIndexed) {
+  COPSE_ASSERT_OK_AND_ASSIGN(DomainRecord record,
+                             DomainRecord::Parse(Bytes(kDomainLexical)));
+  EXPECT_EQ(record.options.lexical,
+            (LexicalOptions{.language = "english", .fold_accents = true}));
+  EXPECT_FALSE(record.options.retention.has_rules());
+  // Without words it is a record of before there were any.
+  record.options.lexical = {.is_enabled = false};
+  EXPECT_EQ(record.Encode(), Bytes(kDomain));
+  COPSE_ASSERT_OK_AND_ASSIGN(record, DomainRecord::Parse(Bytes(kDomain)));
+  EXPECT_EQ(record.options.lexical, (LexicalOptions{.is_enabled = false}));
+  const size_t mode_offset = Bytes(kDomain).size() - 8 + 16;
+  EXPECT_THAT(DomainRecord::Parse(Patched(kDomainLexical, mode_offset, 0)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("is 0, expected 1, 2 or 3")));
+}
+
+TEST(DomainRecordTest, HoldsHowTextsAreCutAndWordsIndexed) {
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      DomainRecord record, DomainRecord::Parse(Bytes(kDomainLexicalChunking)));
+  EXPECT_EQ(record.options.lexical,
+            (LexicalOptions{.language = "english", .fold_accents = true}));
+  EXPECT_EQ(record.options.chunking.tokenizer, "approximate");
+  EXPECT_EQ(record.options.retention.keep_last_count, 10);
+  record.options.lexical = {.is_enabled = false};
+  EXPECT_EQ(record.Encode(), Bytes(kDomainChunking));
 }
 
 TEST(DomainRecordTest, RefusesValuesThatNobodyWrites) {

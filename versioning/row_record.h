@@ -75,6 +75,15 @@ struct RowRecord {
   friend bool operator==(const RowRecord&, const RowRecord&) = default;
 };
 
+// Returns the part of the text of its document that a row is of. REQUIRES: the
+// place of the row is in `text`.
+inline absl::string_view TextOfRow(absl::string_view text,
+                                   const RowRecord& row) {
+  return row.chunk_count == 1
+             ? text
+             : text.substr(row.place.first_byte, row.place.size_bytes);
+}
+
 // The value under DocumentKey() of the first row of a version: enough to tell
 // whether a document changed, and what its rows are, without reading one.
 struct DocumentRecord {

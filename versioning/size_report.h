@@ -9,8 +9,9 @@
 // put together from; and the forest that its manifest names: record, pages and
 // covered live set. Sizes are of keys and values as they are given to the
 // database, texts and pages compressed, and of vectors and checks in their
-// segments. What the database adds or saves (tables, indexes, logs) and unused
-// space of segments are not in them, nor is the embedding cache.
+// segments. Postings of words are not in them, since one value has those of
+// many commits. What the database adds or saves (tables, indexes, logs) and
+// unused space of segments are not in them, nor is the embedding cache.
 
 #ifndef COPSE_VERSIONING_SIZE_REPORT_H_
 #define COPSE_VERSIONING_SIZE_REPORT_H_

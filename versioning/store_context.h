@@ -50,8 +50,8 @@ struct StoreContext {
   std::unique_ptr<RocksEmbeddingCache> embedding_cache;
   std::unique_ptr<RocksJobTable> jobs;
 
-  // Of what the pool can drop, pages apart, and of the types of rows, which
-  // stay as long as their domain is open.
+  // Of what the pool can drop, pages apart, and of the types and
+  // lengths of rows, which stay as long as their domain is open.
   MemoryCounter index_memory;
   MemoryCounter type_memory;
 

@@ -274,4 +274,13 @@ absl::Status BranchEndedError(absl::string_view domain,
        {"wanted", Cut(wanted)}});
 }
 
+absl::Status LexicalIndexOffError(absl::string_view domain) {
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrFormat(
+          "words of domain '%s' are not indexed: make a domain that does, and "
+          "push again",
+          ShownName(domain))),
+      "LEXICAL_INDEX_OFF", {{"domain", Cut(domain)}});
+}
+
 }  // namespace copse

@@ -32,6 +32,7 @@ absl::Status CommitNotFoundError(absl::string_view domain,
 // above.
 absl::Status CommitDeletedError(absl::string_view domain,
                                 absl::string_view commit);
+absl::Status LexicalIndexOffError(absl::string_view domain);
 absl::Status CommitExistsError(absl::string_view domain,
                                absl::string_view commit);
 absl::Status CommitInFlightError(absl::string_view domain,

@@ -610,10 +610,11 @@ TEST_F(StoreGarbageTest, FreedBytesLeaveTheDisk) {
     documents.reserve(kRowCount);
     for (uint32_t i = 0; i < kRowCount; ++i) {
       Document document = MakeDocument({absl::StrCat("big", i), 10'000 + i});
-      // Long enough to be a blob, and compresses to no less.
+      // Long enough to be a blob, and compresses to no less. One word: five
+      // million would take longer than all the rest.
       std::string text;
       for (uint32_t k = 0; k < 256; ++k) {
-        absl::StrAppend(&text, (i * 7919 + k) * 2654435761U, " ");
+        absl::StrAppend(&text, (i * 7919 + k) * 2654435761U, "x");
       }
       document.text = text;
       documents.push_back(std::move(document));

@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -26,22 +25,6 @@ constexpr size_t kBatchRowCount = 65536;
 
 }  // namespace
 
-TypeIndex::TypeIndex(MemoryCounter& memory)
-    : memory_(memory), root_(std::make_unique<Root>()), known_(&memory) {}
-
-TypeIndex::~TypeIndex() {
-  for (std::atomic<Branch*>& branch_slot : *root_) {
-    const std::unique_ptr<Branch> branch(branch_slot.load());
-    if (branch == nullptr) {
-      continue;
-    }
-    for (std::atomic<Chunk*>& chunk_slot : branch->chunks) {
-      const std::unique_ptr<Chunk> chunk(chunk_slot.load());
-    }
-  }
-  memory_.Subtract(static_cast<size_t>(size_bytes_.load()));
-}
-
 absl::Status TypeIndex::Extend(const RowSet& rows, Reader read) {
   MutexLock lock(extend_mutex_);
   std::vector<Ordinal> unknown;
@@ -59,7 +42,7 @@ absl::Status TypeIndex::Extend(const RowSet& rows, Reader read) {
           numbers.push_back(NumberOf(type));
         }));
     for (size_t i = 0; i < numbers.size(); ++i) {
-      Set(read_ordinals[i], numbers[i]);
+      types_.Set(read_ordinals[i], numbers[i]);
     }
     known_ = known_.Edit(batch, {});
     row_count_.store(known_.row_count(), std::memory_order_relaxed);
@@ -76,28 +59,8 @@ std::optional<uint32_t> TypeIndex::Find(absl::string_view type) const {
   return number->second;
 }
 
-uint32_t TypeIndex::TypeOf(Ordinal ordinal) const {
-  const Branch* branch = (*root_)[ordinal >> (kChunkBits + kBranchBits)].load(
-      std::memory_order_acquire);
-  if (branch == nullptr) {
-    return 0;
-  }
-  const Chunk* chunk =
-      branch->chunks[(ordinal >> kChunkBits) % branch->chunks.size()].load(
-          std::memory_order_acquire);
-  if (chunk == nullptr) {
-    return 0;
-  }
-  return chunk->types[ordinal % chunk->types.size()].load(
-      std::memory_order_relaxed);
-}
-
 int64_t TypeIndex::row_count() const {
   return row_count_.load(std::memory_order_relaxed);
-}
-
-int64_t TypeIndex::size_bytes() const {
-  return size_bytes_.load(std::memory_order_relaxed);
 }
 
 uint32_t TypeIndex::NumberOf(absl::string_view type) {
@@ -109,29 +72,6 @@ uint32_t TypeIndex::NumberOf(absl::string_view type) {
   const auto next = static_cast<uint32_t>(numbers_.size() + 1);
   numbers_.emplace(type, next);
   return next;
-}
-
-void TypeIndex::Set(Ordinal ordinal, uint32_t type) {
-  std::atomic<Branch*>& branch_slot =
-      (*root_)[ordinal >> (kChunkBits + kBranchBits)];
-  Branch* branch = branch_slot.load(std::memory_order_relaxed);
-  if (branch == nullptr) {
-    branch = std::make_unique<Branch>().release();
-    branch_slot.store(branch, std::memory_order_release);
-    size_bytes_.fetch_add(sizeof(Branch), std::memory_order_relaxed);
-    memory_.Add(sizeof(Branch));
-  }
-  std::atomic<Chunk*>& chunk_slot =
-      branch->chunks[(ordinal >> kChunkBits) % branch->chunks.size()];
-  Chunk* chunk = chunk_slot.load(std::memory_order_relaxed);
-  if (chunk == nullptr) {
-    chunk = std::make_unique<Chunk>().release();
-    chunk_slot.store(chunk, std::memory_order_release);
-    size_bytes_.fetch_add(sizeof(Chunk), std::memory_order_relaxed);
-    memory_.Add(sizeof(Chunk));
-  }
-  chunk->types[ordinal % chunk->types.size()].store(type,
-                                                    std::memory_order_relaxed);
 }
 
 }  // namespace copse

@@ -16,11 +16,8 @@
 #ifndef COPSE_VERSIONING_TYPE_INDEX_H_
 #define COPSE_VERSIONING_TYPE_INDEX_H_
 
-#include <array>
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,6 +31,7 @@
 #include "index/util/mutex.h"
 #include "index/vector_source.h"
 #include "versioning/memory_counter.h"
+#include "versioning/row_numbers.h"
 #include "versioning/row_set.h"
 
 namespace copse {
@@ -48,8 +46,7 @@ class TypeIndex {
       absl::FunctionRef<absl::Status(std::span<const Ordinal>, Visit visit)>;
 
   // `memory` is not owned.
-  explicit TypeIndex(MemoryCounter& memory);
-  ~TypeIndex();
+  explicit TypeIndex(MemoryCounter& memory) : types_(memory), known_(&memory) {}
   TypeIndex(const TypeIndex&) = delete;
   TypeIndex& operator=(const TypeIndex&) = delete;
 
@@ -62,31 +59,16 @@ class TypeIndex {
 
   // Returns the number of the type of row `ordinal`, or 0, which no type has,
   // if it is not known.
-  uint32_t TypeOf(Ordinal ordinal) const;
+  uint32_t TypeOf(Ordinal ordinal) const { return types_.Get(ordinal); }
 
   // Returns the rows whose types are known, and the bytes this takes.
   int64_t row_count() const;
-  int64_t size_bytes() const;
+  int64_t size_bytes() const { return types_.size_bytes(); }
 
  private:
-  static constexpr int kChunkBits = 12;
-  static constexpr int kBranchBits = 10;
-  struct Chunk {
-    std::array<std::atomic<uint32_t>, size_t{1} << kChunkBits> types = {};
-  };
-  struct Branch {
-    std::array<std::atomic<Chunk*>, size_t{1} << kBranchBits> chunks = {};
-  };
-  using Root = std::array<std::atomic<Branch*>, size_t{1} << kBranchBits>;
-
   uint32_t NumberOf(absl::string_view type);
-  void Set(Ordinal ordinal, uint32_t type)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(extend_mutex_);
 
-  MemoryCounter& memory_;
-  // Read without a lock: pointers and types are set once and then stay.
-  std::unique_ptr<Root> root_;
-  std::atomic<int64_t> size_bytes_ = 0;
+  RowNumbers types_;  // Set under extend_mutex_.
   std::atomic<int64_t> row_count_ = 0;
 
   // Held while rows are read, so that none is read twice.

@@ -34,6 +34,10 @@
 #include "versioning/forest_record.h"
 #include "versioning/garbage_pins.h"
 #include "versioning/keys.h"
+#include "versioning/lexical/lexical_analyzer.h"
+#include "versioning/lexical/lexical_index.h"
+#include "versioning/lexical/posting_buffer.h"
+#include "versioning/lexical/posting_list.h"
 #include "versioning/live_set.h"
 #include "versioning/manifest.h"
 #include "versioning/meta_database.h"
@@ -74,7 +78,8 @@ class DomainVerifier {
       : domain_(domain),
         stop_(stop),
         page_cache_(/*budget_size_bytes=*/0),
-        pages_(domain.database(), domain.number(), page_cache_) {}
+        pages_(domain.database(), domain.number(), page_cache_),
+        analyzer_(domain.lexical().options()) {}
 
   absl::StatusOr<VerifyReport> Run();
 
@@ -97,6 +102,7 @@ class DomainVerifier {
   absl::Status ReadListedManifests();
   void AddManifest(const std::string& commit,
                    const absl::StatusOr<Manifest>& manifest);
+  absl::Status ReadPostings();
   absl::Status CheckBranches();
   absl::Status CheckCommit(const CommitSummaryRecord& commit);
   absl::StatusOr<RowSet> ReadLiveSet(uint64_t number);
@@ -105,7 +111,12 @@ class DomainVerifier {
 
   // Checks everything about row `ordinal`, and returns its record.
   absl::StatusOr<RowRecord> ReadRow(Ordinal ordinal) const;
-  absl::Status CheckRow(Ordinal ordinal, const RowRecord& row) const;
+  absl::Status CheckRow(Ordinal ordinal, const RowRecord& row);
+
+  // Checks that the text of a row is there, and its words in the index.
+  absl::Status CheckText(Ordinal ordinal, const RowRecord& row);
+  // Checks that the postings of a row are those of its text.
+  absl::Status CheckWords(Ordinal ordinal, absl::string_view text);
 
   // Returns kDataLoss unless rows_ has all rows of the document of `row`, or
   // none if `is_added` is false.
@@ -132,6 +143,16 @@ class DomainVerifier {
   // Of its own, so that pages are read from the disk and not from memory.
   PageCache page_cache_;
   RocksPageStore pages_;
+
+  // The sum of DigestOf() over the postings of each row; empty where words are
+  // not indexed, or where not all of them can be read.
+  absl::flat_hash_map<Ordinal, uint64_t> digests_;
+  bool has_digests_ = false;
+  LexicalAnalyzer analyzer_;
+  PostingBuffer words_;
+
+  // The last one that was read: the next row may be a chunk of the same.
+  std::optional<std::pair<ContentHash, std::string>> text_;
 
   std::vector<CommitSummaryRecord> commits_;
   absl::flat_hash_set<std::string> read_commits_;
@@ -378,8 +399,7 @@ absl::StatusOr<RowRecord> DomainVerifier::ReadRow(Ordinal ordinal) const {
   return RowRecord::Parse(*bytes);
 }
 
-absl::Status DomainVerifier::CheckRow(Ordinal ordinal,
-                                      const RowRecord& row) const {
+absl::Status DomainVerifier::CheckRow(Ordinal ordinal, const RowRecord& row) {
   if (row.chunk >= row.chunk_count || row.chunk > ordinal) {
     return absl::DataLossError(
         absl::StrCat("it is chunk ", row.chunk, " of ", row.chunk_count));
@@ -399,7 +419,7 @@ absl::Status DomainVerifier::CheckRow(Ordinal ordinal,
     return absl::DataLossError("its document record is of other content");
   }
   if (row.has_text) {
-    COPSE_RETURN_IF_ERROR(domain_.texts().Get(row.content_hash).status());
+    COPSE_RETURN_IF_ERROR(CheckText(ordinal, row));
   }
   return domain_.vectors().Verify(ordinal);
 }
@@ -416,6 +436,75 @@ absl::Status DomainVerifier::CheckVersion(Ordinal ordinal, const RowRecord& row,
   return absl::DataLossError(
       absl::StrCat("some of the ", row.chunk_count,
                    " chunks of its document are there, and some are not"));
+}
+
+absl::Status DomainVerifier::CheckText(Ordinal ordinal, const RowRecord& row) {
+  if (!text_.has_value() || text_->first != row.content_hash) {
+    text_.reset();
+    COPSE_ASSIGN_OR_RETURN(std::string text,
+                           domain_.texts().Get(row.content_hash));
+    text_.emplace(row.content_hash, std::move(text));
+  }
+  const std::string& text = text_->second;
+  const uint64_t end = uint64_t{row.place.first_byte} + row.place.size_bytes;
+  if (row.chunk_count > 1 && end > text.size()) {
+    return absl::DataLossError(absl::StrCat("it is bytes ",
+                                            row.place.first_byte, " to ", end,
+                                            " of a text of ", text.size()));
+  }
+  return CheckWords(ordinal, TextOfRow(text, row));
+}
+
+absl::Status DomainVerifier::CheckWords(Ordinal ordinal,
+                                        absl::string_view text) {
+  if (!has_digests_) {
+    return absl::OkStatus();
+  }
+  words_.Clear();
+  words_.AddRow(ordinal, text, analyzer_);
+  uint64_t expected = 0;
+  words_.ForEach([&expected](const PostingBuffer::RowTerm& row) {
+    expected += DigestOf(row.kind, row.term, row.count, row.positions);
+  });
+  const auto found = digests_.find(ordinal);
+  if ((found == digests_.end() ? 0 : found->second) != expected) {
+    return absl::DataLossError("its postings are not those of its text");
+  }
+  return absl::OkStatus();
+}
+
+// What is written since belongs to other rows than those of the manifests.
+absl::Status DomainVerifier::ReadPostings() {
+  has_digests_ = domain_.lexical().options().is_enabled;
+  const auto read = [this](absl::string_view key,
+                           absl::string_view value) -> absl::Status {
+    COPSE_RETURN_IF_ERROR(CheckStop());
+    COPSE_ASSIGN_OR_RETURN(const PostingKeyParts parts, ParsePostingKey(key));
+    const absl::StatusOr<PostingList> list =
+        copse::ReadPostings(parts, value, PostingParts::kCountsAndPositions);
+    if (!list.ok()) {
+      Report("postings", list.status(), "");
+      // Each row with the term would be found damaged, too.
+      has_digests_ = false;
+      return absl::OkStatus();
+    }
+    const Ordinal first = parts.bucket << kPostingBucketBits;
+    ForEachPosting(*list, [&](const Posting& posting,
+                              std::span<const uint32_t> positions) {
+      digests_[first + posting.offset] +=
+          DigestOf(static_cast<TermKind>(parts.term_kind), parts.term,
+                   posting.count, positions);
+    });
+    return absl::OkStatus();
+  };
+  const absl::Status status = domain_.database().ForEach(
+      MetaTable::kPostings, PrefixRange(DomainPrefix(domain_.number())), read);
+  if (absl::IsDataLoss(status)) {
+    Report("list of the postings", status, "");
+    has_digests_ = false;
+    return absl::OkStatus();
+  }
+  return status;
 }
 
 absl::Status DomainVerifier::CheckForest(uint64_t number) {
@@ -550,6 +639,7 @@ void DomainVerifier::NameIn(size_t finding, const std::string& commit) {
 
 absl::StatusOr<VerifyReport> DomainVerifier::Run() {
   COPSE_RETURN_IF_ERROR(ReadManifests());
+  COPSE_RETURN_IF_ERROR(ReadPostings());
   COPSE_RETURN_IF_ERROR(CheckBranches());
   COPSE_RETURN_IF_ERROR(CheckSegments());
   for (const CommitSummaryRecord& commit : commits_) {

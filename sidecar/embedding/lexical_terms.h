@@ -9,19 +9,10 @@
 //     ...  // "8", "day", "clock"
 //   });
 //
-// How a text becomes terms:
-//
-//   1. It is folded as Unicode's NFKC_Casefold says: "Straße" is "strasse", a
-//      full-width letter is a plain one, soft hyphens vanish. Accents stay.
-//   2. Words are runs of letters and digits, with the combining marks that
-//      follow them.
-//   3. In scripts that put no spaces between words (Han, kana, Thai, Lao,
-//      Khmer, Burmese) each pair of neighbours in a run is a term, and a run of
-//      one character is a term. A dictionary would find better words, but
-//      other ones in each version of ICU.
-//   4. Elsewhere stop words of seven languages are left out, and the Snowball
-//      stemmer for English takes endings off. It hardly touches other
-//      languages.
+// The words of the text (versioning/lexical/word_reader.h) are the terms, but
+// that, where words are spaced, stop words of seven languages are left out, and
+// the Snowball stemmer for English takes endings off. It hardly touches other
+// languages.
 //
 // Invariants:
 //
@@ -32,13 +23,11 @@
 #ifndef COPSE_SIDECAR_EMBEDDING_LEXICAL_TERMS_H_
 #define COPSE_SIDECAR_EMBEDDING_LEXICAL_TERMS_H_
 
-#include <memory>
-#include <string>
-
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 
-struct sb_stemmer;
+#include "versioning/lexical/stemmer.h"
+#include "versioning/lexical/word_reader.h"
 
 namespace copse {
 
@@ -49,9 +38,6 @@ class LexicalTerms {
   using Visitor = absl::FunctionRef<void(absl::string_view term)>;
 
   LexicalTerms();
-  ~LexicalTerms();
-  LexicalTerms(const LexicalTerms&) = delete;
-  LexicalTerms& operator=(const LexicalTerms&) = delete;
 
   // Calls `visit` for each term of `text`, repetitions included. The term lasts
   // as long as the call. REQUIRES: `text` is valid UTF-8.
@@ -61,19 +47,10 @@ class LexicalTerms {
   void ForEachGeneral(absl::string_view text, Visitor visit);
 
  private:
-  struct StemmerDeleter {
-    void operator()(sb_stemmer* stemmer) const;
-  };
+  void VisitWord(absl::string_view word, WordKind kind, Visitor visit);
 
-  void ForEachSegment(absl::string_view text, bool use_ascii_path,
-                      Visitor visit);
-  void ReadAsciiWord(absl::string_view word, Visitor visit);
-  void ReadSegment(absl::string_view segment, Visitor visit);
-  void VisitWord(absl::string_view word, Visitor visit);
-
-  std::unique_ptr<sb_stemmer, StemmerDeleter> stemmer_;
-  std::string folded_;  // Kept for its memory, like `word_`.
-  std::string word_;
+  Stemmer stemmer_;
+  WordReader words_;
 };
 
 // Returns whether `word`, folded, is a stop word.

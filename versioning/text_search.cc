@@ -1,0 +1,237 @@
+// Copyright 2026 The Copse Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+#include "versioning/text_search.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "index/util/status_macros.h"
+#include "versioning/commit_reader_impl.h"
+#include "versioning/document_search.h"
+#include "versioning/lexical/bm25.h"
+#include "versioning/lexical/item_matches.h"
+#include "versioning/lexical/lexical_analyzer.h"
+#include "versioning/lexical/lexical_index.h"
+#include "versioning/lexical/lexical_query.h"
+#include "versioning/row_filter.h"
+#include "versioning/row_reader.h"
+#include "versioning/row_record.h"
+#include "versioning/store_errors.h"
+
+namespace copse {
+namespace {
+
+// More rows than documents are wanted are put in order first, so that a few
+// chunks of one document do not cost a second round; and how much more the next
+// round takes.
+constexpr size_t kExtraRowCount = 8;
+constexpr size_t kGrowth = 8;
+
+struct ScoredRow {
+  double score = 0;
+  Ordinal ordinal = 0;
+};
+
+bool IsBetter(const ScoredRow& left, const ScoredRow& right) {
+  return left.score > right.score ||
+         (left.score == right.score && left.ordinal < right.ordinal);
+}
+
+class TextSearch {
+ public:
+  TextSearch(const CommitReaderImpl& reader, const TextSearchOptions& options)
+      : reader_(reader),
+        domain_(reader.domain()),
+        index_(domain_.lexical()),
+        options_(options) {}
+
+  absl::StatusOr<TextSearchResult> Run();
+
+ private:
+  absl::Status CheckOptions() const;
+
+  // Puts into scored_ all rows that match, ascending by their ordinals.
+  absl::Status ScoreRows();
+  // Adds to scored_ what one item adds. REQUIRES: `matches` ascend.
+  void AddScores(const LexicalStatistics& statistics,
+                 std::span<const RowMatch> matches);
+
+  // Puts the best rows of scored_ in order, in the front.
+  void Order(size_t row_count);
+
+  // Appends the documents of `rows`, which all have one score or descend.
+  absl::Status Append(std::span<const ScoredRow> rows,
+                      absl::flat_hash_set<std::string>& found);
+  // Puts into result_ the first documents of `rows`, which descend. Returns
+  // whether these are surely the best.
+  absl::StatusOr<bool> Resolve(std::span<const ScoredRow> rows);
+
+  const CommitReaderImpl& reader_;
+  Domain& domain_;
+  const LexicalIndex& index_;
+  const TextSearchOptions& options_;
+  RowFilter filter_;
+  std::vector<ScoredRow> scored_;
+  TextSearchResult result_;
+};
+
+absl::Status TextSearch::CheckOptions() const {
+  if (!index_.options().is_enabled) {
+    return LexicalIndexOffError(domain_.name());
+  }
+  return CheckNeighborCount(options_.neighbor_count);
+}
+
+void TextSearch::AddScores(const LexicalStatistics& statistics,
+                           std::span<const RowMatch> matches) {
+  const double weight = InverseDocumentFrequency(
+      statistics, static_cast<int64_t>(matches.size()));
+  std::vector<ScoredRow> sum;
+  sum.reserve(scored_.size() + matches.size());
+  auto before = scored_.cbegin();
+  for (const RowMatch& match : matches) {
+    if (!filter_.Allows(match.ordinal)) {
+      continue;
+    }
+    for (; before != scored_.cend() && before->ordinal < match.ordinal;
+         ++before) {
+      sum.push_back(*before);
+    }
+    ScoredRow row = {.score = Bm25TermScore(statistics, weight, match.count,
+                                            index_.LengthOf(match.ordinal)),
+                     .ordinal = match.ordinal};
+    if (before != scored_.cend() && before->ordinal == match.ordinal) {
+      // In this order, so that the sum goes by the query alone.
+      row.score = before->score + row.score;
+      ++before;
+    }
+    sum.push_back(row);
+  }
+  sum.insert(sum.end(), before, scored_.cend());
+  scored_ = std::move(sum);
+}
+
+absl::Status TextSearch::ScoreRows() {
+  COPSE_ASSIGN_OR_RETURN(const LexicalStatistics statistics,
+                         reader_.GetLexicalStatistics());
+  LexicalAnalyzer analyzer(index_.options());
+  const std::vector<LexicalQueryItem> items = ParseLexicalQuery(
+      options_.query, analyzer, {.has_operators = options_.has_operators});
+  for (const LexicalQueryItem& item : items) {
+    COPSE_ASSIGN_OR_RETURN(
+        const std::vector<RowMatch> matches,
+        FindMatches(index_, reader_.live(), item, options_.check));
+    AddScores(statistics, matches);
+  }
+  result_.matching_row_count = static_cast<int64_t>(scored_.size());
+  return absl::OkStatus();
+}
+
+void TextSearch::Order(size_t row_count) {
+  const auto middle = scored_.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                            row_count, scored_.size()));
+  if (middle != scored_.end()) {
+    std::nth_element(scored_.begin(), middle, scored_.end(), IsBetter);
+  }
+  std::sort(scored_.begin(), middle, IsBetter);
+}
+
+absl::Status TextSearch::Append(std::span<const ScoredRow> rows,
+                                absl::flat_hash_set<std::string>& found) {
+  std::vector<Ordinal> ordinals;
+  ordinals.reserve(rows.size());
+  for (const ScoredRow& row : rows) {
+    ordinals.push_back(row.ordinal);
+  }
+  COPSE_ASSIGN_OR_RETURN(
+      std::vector<RowRecord> records,
+      ReadRows(domain_.database(), domain_.number(), ordinals));
+  for (size_t i = 0; i < records.size(); ++i) {
+    RowRecord& record = records[i];
+    if (!options_.by_chunk && !found.insert(record.document_id).second) {
+      continue;
+    }
+    result_.neighbors.push_back({.document_id = std::move(record.document_id),
+                                 .type = std::move(record.type),
+                                 .chunk = record.chunk,
+                                 .chunk_count = record.chunk_count,
+                                 .place = record.place,
+                                 .score = rows[i].score,
+                                 .content_hash = record.content_hash});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> TextSearch::Resolve(std::span<const ScoredRow> rows) {
+  const bool is_complete = rows.size() == scored_.size();
+  result_.neighbors.clear();
+  absl::flat_hash_set<std::string> found;
+  size_t first = 0;
+  while (first < rows.size() &&
+         result_.neighbors.size() < options_.neighbor_count) {
+    // As many as are missing, and all with the score of the last of these.
+    size_t last = std::min(rows.size(), first + options_.neighbor_count -
+                                            result_.neighbors.size());
+    while (last < rows.size() && rows[last].score == rows[last - 1].score) {
+      ++last;
+    }
+    if (last == rows.size() && !is_complete) {
+      return false;
+    }
+    COPSE_RETURN_IF_ERROR(Append(rows.subspan(first, last - first), found));
+    first = last;
+  }
+  std::ranges::sort(result_.neighbors, {}, [](const TextNeighbor& neighbor) {
+    return std::tuple<double, absl::string_view, uint32_t>(
+        -neighbor.score, neighbor.document_id, neighbor.chunk);
+  });
+  if (result_.neighbors.size() > options_.neighbor_count) {
+    result_.neighbors.resize(options_.neighbor_count);
+  }
+  return is_complete || result_.neighbors.size() == options_.neighbor_count;
+}
+
+absl::StatusOr<TextSearchResult> TextSearch::Run() {
+  COPSE_RETURN_IF_ERROR(CheckOptions());
+  COPSE_ASSIGN_OR_RETURN(
+      filter_, RowFilter::Make(reader_, options_.types, options_.document_ids));
+  if (filter_.is_hopeless()) {
+    return std::move(result_);
+  }
+  COPSE_RETURN_IF_ERROR(ScoreRows());
+  size_t row_count = options_.neighbor_count + kExtraRowCount;
+  for (;;) {
+    if (options_.check != nullptr) {
+      COPSE_RETURN_IF_ERROR(options_.check());
+    }
+    Order(row_count);
+    COPSE_ASSIGN_OR_RETURN(const bool done,
+                           Resolve(std::span<const ScoredRow>(scored_).first(
+                               std::min(row_count, scored_.size()))));
+    if (done) {
+      return std::move(result_);
+    }
+    row_count *= kGrowth;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<TextSearchResult> SearchTexts(const CommitReaderImpl& reader,
+                                             const TextSearchOptions& options) {
+  return TextSearch(reader, options).Run();
+}
+
+}  // namespace copse
