@@ -329,6 +329,12 @@ TEST_F(CopseCliTest, ReadsDocumentsAtACommitOrBranch) {
                  "--ancestor", "c1", "one"})
                 .error,
             "answered by commit c1, ancestor 2 of the one asked for\n");
+  EXPECT_THAT(Run({"search", "d", "--mode", "hybrid", "--vector-weight", "0.25",
+                   "--start", "0", "--commit", "c1", "two"})
+                  .output,
+              AllOf(HasSubstr("SCORE"), HasSubstr("0.2500")));
+  EXPECT_THAT(Run({"suggest", "d", "-k", "3", "two", "wo"}).output,
+              HasSubstr("     3      0  two wox"));
   EXPECT_THAT(Run({"similar", "d", "a"}).output, HasSubstr("c"));
   const Result got = Run({"get", "d", "--commit", "c1", "b", "nope"});
   EXPECT_EQ(got.exit_code, 1);
@@ -573,6 +579,9 @@ TEST_F(CopseCliTest, WrongUsageExitsWithTwo) {
   EXPECT_EQ(Run({"search", "d", "--vector", "[1", "--json"}).exit_code, 2);
   EXPECT_EQ(
       Run({"search", "d", "x", "--commit", "a", "--branch", "b"}).exit_code, 2);
+  EXPECT_EQ(Run({"search", "d", "x", "--mode", "fuzzy"}).exit_code, 2);
+  EXPECT_EQ(Run({"search", "d", "x", "--start", "-1"}).exit_code, 2);
+  EXPECT_EQ(Run({"suggest", "d"}).exit_code, 2);
   EXPECT_EQ(Run({"push", "d"}).exit_code, 2);
   EXPECT_EQ(Run({"push", "d", "--commit", "c", "--time", "noon"}).exit_code, 2);
   EXPECT_EQ(Run({"push", "d", "--commit", "c", "--metric", "cosine"}).exit_code,

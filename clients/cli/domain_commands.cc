@@ -58,6 +58,15 @@ std::string FormatChunking(const v1::Chunking& chunking) {
   return text;
 }
 
+std::string FormatLexical(const v1::LexicalIndex& lexical) {
+  if (lexical.disabled()) {
+    return "not indexed";
+  }
+  return absl::StrCat("indexed", lexical.language().empty() ? "" : ", ",
+                      lexical.language(),
+                      lexical.fold_accents() ? ", whatever their accents" : "");
+}
+
 absl::Status PrintDomain(Context& context, const v1::Domain& domain) {
   if (context.json()) {
     return context.PrintJson(domain);
@@ -72,6 +81,7 @@ absl::Status PrintDomain(Context& context, const v1::Domain& domain) {
   table.AddRow({"chunking", FormatChunking(settings.chunking())});
   table.AddRow({"profile hash",
                 absl::BytesToHexString(domain.embedding_profile_hash())});
+  table.AddRow({"words", FormatLexical(settings.lexical())});
   table.AddRow({"commits", FormatCount(domain.commit_count())});
   table.AddRow({"created", FormatTimestampShort(domain.create_time())});
   if (settings.has_retention()) {

@@ -728,6 +728,9 @@ class Searches : public v1::SearchService::Service {
                                   ? request->vector().components(0)
                                   : static_cast<double>(place) / 100);
         neighbor.set_similarity(1 - neighbor.distance() / 2);
+        if (request->mode() == v1::SearchRequest::MODE_HYBRID) {
+          neighbor.set_score(request->fusion().vector_weight());
+        }
       }
     }
     return grpc::Status::OK;
@@ -749,6 +752,17 @@ class Searches : public v1::SearchService::Service {
             ToStored(document, request->settings().document_mask());
       }
     }
+    return grpc::Status::OK;
+  }
+
+  // Suggests the text with an x behind it.
+  grpc::Status SuggestTerms(ServerContext*,
+                            const v1::SuggestTermsRequest* request,
+                            v1::SuggestTermsResponse* response) override {
+    v1::TermSuggestion& suggestion = *response->add_suggestions();
+    suggestion.set_term("x");
+    suggestion.set_text(request->text() + "x");
+    suggestion.set_chunk_count(request->suggestion_count());
     return grpc::Status::OK;
   }
 

@@ -81,6 +81,7 @@ std::string FormatResult(const Result& result, bool dry_run) {
   add("commits", result.commits(), true, false);
   add("rows", result.rows(), true, true);
   add("texts", result.texts(), false, true);
+  add("words", result.postings(), true, true);
   add("indexes", result.forests(), true, true);
   add("pages", result.pages(), true, true);
   add("row sets", result.live_sets(), true, true);

@@ -120,6 +120,9 @@ void WriteNeighbor(const v1::Neighbor& neighbor, JsonWriter& json) {
   if (neighbor.has_similarity()) {
     json.Key("similarity").Double(neighbor.similarity());
   }
+  if (neighbor.has_score()) {
+    json.Key("score").Double(neighbor.score());
+  }
   WriteDocumentFields(neighbor.document(), json);
   if (neighbor.has_chunk()) {
     json.Key("chunk");

@@ -159,6 +159,18 @@ void AddDomainFlags(CLI::App& app, DomainFlags& options) {
          "Tokens that a chunk shares with the one before it [an eighth]")
       ->type_name("N")
       ->check(AtLeast(0));
+  CLI::Option* language =
+      app.add_option("--language", options.language,
+                     "Take off the endings of words of this language, such as "
+                     "english [none]")
+          ->type_name("NAME");
+  CLI::Option* fold_accents =
+      app.add_flag("--fold-accents", options.fold_accents,
+                   "Find words whatever their accents");
+  app.add_flag("--no-words", options.no_words,
+               "Index no words: no search by words and no hybrid one")
+      ->excludes(language)
+      ->excludes(fold_accents);
 }
 
 v1::DomainSettings ToDomainSettings(const DomainFlags& options) {
@@ -181,6 +193,12 @@ v1::DomainSettings ToDomainSettings(const DomainFlags& options) {
   if (options.overlap_tokens.has_value()) {
     settings.mutable_chunking()->set_overlap_token_count(
         *options.overlap_tokens);
+  }
+  if (options.lexical_given()) {
+    v1::LexicalIndex& lexical = *settings.mutable_lexical();
+    lexical.set_disabled(options.no_words);
+    lexical.set_language(options.language);
+    lexical.set_fold_accents(options.fold_accents);
   }
   return settings;
 }

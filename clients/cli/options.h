@@ -51,7 +51,8 @@ inline constexpr char kDistanceHelp[] =
     "distance, which is 0.75 of\nsimilarity. So choose a threshold by what "
     "your own documents have.";
 
-// --metric, --dimension, --profile, --vectors-only and --description.
+// --metric, --dimension, --profile, --vectors-only, --description, --language,
+// --fold-accents and --no-words.
 struct DomainFlags {
   std::string metric;
   int32_t dimension = 0;
@@ -61,11 +62,17 @@ struct DomainFlags {
   std::string chunking;
   int32_t chunk_tokens = 0;
   std::optional<int32_t> overlap_tokens;
+  std::string language;
+  bool fold_accents = false;
+  bool no_words = false;
 
   bool any_given() const {
     return !metric.empty() || dimension != 0 || !profile.empty() ||
            vectors_only || !description.empty() || !chunking.empty() ||
-           chunk_tokens != 0 || overlap_tokens.has_value();
+           chunk_tokens != 0 || overlap_tokens.has_value() || lexical_given();
+  }
+  bool lexical_given() const {
+    return !language.empty() || fold_accents || no_words;
   }
 };
 

@@ -386,7 +386,8 @@ absl::StatusOr<ExitCode> DryRun(Context& context, const Flags& flags,
 absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
   if (flags.settings.any_given() && !flags.create) {
     return UsageError(
-        "--metric, --dimension, --profile, --vectors-only and --description "
+        "--metric, --dimension, --profile, --vectors-only, --description, "
+        "--language, --fold-accents and --no-words "
         "need --create");
   }
   v1::PushCommitRequest::Header header;

@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// copse search and copse similar
+// copse search, copse similar and copse suggest
 
 #include <unistd.h>
 
@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +54,12 @@ struct Flags {
   int64_t scan_budget = 0;
   double recall_target = 0;
   std::optional<double> max_distance;
+  std::optional<int32_t> start;
+  std::vector<std::string> ids;
+  std::string mode = "vector";
+  std::string fusion;
+  std::optional<double> vector_weight;
+  bool plain = false;
   bool text = false;
   bool attributes = false;
   bool vectors = false;
@@ -62,6 +69,22 @@ struct Flags {
   std::string document_id;
   std::string from_commit;
 };
+
+const std::map<std::string, v1::SearchRequest::Mode>& Modes() {
+  static const auto& modes =
+      *new std::map<std::string, v1::SearchRequest::Mode>{
+          {"vector", v1::SearchRequest::MODE_VECTOR},
+          {"text", v1::SearchRequest::MODE_TEXT},
+          {"hybrid", v1::SearchRequest::MODE_HYBRID}};
+  return modes;
+}
+
+const std::map<std::string, v1::Fusion::Method>& Fusions() {
+  static const auto& fusions = *new std::map<std::string, v1::Fusion::Method>{
+      {"rank", v1::Fusion::METHOD_RECIPROCAL_RANK},
+      {"score", v1::Fusion::METHOD_NORMALIZED_SCORES}};
+  return fusions;
+}
 
 v1::SearchSettings ToSettings(const Flags& flags) {
   v1::SearchSettings settings;
@@ -74,6 +97,12 @@ v1::SearchSettings ToSettings(const Flags& flags) {
   settings.set_recall_target(flags.recall_target);
   if (flags.max_distance.has_value()) {
     settings.set_max_distance(*flags.max_distance);
+  }
+  if (flags.start.has_value()) {
+    settings.set_start(*flags.start);
+  }
+  for (const std::string& id : flags.ids) {
+    settings.add_document_ids(id);
   }
   settings.mutable_document_mask()->set_text(flags.text);
   settings.mutable_document_mask()->set_attributes(flags.attributes);
@@ -143,9 +172,16 @@ absl::Status PrintNeighbors(
     context.Note("no documents found");
     return absl::OkStatus();
   }
-  const bool has_similarity = neighbors[0].has_similarity();
-  std::vector<TextTable::Column> columns = {
-      {"DISTANCE", TextTable::Align::kRight}};
+  const bool has_score = neighbors[0].has_score();
+  // In a hybrid search, of some of them only.
+  const bool has_similarity = std::ranges::any_of(
+      neighbors,
+      [](const v1::Neighbor& neighbor) { return neighbor.has_similarity(); });
+  std::vector<TextTable::Column> columns;
+  if (has_score) {
+    columns.push_back({"SCORE", TextTable::Align::kRight});
+  }
+  columns.push_back({"DISTANCE", TextTable::Align::kRight});
   if (has_similarity) {
     columns.push_back({"SIMILARITY", TextTable::Align::kRight});
   }
@@ -169,10 +205,15 @@ absl::Status PrintNeighbors(
   }
   TextTable table(columns);
   for (const v1::Neighbor& neighbor : neighbors) {
-    std::vector<std::string> cells = {
-        absl::StrFormat("%.4f", neighbor.distance())};
+    std::vector<std::string> cells;
+    if (has_score) {
+      cells.push_back(absl::StrFormat("%.4f", neighbor.score()));
+    }
+    cells.push_back(absl::StrFormat("%.4f", neighbor.distance()));
     if (has_similarity) {
-      cells.push_back(absl::StrFormat("%.4f", neighbor.similarity()));
+      cells.push_back(neighbor.has_similarity()
+                          ? absl::StrFormat("%.4f", neighbor.similarity())
+                          : "-");
     }
     cells.push_back(neighbor.document().type());
     cells.push_back(neighbor.document().document_id());
@@ -207,6 +248,14 @@ absl::StatusOr<ExitCode> Search(Context& context, const Flags& flags) {
       *request.mutable_at(),
       ResolveSelector(context.client(), flags.domain, flags.at));
   *request.mutable_settings() = ToSettings(flags);
+  request.set_mode(Modes().at(flags.mode));
+  request.set_plain_text(flags.plain);
+  if (!flags.fusion.empty()) {
+    request.mutable_fusion()->set_method(Fusions().at(flags.fusion));
+  }
+  if (flags.vector_weight.has_value()) {
+    request.mutable_fusion()->set_vector_weight(*flags.vector_weight);
+  }
   if (flags.words.empty() == flags.query_vector.empty()) {
     return UsageError("wanted either TEXT or --vector");
   }
@@ -267,12 +316,70 @@ absl::StatusOr<ExitCode> Similar(Context& context, const Flags& flags) {
   return ExitCode::kDone;
 }
 
+absl::StatusOr<ExitCode> Suggest(Context& context, const Flags& flags) {
+  v1::SuggestTermsRequest request;
+  request.set_domain(flags.domain);
+  *request.mutable_at() = ToSelector(flags.at);
+  request.set_text(absl::StrJoin(flags.words, " "));
+  request.set_suggestion_count(flags.neighbor_count);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::SuggestTermsResponse response,
+                                context.client().SuggestTerms(request));
+  if (context.json()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(context.PrintJson(response));
+    return ExitCode::kDone;
+  }
+  NoteAnsweringCommit(context, response.answered_by());
+  if (response.suggestions().empty()) {
+    context.Note("no words found");
+    return ExitCode::kDone;
+  }
+  TextTable table({{"CHUNKS", TextTable::Align::kRight},
+                   {"EDITS", TextTable::Align::kRight},
+                   {"TEXT"}});
+  for (const v1::TermSuggestion& suggestion : response.suggestions()) {
+    table.AddRow({absl::StrCat(suggestion.chunk_count()),
+                  absl::StrCat(suggestion.edit_count()), suggestion.text()});
+  }
+  COPSE_CLIENT_RETURN_IF_ERROR(
+      context.output().Write(table.Format(context.output().width())));
+  return ExitCode::kDone;
+}
+
+void AddModes(CLI::App& app, Flags& flags) {
+  std::vector<std::string> modes;
+  for (const auto& [name, mode] : Modes()) {
+    modes.push_back(name);
+  }
+  app.add_option("--mode", flags.mode,
+                 "By what: the meaning of the text (vector), its words (text), "
+                 "or both (hybrid) [vector]")
+      ->type_name("MODE")
+      ->check(CLI::IsMember(modes));
+  app.add_option("--fusion", flags.fusion,
+                 "How a hybrid search puts both into one order: by their ranks "
+                 "(rank) or scores (score) [rank]")
+      ->type_name("METHOD")
+      ->check(CLI::IsMember({"rank", "score"}));
+  app.add_option("--vector-weight", flags.vector_weight,
+                 "What the meaning counts there [0.5 by rank, 0.7 by score]")
+      ->type_name("W")
+      ->check(InRange(0, 1));
+  app.add_flag("--plain", flags.plain,
+               "Take quotes and * in TEXT for nothing special");
+}
+
 void AddSettings(CLI::App& app, Flags& flags) {
   AddSelectorOptions(app, flags.at);
   app.add_option("-k,--neighbors", flags.neighbor_count,
                  "At most so many documents [10]")
       ->type_name("N")
       ->check(InRange(1, 10000));
+  app.add_option("--start", flags.start,
+                 "Leave out so many documents, for pages that fit together")
+      ->type_name("N")
+      ->check(InRange(0, 10000));
+  AddRepeated(app, "--id", flags.ids, "Only this document; repeatable")
+      .type_name("ID");
   AddRepeated(app, "--type", flags.types,
               "Only documents of this type; repeatable")
       .type_name("TYPE");
@@ -299,11 +406,13 @@ void AddSettings(CLI::App& app, Flags& flags) {
 void AddSearchCommands(CommandLine& line) {
   const auto flags = std::make_shared<Flags>();
   CLI::App& search = *line.app.add_subcommand(
-      "search", "Find the documents nearest to a text or a vector");
+      "search",
+      "Find the documents nearest to a text or a vector, or with its words");
   search.add_option("DOMAIN", flags->domain, "The domain")->required();
   search.add_option("TEXT", flags->words,
                     "What to search for; - reads standard input");
   AddSettings(search, *flags);
+  AddModes(search, *flags);
   search
       .add_option("--vector", flags->query_vector,
                   "Search for a vector instead: [0.1, ...], @FILE or -")
@@ -312,7 +421,9 @@ void AddSearchCommands(CommandLine& line) {
                   "Show the part of each text that has most of the words");
   AddExamples(search,
               {"copse search admin/star_wars 'who flies the Falcon?'",
-               "copse search docs --commit 9f31c07a -k 3 --type md install"},
+               "copse search docs --commit 9f31c07a -k 3 --type md install",
+               "copse search docs --mode text '\"working tree\" rebas*'",
+               "copse search docs --mode hybrid --start 10 undo a commit"},
               kDistanceHelp);
   line.OnChosen(search,
                 [flags](Context& context) { return Search(context, *flags); });
@@ -331,6 +442,20 @@ void AddSearchCommands(CommandLine& line) {
               kDistanceHelp);
   line.OnChosen(similar,
                 [flags](Context& context) { return Similar(context, *flags); });
+
+  CLI::App& suggest = *line.app.add_subcommand(
+      "suggest", "Complete or correct the last word of a text");
+  suggest.add_option("DOMAIN", flags->domain, "The domain")->required();
+  suggest.add_option("TEXT", flags->words, "What is being written")->required();
+  AddSelectorOptions(suggest, flags->at);
+  suggest
+      .add_option("-k,--suggestions", flags->neighbor_count,
+                  "At most so many words [10]")
+      ->type_name("N")
+      ->check(InRange(1, 100));
+  AddExamples(suggest, {"copse suggest docs --branch main git comm"});
+  line.OnChosen(suggest,
+                [flags](Context& context) { return Suggest(context, *flags); });
 }
 
 }  // namespace copse

@@ -290,6 +290,13 @@ absl::StatusOr<v1::CompareDocumentsResponse> Client::CompareDocuments(
       options_.timeout);
 }
 
+absl::StatusOr<v1::SuggestTermsResponse> Client::SuggestTerms(
+    const v1::SuggestTermsRequest& request) {
+  return Call<v1::SuggestTermsResponse>(*stubs_->search,
+                                        &v1::SearchService::Stub::SuggestTerms,
+                                        request, options_.timeout);
+}
+
 absl::StatusOr<v1::GetDocumentsResponse> Client::GetDocuments(
     const v1::GetDocumentsRequest& request) {
   return Call<v1::GetDocumentsResponse>(*stubs_->search,

@@ -111,6 +111,8 @@ class Client {
       const v1::CompareTextsRequest& request);
   absl::StatusOr<v1::CompareDocumentsResponse> CompareDocuments(
       const v1::CompareDocumentsRequest& request);
+  absl::StatusOr<v1::SuggestTermsResponse> SuggestTerms(
+      const v1::SuggestTermsRequest& request);
   absl::StatusOr<v1::GetDocumentsResponse> GetDocuments(
       const v1::GetDocumentsRequest& request);
   absl::Status ExportDocuments(

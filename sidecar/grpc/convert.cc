@@ -70,6 +70,42 @@ absl::StatusOr<absl::Time> ToTime(absl::string_view field,
          absl::Nanoseconds(message.nanos());
 }
 
+absl::StatusOr<SearchMode> ToSearchMode(v1::SearchRequest::Mode mode) {
+  switch (mode) {
+    case v1::SearchRequest::MODE_UNSPECIFIED:
+    case v1::SearchRequest::MODE_VECTOR:
+      return SearchMode::kVector;
+    case v1::SearchRequest::MODE_TEXT:
+      return SearchMode::kText;
+    case v1::SearchRequest::MODE_HYBRID:
+      return SearchMode::kHybrid;
+    default:
+      return FieldInvalidError("mode", absl::StrCat(static_cast<int>(mode)),
+                               "a value of SearchRequest.Mode");
+  }
+}
+
+absl::StatusOr<Fusion> ToFusion(const v1::Fusion& message) {
+  Fusion fusion;
+  switch (message.method()) {
+    case v1::Fusion::METHOD_UNSPECIFIED:
+    case v1::Fusion::METHOD_RECIPROCAL_RANK:
+      fusion.method = Fusion::Method::kReciprocalRank;
+      break;
+    case v1::Fusion::METHOD_NORMALIZED_SCORES:
+      fusion.method = Fusion::Method::kNormalizedScores;
+      break;
+    default:
+      return FieldInvalidError("fusion.method",
+                               absl::StrCat(static_cast<int>(message.method())),
+                               "a value of Fusion.Method");
+  }
+  if (message.has_vector_weight()) {
+    fusion.vector_weight = message.vector_weight();
+  }
+  return fusion;
+}
+
 absl::StatusOr<std::optional<Metric>> ToMetric(
     v1::DomainSettings::Metric metric) {
   switch (metric) {
@@ -348,6 +384,12 @@ absl::StatusOr<DomainSettings> ToDomainSettings(
   COPSE_ASSIGN_OR_RETURN(settings.retention, ToRetention(message.retention()));
   COPSE_ASSIGN_OR_RETURN(settings.chunking, ToChunking(message.chunking()));
   settings.default_chunking = Chunking::Mode::kBoundary;
+  if (message.has_lexical()) {
+    settings.lexical =
+        LexicalOptions{.is_enabled = !message.lexical().disabled(),
+                       .language = message.lexical().language(),
+                       .fold_accents = message.lexical().fold_accents()};
+  }
   return settings;
 }
 
@@ -364,6 +406,10 @@ void Fill(const DomainInfo& info, v1::Domain& message) {
     Fill(options.retention, *settings.mutable_retention());
   }
   Fill(options.chunking, *settings.mutable_chunking());
+  v1::LexicalIndex& lexical = *settings.mutable_lexical();
+  lexical.set_disabled(!options.lexical.is_enabled);
+  lexical.set_language(options.lexical.language);
+  lexical.set_fold_accents(options.lexical.fold_accents);
   message.set_embedding_profile_hash(ToString(options.profile_hash));
   message.set_commit_count(info.commit_count);
   Fill(info.create_time, *message.mutable_create_time());
@@ -438,6 +484,7 @@ void Fill(const GarbageReport& report,
   fill(report.forests, *message.mutable_forests());
   fill(report.pages, *message.mutable_pages());
   fill(report.live_sets, *message.mutable_live_sets());
+  fill(report.postings, *message.mutable_postings());
   message.set_rewritten_segment_count(report.rewritten_segment_count);
   message.set_vector_size_bytes_before(report.vector_size_bytes_before);
   message.set_vector_size_bytes_after(report.vector_size_bytes_after);
@@ -711,13 +758,22 @@ SearchSettings ToSearchSettings(const v1::SearchSettings& message) {
   if (message.has_max_distance()) {
     settings.max_distance = message.max_distance();
   }
+  if (message.has_start()) {
+    settings.start = message.start();
+  }
+  settings.document_ids.assign(message.document_ids().begin(),
+                               message.document_ids().end());
   settings.mask = ToDocumentMask(message.document_mask());
   settings.with_snippets = message.with_snippets();
   return settings;
 }
 
-SearchRequest ToSearchRequest(const v1::SearchRequest& message) {
+absl::StatusOr<SearchRequest> ToSearchRequest(
+    const v1::SearchRequest& message) {
   SearchRequest request;
+  COPSE_ASSIGN_OR_RETURN(request.mode, ToSearchMode(message.mode()));
+  COPSE_ASSIGN_OR_RETURN(request.fusion, ToFusion(message.fusion()));
+  request.is_plain = message.plain_text();
   request.domain = message.domain();
   request.at = ToCommitSelector(message.at());
   switch (message.query_case()) {
@@ -798,6 +854,16 @@ void Fill(SearchNeighbor&& neighbor, const DocumentMask& mask,
   if (neighbor.snippet.has_value()) {
     Fill(*neighbor.snippet, *message.mutable_snippet());
   }
+  if (neighbor.score.has_value()) {
+    message.set_score(*neighbor.score);
+  }
+}
+
+void Fill(TermSuggestion&& suggestion, v1::TermSuggestion& message) {
+  message.set_term(std::move(suggestion.term));
+  message.set_text(std::move(suggestion.text));
+  message.set_chunk_count(suggestion.row_count);
+  message.set_edit_count(suggestion.edit_count);
 }
 
 RecallRequest ToRecallRequest(const v1::MeasureRecallRequest& message) {

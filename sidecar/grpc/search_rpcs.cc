@@ -33,9 +33,10 @@ using RawSearchService = SearchService::WithRawCallbackMethod_Search<
     SearchService::WithRawCallbackMethod_FindSimilar<
         SearchService::WithRawCallbackMethod_CompareTexts<
             SearchService::WithRawCallbackMethod_CompareDocuments<
-                SearchService::WithRawCallbackMethod_GetDocuments<
-                    SearchService::WithRawCallbackMethod_ExportDocuments<
-                        SearchService::Service>>>>>>;
+                SearchService::WithRawCallbackMethod_SuggestTerms<
+                    SearchService::WithRawCallbackMethod_GetDocuments<
+                        SearchService::WithRawCallbackMethod_ExportDocuments<
+                            SearchService::Service>>>>>>>;
 
 // One response of an export.
 constexpr int kExportDocumentCountMax = 1000;
@@ -97,7 +98,8 @@ class SearchRpcs final : public RawSearchService {
         request, response,
         [this](const v1::SearchRequest& message, const CallContext& call,
                v1::SearchResponse& answer) -> absl::Status {
-          const SearchRequest search = ToSearchRequest(message);
+          COPSE_ASSIGN_OR_RETURN(const SearchRequest search,
+                                 ToSearchRequest(message));
           COPSE_ASSIGN_OR_RETURN(SearchResponse result,
                                  engine_.searcher().Search(search, call));
           FillSearchResponse(std::move(result), search.settings.mask, answer);
@@ -172,6 +174,31 @@ class SearchRpcs final : public RawSearchService {
           answer.set_distance(double{result.distance});
           if (result.similarity.has_value()) {
             answer.set_similarity(*result.similarity);
+          }
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerUnaryReactor* SuggestTerms(grpc::CallbackServerContext* context,
+                                         const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::SuggestTermsRequest, v1::SuggestTermsResponse>(
+        {environment_, *environment_.executor,
+         "copse.v1.SearchService/SuggestTerms", context},
+        request, response,
+        [this](const v1::SuggestTermsRequest& message, const CallContext& call,
+               v1::SuggestTermsResponse& answer) -> absl::Status {
+          COPSE_ASSIGN_OR_RETURN(
+              SuggestResponse result,
+              engine_.searcher().Suggest(
+                  {.domain = message.domain(),
+                   .at = ToCommitSelector(message.at()),
+                   .text = message.text(),
+                   .suggestion_count = message.suggestion_count()},
+                  call));
+          Fill(result.answered_by, *answer.mutable_answered_by());
+          for (TermSuggestion& suggestion : result.suggestions) {
+            Fill(std::move(suggestion), *answer.add_suggestions());
           }
           return absl::OkStatus();
         });

@@ -49,6 +49,56 @@ TEST_F(SearchRpcsTest, SearchesByTextVectorAndDocument) {
   EXPECT_THAT(IdsOf(search_response_.neighbors()), ElementsAre("b", "c"));
 }
 
+TEST_F(SearchRpcsTest, SearchesByWordsAndByBoth) {
+  v1::SearchRequest request = TextSearch("c1", "elm");
+  request.set_mode(v1::SearchRequest::MODE_TEXT);
+  ASSERT_THAT(Search(request), RpcIsOk());
+  EXPECT_THAT(IdsOf(search_response_.neighbors()), ElementsAre("b"));
+  const v1::Neighbor& neighbor = search_response_.neighbors(0);
+  EXPECT_NEAR(neighbor.distance(), 1 / (1 + neighbor.score()), 1e-6);
+  EXPECT_FALSE(neighbor.has_similarity());
+
+  request.set_mode(v1::SearchRequest::MODE_HYBRID);
+  request.mutable_fusion()->set_method(v1::Fusion::METHOD_NORMALIZED_SCORES);
+  request.mutable_fusion()->set_vector_weight(0.25);
+  ASSERT_THAT(Search(request), RpcIsOk());
+  EXPECT_THAT(search_response_.neighbors(), SizeIs(3));
+  EXPECT_EQ(search_response_.neighbors(0).document().document_id(), "b");
+  EXPECT_NEAR(search_response_.neighbors(0).score(), 1, 1e-9);
+  request.mutable_settings()->set_start(1);
+  ASSERT_THAT(Search(request), RpcIsOk());
+  EXPECT_THAT(search_response_.neighbors(), SizeIs(2));
+  request.mutable_settings()->add_document_ids("b");
+  ASSERT_THAT(Search(request), RpcIsOk());
+  EXPECT_THAT(search_response_.neighbors(), SizeIs(0));
+
+  request.set_mode(static_cast<v1::SearchRequest::Mode>(99));
+  EXPECT_THAT(Search(request), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request.set_mode(v1::SearchRequest::MODE_HYBRID);
+  request.mutable_fusion()->set_method(static_cast<v1::Fusion::Method>(99));
+  EXPECT_THAT(Search(request), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+}
+
+TEST_F(SearchRpcsTest, SuggestsWords) {
+  v1::SuggestTermsRequest request;
+  request.set_domain("admin/trees");
+  request.mutable_at()->set_commit("c1");
+  request.set_text("the el");
+  v1::SuggestTermsResponse response;
+  const auto call = [&] {
+    return Call(*searches_, &v1::SearchService::Stub::SuggestTerms, request,
+                response);
+  };
+  ASSERT_THAT(call(), RpcIsOk());
+  EXPECT_EQ(response.answered_by().commit(), "c1");
+  ASSERT_THAT(response.suggestions(), SizeIs(1));
+  EXPECT_EQ(response.suggestions(0).term(), "elm");
+  EXPECT_EQ(response.suggestions(0).text(), "the elm");
+  EXPECT_EQ(response.suggestions(0).chunk_count(), 1);
+  request.mutable_at()->set_commit("c9");
+  EXPECT_THAT(call(), RpcFailsWith(kNotFound, "COMMIT_NOT_FOUND"));
+}
+
 TEST_F(SearchRpcsTest, SearchesTheNearestAncestor) {
   v1::SearchRequest request = TextSearch("new", "oak");
   request.mutable_at()->add_ancestor_commits("newer");

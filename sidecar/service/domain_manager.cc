@@ -150,6 +150,15 @@ absl::Status CheckChunkingMatches(const DomainOptions& domain,
   return absl::OkStatus();
 }
 
+std::string Shown(const LexicalOptions& lexical) {
+  if (!lexical.is_enabled) {
+    return "disabled";
+  }
+  return absl::StrCat(
+      "of ", lexical.language.empty() ? "no language" : lexical.language,
+      lexical.fold_accents ? ", without accents" : "");
+}
+
 absl::Status CheckMatches(const DomainOptions& domain,
                           const DomainSettings& settings) {
   if (settings.metric.has_value() && *settings.metric != domain.metric) {
@@ -174,6 +183,10 @@ absl::Status CheckMatches(const DomainOptions& domain,
                             ? "none"
                             : absl::StrCat("'", domain.embedding_profile, "'"),
                         absl::StrCat("'", settings.embedding_profile, "'"));
+  }
+  if (settings.lexical.has_value() && *settings.lexical != domain.lexical) {
+    return DiffersError(domain.domain, "lexical", Shown(domain.lexical),
+                        Shown(*settings.lexical));
   }
   return CheckChunkingMatches(domain, settings.chunking);
 }
@@ -270,6 +283,7 @@ absl::StatusOr<DomainOptions> DomainManager::Plan(
   options.dimension = static_cast<uint32_t>(settings.dimension);
   options.description = settings.description;
   options.retention = settings.retention;
+  options.lexical = settings.lexical.value_or(LexicalOptions());
   if (!settings.vectors_only) {
     COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
                            embedders_.Find(settings.embedding_profile));

@@ -52,6 +52,7 @@ struct DomainSettings {
   // How a new domain with a profile is cut if `chunking` does not say it; the
   // door decides.
   Chunking::Mode default_chunking = Chunking::Mode::kWhole;
+  std::optional<LexicalOptions> lexical = {};  // Unset means the defaults.
 };
 
 // Thread safety: any number of threads may use one DomainManager.

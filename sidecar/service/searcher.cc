@@ -4,11 +4,13 @@
 #include "sidecar/service/searcher.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -26,6 +28,7 @@
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/commit_resolver.h"
 #include "sidecar/service/document_reader.h"
+#include "sidecar/service/fusion.h"
 #include "sidecar/service/request_errors.h"
 #include "sidecar/service/text_cutter.h"
 #include "sidecar/text/code_points.h"
@@ -107,13 +110,17 @@ absl::StatusOr<SearchNeighbor> ReadNeighbor(const CommitReader& reader,
   return found;
 }
 
+void Add(const SearchWork& other, SearchWork& work) {
+  work.rows_scanned += other.rows_scanned;
+  work.rows_reranked += other.rows_reranked;
+  work.pages_read += other.pages_read;
+}
+
 // Adds `other` to `result`: of each document the nearer neighbor, in order, and
 // `neighbor_count` of them at most.
 void Merge(DocumentSearchResult other, size_t neighbor_count,
            DocumentSearchResult& result) {
-  result.work.rows_scanned += other.work.rows_scanned;
-  result.work.rows_reranked += other.work.rows_reranked;
-  result.work.pages_read += other.work.pages_read;
+  Add(other.work, result.work);
   std::vector<DocumentNeighbor>& neighbors = result.neighbors;
   neighbors.insert(neighbors.end(),
                    std::make_move_iterator(other.neighbors.begin()),
@@ -141,6 +148,138 @@ std::vector<std::vector<float>> SpreadVectors(std::vector<StoredChunk> chunks) {
   return vectors;
 }
 
+// How many neighbors the searches look for whose results make up the order of
+// pages.
+constexpr std::array<size_t, 3> kPageDepths = {100, 1000,
+                                               size_t{kNeighborCountMax}};
+
+absl::Status CheckMode(const SearchRequest& request) {
+  if (request.mode != SearchMode::kVector &&
+      !std::holds_alternative<TextQuery>(request.query)) {
+    return FieldInvalidError("mode", "by words or hybrid without a text",
+                             "by vectors where the query is not a text");
+  }
+  if (request.mode == SearchMode::kHybrid &&
+      request.settings.max_distance.has_value()) {
+    return FieldInvalidError("settings.max_distance", "set",
+                             "not to be set in a hybrid search");
+  }
+  const double weight = request.fusion.vector_weight.value_or(0);
+  if (!(weight >= 0 && weight <= 1)) {
+    return FieldInvalidError("fusion.vector_weight", absl::StrCat(weight),
+                             "0 to 1");
+  }
+  return absl::OkStatus();
+}
+
+std::vector<RankedChunk> RankByDistance(std::vector<DocumentNeighbor> nearest) {
+  std::vector<RankedChunk> ranked;
+  ranked.reserve(nearest.size());
+  for (DocumentNeighbor& neighbor : nearest) {
+    ranked.push_back(
+        {.neighbor = std::move(neighbor), .has_vector_distance = true});
+  }
+  return ranked;
+}
+
+// What is searched for, and where.
+struct Query {
+  const SearchRequest& request;
+  const CommitReader& reader;
+  std::span<const std::vector<float>> vectors;  // None to search by words only.
+  DocumentSearchOptions options;                // Without a vector.
+};
+
+absl::StatusOr<TextSearchResult> SearchText(const Query& query,
+                                            size_t neighbor_count,
+                                            bool by_chunk) {
+  return query.reader.SearchText(
+      {.query = std::get<TextQuery>(query.request.query).text,
+       .has_operators = !query.request.is_plain,
+       .neighbor_count = neighbor_count,
+       .types = query.options.types,
+       .document_ids = query.options.document_ids,
+       .by_chunk = by_chunk,
+       .check = query.options.check});
+}
+
+// Returns what is nearest to any of the vectors.
+absl::StatusOr<DocumentSearchResult> SearchNearest(const Query& query) {
+  DocumentSearchOptions options = query.options;
+  options.query = query.vectors.front();
+  COPSE_ASSIGN_OR_RETURN(DocumentSearchResult result,
+                         query.reader.Search(options));
+  for (const std::vector<float>& vector : query.vectors.subspan(1)) {
+    options.query = vector;
+    COPSE_ASSIGN_OR_RETURN(DocumentSearchResult other,
+                           query.reader.Search(options));
+    Merge(std::move(other), options.neighbor_count, result);
+  }
+  return result;
+}
+
+// What searches for some number of neighbors found.
+struct RankedList {
+  std::vector<RankedChunk> chunks = {};
+  bool is_complete = false;  // There are no others.
+};
+
+// Searches for as many neighbors as the options of the query say.
+absl::StatusOr<RankedList> RankToDepth(const Query& query, SearchWork& work) {
+  const size_t depth = query.options.neighbor_count;
+  COPSE_ASSIGN_OR_RETURN(DocumentSearchResult nearest, SearchNearest(query));
+  Add(nearest.work, work);
+  RankedList list = {.is_complete = nearest.neighbors.size() < depth};
+  if (query.request.mode == SearchMode::kVector) {
+    list.chunks = RankByDistance(std::move(nearest.neighbors));
+    return list;
+  }
+  COPSE_ASSIGN_OR_RETURN(TextSearchResult matching,
+                         SearchText(query, depth, query.options.by_chunk));
+  list.is_complete = list.is_complete && matching.neighbors.size() < depth;
+  list.chunks = Fuse(std::move(nearest.neighbors),
+                     std::move(matching.neighbors), query.request.fusion);
+  return list;
+}
+
+// Returns the first `document_count` documents of the order in which the
+// request has them, each with its best chunk.
+absl::StatusOr<std::vector<RankedChunk>> Rank(Query query,
+                                              size_t document_count,
+                                              SearchWork& work) {
+  document_count = std::min(document_count, size_t{kNeighborCountMax});
+  if (query.request.mode == SearchMode::kText) {
+    COPSE_ASSIGN_OR_RETURN(TextSearchResult matching,
+                           SearchText(query, document_count, false));
+    return RankByText(std::move(matching.neighbors));
+  }
+  if (query.request.mode == SearchMode::kVector &&
+      !query.request.settings.start.has_value()) {
+    COPSE_ASSIGN_OR_RETURN(DocumentSearchResult nearest, SearchNearest(query));
+    work = nearest.work;
+    return RankByDistance(std::move(nearest.neighbors));
+  }
+  query.options.by_chunk = query.request.mode == SearchMode::kHybrid &&
+                           query.request.fusion.by_chunk;
+  std::vector<RankedChunk> documents;
+  absl::flat_hash_set<std::string> found;
+  for (const size_t depth : kPageDepths) {
+    query.options.neighbor_count = depth;
+    COPSE_ASSIGN_OR_RETURN(RankedList list, RankToDepth(query, work));
+    query.options.is_user_query = false;  // It was sampled.
+    for (RankedChunk& chunk : list.chunks) {
+      if (found.insert(chunk.neighbor.document_id).second) {
+        documents.push_back(std::move(chunk));
+      }
+    }
+    if (list.is_complete || documents.size() >= document_count) {
+      break;
+    }
+  }
+  documents.resize(std::min(documents.size(), document_count));
+  return documents;
+}
+
 }  // namespace
 
 absl::Status CheckSearchSettings(const SearchSettings& settings) {
@@ -166,6 +305,17 @@ absl::Status CheckSearchSettings(const SearchSettings& settings) {
                              absl::StrCat(settings.recall_target),
                              "more than 0 and at most 1, or 0 for none");
   }
+  if (settings.document_ids.size() > kFilterIdCountMax) {
+    return FieldInvalidError(
+        "settings.document_ids",
+        absl::StrCat(settings.document_ids.size(), " documents"),
+        absl::StrCat("at most ", kFilterIdCountMax));
+  }
+  const int64_t start = settings.start.value_or(0);
+  if (start < 0 || start > kNeighborCountMax) {
+    return FieldInvalidError("settings.start", absl::StrCat(start),
+                             absl::StrCat("0 to ", kNeighborCountMax));
+  }
   if (settings.max_distance.has_value() && std::isnan(*settings.max_distance)) {
     return FieldInvalidError("settings.max_distance", "NaN", "a number");
   }
@@ -181,6 +331,7 @@ DocumentSearchOptions ToSearchOptions(const SearchSettings& settings) {
   options.recall_target = settings.recall_target;
   options.exact = settings.exact;
   options.types = settings.types;
+  options.document_ids = settings.document_ids;
   return options;
 }
 
@@ -190,29 +341,28 @@ absl::StatusOr<SearchResponse> Searcher::Search(const SearchRequest& request,
   COPSE_RETURN_IF_ERROR(context.Check());
   COPSE_ASSIGN_OR_RETURN(ResolvedCommit at,
                          ResolveCommit(store_, request.domain, request.at));
-  COPSE_ASSIGN_OR_RETURN(const QueryVectors query,
-                         FindQueryVectors(request, at, context));
+  COPSE_RETURN_IF_ERROR(CheckMode(request));
+  QueryVectors query;
+  if (request.mode != SearchMode::kText) {
+    COPSE_ASSIGN_OR_RETURN(query, FindQueryVectors(request, at, context));
+  }
   DocumentSearchOptions options = ToSearchOptions(request.settings);
   options.excluded_document_id = query.excluded_document_id;
   options.check = [&context] { return context.Check(); };
   options.is_user_query = !std::holds_alternative<DocumentQuery>(request.query);
-  options.query = query.vectors.front();
-  COPSE_ASSIGN_OR_RETURN(DocumentSearchResult result,
-                         at.reader->Search(options));
-  for (size_t i = 1; i < query.vectors.size(); ++i) {
-    options.query = query.vectors[i];
-    COPSE_ASSIGN_OR_RETURN(DocumentSearchResult other,
-                           at.reader->Search(options));
-    Merge(std::move(other), options.neighbor_count, result);
-  }
-
+  const auto start = static_cast<size_t>(request.settings.start.value_or(0));
   SearchResponse response;
+  const size_t end = start + options.neighbor_count;
+  COPSE_ASSIGN_OR_RETURN(
+      const std::vector<RankedChunk> ranked,
+      Rank({request, *at.reader, query.vectors, std::move(options)}, end,
+           response.work));
   response.answered_by = {at.commit, at.lag};
   response.source = query.source;
-  response.work = result.work;
   const auto* text = std::get_if<TextQuery>(&request.query);
   ResponseSizeLimit size_limit;
-  for (const DocumentNeighbor& neighbor : result.neighbors) {
+  for (size_t i = start; i < ranked.size(); ++i) {
+    const DocumentNeighbor& neighbor = ranked[i].neighbor;
     if (request.settings.max_distance.has_value() &&
         !(neighbor.distance <= *request.settings.max_distance)) {
       break;
@@ -227,8 +377,40 @@ absl::StatusOr<SearchResponse> Searcher::Search(const SearchRequest& request,
                      has_snippet ? text->text : absl::string_view()));
     COPSE_RETURN_IF_ERROR(
         size_limit.Add(found.document, "settings.neighbor_count"));
+    if (!ranked[i].has_vector_distance) {
+      found.similarity.reset();
+    }
+    if (request.mode != SearchMode::kVector) {
+      found.score = ranked[i].score;
+    }
     response.neighbors.push_back(std::move(found));
   }
+  return response;
+}
+
+absl::StatusOr<SuggestResponse> Searcher::Suggest(const SuggestRequest& request,
+                                                  const CallContext& context) {
+  COPSE_RETURN_IF_ERROR(CheckQueryText("text", request.text));
+  if (request.suggestion_count < 0 ||
+      request.suggestion_count > kSuggestionCountMax) {
+    return FieldInvalidError(
+        "suggestion_count", absl::StrCat(request.suggestion_count),
+        absl::StrCat("1 to ", kSuggestionCountMax, ", or 0 for ",
+                     kSuggestionCountDefault));
+  }
+  COPSE_RETURN_IF_ERROR(context.Check());
+  COPSE_ASSIGN_OR_RETURN(const ResolvedCommit at,
+                         ResolveCommit(store_, request.domain, request.at));
+  SuggestResponse response;
+  response.answered_by = {at.commit, at.lag};
+  COPSE_ASSIGN_OR_RETURN(
+      response.suggestions,
+      at.reader->SuggestTerms(
+          {.text = request.text,
+           .suggestion_count = static_cast<size_t>(
+               request.suggestion_count == 0 ? kSuggestionCountDefault
+                                             : request.suggestion_count),
+           .check = [&context] { return context.Check(); }}));
   return response;
 }
 

@@ -9,6 +9,15 @@
 //   request.query = TextQuery{"trees that keep their leaves"};
 //   COPSE_ASSIGN_OR_RETURN(SearchResponse response,
 //                          searcher.Search(request, context));
+//
+// A text is searched for by its meaning, by its words, or by both, whose
+// results are fused (fusion.h).
+//
+// Pages. With `start`, results are part of one order that goes by the request
+// alone, whatever `start` and `neighbor_count`: pages of one commit neither
+// skip nor repeat. Where that is not the order of one search, because a search
+// for more neighbors may also find nearer ones, it is put together: first what
+// a search for 100 finds, then what else one for 1,000 finds, then for 10,000.
 
 #ifndef COPSE_SIDECAR_SERVICE_SEARCHER_H_
 #define COPSE_SIDECAR_SERVICE_SEARCHER_H_
@@ -28,6 +37,7 @@
 #include "sidecar/service/commit_resolver.h"
 #include "sidecar/service/document_reader.h"
 #include "sidecar/service/domain_embedders.h"
+#include "sidecar/service/fusion.h"
 #include "versioning/commit_reader.h"
 #include "versioning/store.h"
 
@@ -36,6 +46,9 @@ namespace copse {
 inline constexpr int64_t kNeighborCountMax = 10000;
 inline constexpr int64_t kNeighborCountDefault = 10;
 inline constexpr size_t kTypeCountMax = 1000;
+inline constexpr size_t kFilterIdCountMax = 1000;
+inline constexpr int64_t kSuggestionCountMax = 100;
+inline constexpr int64_t kSuggestionCountDefault = 10;
 
 // A snippet reads the text of its document, which may have megabytes.
 inline constexpr size_t kSnippetCountMax = 100;
@@ -79,6 +92,13 @@ struct SearchSettings {
   // If set, only neighbors of at most this distance are found.
   std::optional<double> max_distance;
 
+  // If not empty, only these documents are found.
+  std::vector<std::string> document_ids;
+
+  // If set, how many documents to leave out at the beginning, in
+  // [0, kNeighborCountMax]; see above.
+  std::optional<int64_t> start;
+
   // What the documents of the neighbors hold.
   DocumentMask mask;
 
@@ -86,11 +106,21 @@ struct SearchSettings {
   bool with_snippets = false;
 };
 
+// By what a text is searched for.
+enum class SearchMode { kVector, kText, kHybrid };
+
 struct SearchRequest {
   std::string domain;
   CommitSelector at;
   std::variant<std::monostate, TextQuery, VectorQuery, DocumentQuery> query;
   SearchSettings settings;
+
+  // Other ones than kVector are for a TextQuery.
+  SearchMode mode = SearchMode::kVector;
+  Fusion fusion;  // For kHybrid.
+
+  // Whether "phrases" and beginnings* of the text are nothing but words.
+  bool is_plain = false;
 };
 
 // The part of a text that shows why it was found.
@@ -108,14 +138,36 @@ struct DocumentSnippet {
 
 struct SearchNeighbor {
   StoredDocument document;
-  float distance = 0;
-  std::optional<double> similarity;  // In cosine domains.
 
-  // The nearest chunk; the place of the only one is not said.
+  // Of the vectors, or 1 / (1 + score) where only words were compared.
+  float distance = 0;
+  std::optional<double> similarity;  // Of vectors, in cosine domains.
+
+  // Of the words, or fused; unset for a search by vectors.
+  std::optional<double> score;
+
+  // The nearest chunk, or the one with the best words; the place of the only
+  // one is not said.
   uint32_t chunk = 0;
   ChunkPlace place;
 
   std::optional<DocumentSnippet> snippet;  // Only where asked for.
+};
+
+struct SuggestRequest {
+  std::string domain;
+  CommitSelector at = {};
+
+  // 1 to kQueryTextSizeBytesMax bytes, of which the last word is completed.
+  std::string text;
+
+  // In [1, kSuggestionCountMax]; 0 means kSuggestionCountDefault.
+  int64_t suggestion_count = 0;
+};
+
+struct SuggestResponse {
+  AnsweringCommit answered_by;
+  std::vector<TermSuggestion> suggestions;
 };
 
 struct SearchResponse {
@@ -144,6 +196,12 @@ class Searcher {
   // document, and the errors of DomainEmbedders::EmbedText().
   absl::StatusOr<SearchResponse> Search(const SearchRequest& request,
                                         const CallContext& context);
+
+  // Returns words of the commit that the text may be about to say, or may have
+  // meant. Fails with kInvalidArgument, kNotFound, and kFailedPrecondition,
+  // LEXICAL_INDEX_OFF.
+  absl::StatusOr<SuggestResponse> Suggest(const SuggestRequest& request,
+                                          const CallContext& context);
 
  private:
   // Vectors to search for, and what is known of where they are from.

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -267,6 +268,19 @@ TEST_F(SearcherTest, ShowsTheNearestChunkAndWhyItWasFound) {
   ASSERT_THAT(best.snippet->matches, SizeIs(7));
   EXPECT_EQ(best.snippet->matches[1].first_byte, 5);
   EXPECT_EQ(best.snippet->matches[1].size_bytes, 4);
+  // By its words, too.
+  for (const SearchMode mode : {SearchMode::kText, SearchMode::kHybrid}) {
+    request.query = TextQuery{"elm"};
+    request.mode = mode;
+    COPSE_ASSERT_OK_AND_ASSIGN(const SearchResponse words, Search(request));
+    ASSERT_FALSE(words.neighbors.empty());
+    EXPECT_EQ(words.neighbors[0].document.id, "garden");
+    EXPECT_EQ(words.neighbors[0].document.chunk_count, 3);
+    EXPECT_EQ(words.neighbors[0].chunk, 2);
+    EXPECT_EQ(words.neighbors[0].snippet->text, "elm elm elm");
+    EXPECT_THAT(words.neighbors[0].snippet->matches, SizeIs(3));
+  }
+  request.mode = SearchMode::kVector;
   // All chunks of a document are searched for, and it is left out.
   request.query = DocumentQuery{"garden", std::nullopt};
   COPSE_ASSERT_OK_AND_ASSIGN(response, Search(request));
@@ -382,6 +396,124 @@ TEST_F(SearcherTest, RefusesTextsForAProfileThatTheServerDoesNotHave) {
   EXPECT_THAT(engine.searcher().Search(TextRequest("c1", "oak"), {}),
               FailsWith(absl::StatusCode::kFailedPrecondition,
                         "EMBEDDING_PROFILE_NOT_FOUND"));
+}
+
+// ---- Words -----------------------------------------------------------------
+
+TEST_F(SearcherTest, FindsByWordsWithoutTheProvider) {
+  SearchRequest request = TextRequest("c1", "oaks oak");
+  request.mode = SearchMode::kText;
+  COPSE_ASSERT_OK_AND_ASSIGN(SearchResponse response, Search(request));
+  EXPECT_THAT(IdsOf(response), ElementsAre("a", "b"));
+  EXPECT_THAT(embedder_->texts(), IsEmpty());
+  const SearchNeighbor& best = response.neighbors.front();
+  EXPECT_NEAR(best.distance, 1 / (1 + *best.score), 1e-6);
+  EXPECT_EQ(best.similarity, std::nullopt);
+  request.at.commit = "c2";
+  EXPECT_THAT(IdsOf(Search(request)), ElementsAre("b"));
+}
+
+TEST_F(SearcherTest, QuotesAndStarsAreWordsWhereTheQueryIsPlain) {
+  SearchRequest request = TextRequest("c1", "\"oak beech\" ros*");
+  request.mode = SearchMode::kText;
+  EXPECT_THAT(IdsOf(Search(request)), ElementsAre("c", "b"));
+  request.is_plain = true;
+  EXPECT_THAT(IdsOf(Search(request)), ElementsAre("b", "a"));
+}
+
+TEST_F(SearcherTest, HybridSearchHasWhatEitherFinds) {
+  SearchRequest request = TextRequest("c1", "beech");
+  request.mode = SearchMode::kHybrid;
+  COPSE_ASSERT_OK_AND_ASSIGN(SearchResponse response, Search(request));
+  EXPECT_THAT(IdsOf(response), ElementsAre("b", "c", "a"));
+  EXPECT_NEAR(*response.neighbors[0].score, 1.0 / 61, 1e-9);
+  EXPECT_NEAR(*response.neighbors[1].score, 0.5 / 62, 1e-9);
+  EXPECT_TRUE(response.neighbors[0].similarity.has_value());
+  request.fusion = {.method = Fusion::Method::kNormalizedScores,
+                    .vector_weight = 0};
+  COPSE_ASSERT_OK_AND_ASSIGN(response, Search(request));
+  EXPECT_NEAR(*response.neighbors[0].score, 1, 1e-9);
+  EXPECT_NEAR(*response.neighbors[1].score, 0, 1e-9);
+}
+
+TEST_F(SearcherTest, FiltersDocumentsInEveryMode) {
+  for (const SearchMode mode :
+       {SearchMode::kVector, SearchMode::kText, SearchMode::kHybrid}) {
+    SearchRequest request = TextRequest("c1", "oak rose");
+    request.mode = mode;
+    request.settings.document_ids = {"c", "b", "unknown"};
+    request.settings.types = {"tree"};
+    EXPECT_THAT(IdsOf(Search(request)), ElementsAre("b"));
+  }
+}
+
+TEST_F(SearcherTest, PagesNeitherSkipNorRepeat) {
+  std::vector<PushOperation> operations;
+  for (int i = 0; i < 400; ++i) {
+    operations.push_back(Typed(
+        absl::StrCat("id", i),
+        absl::StrCat("oak w", i % 7, " ", std::string(i % 13 + 1, 'x')), "T"));
+  }
+  ASSERT_THAT(Push(Options("big"), std::move(operations)), IsOk());
+  for (const SearchMode mode :
+       {SearchMode::kVector, SearchMode::kText, SearchMode::kHybrid}) {
+    SearchRequest request = TextRequest("big", "oak w3");
+    request.mode = mode;
+    request.settings.start = 0;
+    request.settings.neighbor_count = 10000;
+    const std::vector<std::string> all = IdsOf(Search(request));
+    EXPECT_THAT(all, SizeIs(400));
+    request.settings.neighbor_count = 37;
+    std::vector<std::string> paged;
+    for (request.settings.start = 0; paged.size() < all.size();
+         *request.settings.start += 37) {
+      const std::vector<std::string> page = IdsOf(Search(request));
+      ASSERT_FALSE(page.empty());
+      paged.insert(paged.end(), page.begin(), page.end());
+    }
+    EXPECT_EQ(paged, all);
+    request.settings.start = 400;
+    EXPECT_THAT(IdsOf(Search(request)), IsEmpty());
+  }
+}
+
+TEST_F(SearcherTest, RefusesWhatTheModesCannotDo) {
+  SearchRequest request = TextRequest("c1", "oak");
+  request.mode = SearchMode::kText;
+  request.query = VectorQuery{std::vector<float>(FakeEmbedder::kDimension, 1)};
+  EXPECT_THAT(Search(request), StatusIs(absl::StatusCode::kInvalidArgument,
+                                        HasSubstr("mode is by words")));
+  request = TextRequest("c1", "oak");
+  request.mode = SearchMode::kHybrid;
+  request.settings.max_distance = 1;
+  EXPECT_THAT(Search(request),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("settings.max_distance is set")));
+  request.settings.max_distance = std::nullopt;
+  request.fusion.vector_weight = 1.5;
+  EXPECT_THAT(Search(request),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("fusion.vector_weight is 1.5, expected 0")));
+  request.fusion = {};
+  request.settings.start = -1;
+  EXPECT_THAT(Search(request),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("settings.start is -1, expected 0 to")));
+}
+
+TEST_F(SearcherTest, SuggestsWordsOfTheCommit) {
+  SuggestRequest request = {.domain = "admin/trees", .text = "an o"};
+  request.at.commit = "c1";
+  COPSE_ASSERT_OK_AND_ASSIGN(SuggestResponse response,
+                             engine_->searcher().Suggest(request, {}));
+  EXPECT_EQ(response.answered_by.commit, "c1");
+  ASSERT_THAT(response.suggestions, SizeIs(1));
+  EXPECT_EQ(response.suggestions[0].text, "an oak");
+  EXPECT_EQ(response.suggestions[0].row_count, 2);
+  request.suggestion_count = 101;
+  EXPECT_THAT(engine_->searcher().Suggest(request, {}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("suggestion_count is 101, expected 1 to")));
 }
 
 }  // namespace
