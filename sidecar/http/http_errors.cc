@@ -29,13 +29,10 @@ struct ReasonStatus {
 
 // Where the reason says more than the code.
 constexpr ReasonStatus kReasonStatuses[] = {
-    {"BODY_TOO_LARGE", 413},
-    {"MEDIA_TYPE_UNSUPPORTED", 415},
-    {"PUSH_ABORTED", 422},
-    {"CLIENT_DISCONNECTED", 400},
-    {"CLIENT_STALLED", 408},
-    {"DOMAIN_SETTINGS_DIFFER", 400},
-    {"PARENT_COMMIT_NOT_FOUND", 404},
+    {"BODY_TOO_LARGE", 413},     {"MEDIA_TYPE_UNSUPPORTED", 415},
+    {"PUSH_ABORTED", 422},       {"CLIENT_DISCONNECTED", 400},
+    {"CLIENT_STALLED", 408},     {"DOMAIN_SETTINGS_DIFFER", 400},
+    {"LEXICAL_INDEX_OFF", 400},  {"PARENT_COMMIT_NOT_FOUND", 404},
     {"RESPONSE_TOO_LARGE", 400},
 };
 
@@ -107,11 +104,6 @@ absl::Status MediaTypeError(absl::string_view found) {
           "content-type is ", found.empty() ? "not set" : JsonString(found),
           ", expected application/json")),
       "MEDIA_TYPE_UNSUPPORTED");
-}
-
-absl::Status NotYetError(absl::string_view what) {
-  return absl::UnimplementedError(
-      absl::StrCat(what, " is not served by this version"));
 }
 
 }  // namespace copse

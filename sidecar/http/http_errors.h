@@ -29,9 +29,6 @@ absl::Status BodyTooLargeError(size_t size_bytes_max);
 // 415.
 absl::Status MediaTypeError(absl::string_view found);
 
-// 501.
-absl::Status NotYetError(absl::string_view what);
-
 }  // namespace copse
 
 #endif  // COPSE_SIDECAR_HTTP_HTTP_ERRORS_H_

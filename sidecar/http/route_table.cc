@@ -15,6 +15,7 @@
 #include "sidecar/http/push_handler.h"
 #include "sidecar/http/search_handlers.h"
 #include "sidecar/http/statistics_handlers.h"
+#include "sidecar/http/suggest_handler.h"
 
 namespace copse {
 
@@ -55,6 +56,11 @@ RouteTable::RouteTable()
                .has_json_body = true,
                .is_commit_read = true,
                .answer = HandleSearch},
+              {.path = "/suggest",
+               .method = "GET",
+               .kind = RouteKind::kSearch,
+               .is_commit_read = true,
+               .answer = HandleSuggest},
               {.path = "/similar",
                .method = "GET",
                .kind = RouteKind::kSearch,

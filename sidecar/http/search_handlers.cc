@@ -20,13 +20,13 @@
 #include "index/util/status_macros.h"
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/http/commit_read.h"
-#include "sidecar/http/http_errors.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/http/http_services.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/commit_resolver.h"
 #include "sidecar/service/document_reader.h"
 #include "sidecar/service/request_errors.h"
+#include "sidecar/service/searcher.h"
 
 namespace copse {
 namespace {
@@ -50,18 +50,76 @@ absl::StatusOr<HitParameters> HitParametersOf(const Parameters& parameters) {
   return hits;
 }
 
-// Fails for a mode that there is not. Without a full-text index the fusion of
-// hybrid is that of one list, which is the order of the vectors.
-absl::Status CheckMode(const Parameters& parameters) {
+absl::StatusOr<SearchMode> ModeOf(const Parameters& parameters) {
   COPSE_ASSIGN_OR_RETURN(const std::optional<std::string> mode,
                          parameters.FindText("mode"));
-  if (!mode.has_value() || *mode == "hybrid" || *mode == "vector") {
-    return absl::OkStatus();
-  }
-  if (*mode == "fts") {
-    return NotYetError("mode fts");
+  constexpr std::array<std::pair<absl::string_view, SearchMode>, 3> kModes = {
+      {{"hybrid", SearchMode::kHybrid},
+       {"vector", SearchMode::kVector},
+       {"fts", SearchMode::kText}}};
+  for (const auto& [name, value] : kModes) {
+    if (mode.value_or("hybrid") == name) {
+      return value;
+    }
   }
   return FieldInvalidError("mode", "unknown", "hybrid, vector or fts");
+}
+
+// What a search by words, or by words and meaning, looks for. Operators of a
+// text have no meaning, and chunks are fused each for itself: so the contract
+// has it.
+SearchRequest WordsRequest(const ReadTarget& target, const ResolvedCommit& at,
+                           SearchMode mode, const std::string& q,
+                           const HitParameters& wanted) {
+  SearchRequest request;
+  request.domain = target.domain;
+  request.at.commit = at.commit;
+  request.query = TextQuery{q};
+  request.mode = mode;
+  request.fusion.by_chunk = true;
+  request.is_plain = true;
+  request.settings.start = wanted.window.start;
+  request.settings.neighbor_count = wanted.window.count;
+  request.settings.types.assign(wanted.filter.types.begin(),
+                                wanted.filter.types.end());
+  request.settings.document_ids.assign(wanted.filter.ids.begin(),
+                                       wanted.filter.ids.end());
+  return request;
+}
+
+// Their order ends after kNeighborCountMax documents.
+absl::StatusOr<std::vector<Hit>> SearchWords(HttpServices& services,
+                                             const SearchRequest& request,
+                                             const CallContext& context) {
+  std::vector<Hit> hits;
+  if (*request.settings.start >= kNeighborCountMax) {
+    return hits;
+  }
+  COPSE_ASSIGN_OR_RETURN(const SearchResponse response,
+                         services.engine->searcher().Search(request, context));
+  for (const SearchNeighbor& neighbor : response.neighbors) {
+    // Only vectors have a similarity.
+    const float distance = neighbor.similarity.has_value()
+                               ? ToHttpDistance(neighbor.distance)
+                               : neighbor.distance;
+    hits.push_back(
+        {neighbor.document.id, distance, neighbor.chunk, neighbor.place});
+  }
+  return hits;
+}
+
+absl::Status CheckFilterSize(const DocumentFilter& filter) {
+  if (filter.ids.size() > kFilterIdCountMax) {
+    return FieldInvalidError(
+        "doc_id", absl::StrCat(filter.ids.size(), " documents"),
+        absl::StrCat("at most ", kFilterIdCountMax, " but in mode vector"));
+  }
+  return filter.types.size() <= kTypeCountMax
+             ? absl::OkStatus()
+             : FieldInvalidError("doc_type",
+                                 absl::StrCat(filter.types.size(), " types"),
+                                 absl::StrCat("at most ", kTypeCountMax,
+                                              " but in mode vector"));
 }
 
 absl::StatusOr<EmbeddingRole> ParseRole(
@@ -98,11 +156,25 @@ absl::StatusOr<HttpAnswer> HandleSearch(HttpServices& services,
   COPSE_ASSIGN_OR_RETURN(const ReadTarget target, ReadTargetOf(parameters));
   COPSE_ASSIGN_OR_RETURN(const std::string q, parameters.RequireText("q"));
   COPSE_RETURN_IF_ERROR(CheckQueryText("q", q));
-  COPSE_RETURN_IF_ERROR(CheckMode(parameters));
+  COPSE_ASSIGN_OR_RETURN(SearchMode mode, ModeOf(parameters));
   COPSE_ASSIGN_OR_RETURN(const HitParameters wanted,
                          HitParametersOf(parameters));
+  if (mode != SearchMode::kVector) {
+    COPSE_RETURN_IF_ERROR(CheckFilterSize(wanted.filter));
+  }
   COPSE_RETURN_IF_ERROR(CheckSearchReady(services));
   COPSE_ASSIGN_OR_RETURN(const ResolvedCommit at, OpenRead(services, target));
+  if (mode == SearchMode::kHybrid &&
+      !at.reader->domain_options().lexical.is_enabled) {
+    mode = SearchMode::kVector;  // The fusion of one list.
+  }
+  if (mode != SearchMode::kVector) {
+    COPSE_ASSIGN_OR_RETURN(
+        const std::vector<Hit> hits,
+        SearchWords(services, WordsRequest(target, at, mode, q, wanted),
+                    request.context));
+    return HitsAnswer(at, hits, wanted.with_snippets);
+  }
   COPSE_ASSIGN_OR_RETURN(const std::vector<float> query,
                          services.engine->embedders().EmbedText(
                              at.reader->domain_options(), q,
