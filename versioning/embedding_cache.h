@@ -26,6 +26,17 @@ namespace copse {
 
 using EmbeddingKey = std::array<std::byte, 32>;
 
+// The counts of calls are those since the cache was opened.
+struct EmbeddingCacheStatistics {
+  int64_t hit_count = 0;
+  int64_t miss_count = 0;
+  int64_t damaged_count = 0;  // Counted among the misses, too.
+  int64_t eviction_count = 0;
+  int64_t entry_count = 0;
+  int64_t size_bytes = 0;
+  int64_t size_bytes_max = 0;  // 0: unbounded.
+};
+
 // Thread safety: any number of threads may use one EmbeddingCache.
 class EmbeddingCache {
  public:
@@ -44,6 +55,11 @@ class EmbeddingCache {
   // Remembers `entries`. Durable with the next synced write of the store, and
   // no sooner: a lost entry costs money, never an answer.
   virtual absl::Status Put(std::span<const Entry> entries) = 0;
+
+  // Forgets all entries, and returns what there was.
+  virtual absl::StatusOr<EmbeddingCacheStatistics> Clear() = 0;
+
+  virtual EmbeddingCacheStatistics statistics() const = 0;
 };
 
 }  // namespace copse

@@ -75,8 +75,9 @@ enum class JobKind : uint8_t {
   kCollect = 3,
   kBackup = 4,
   kPull = 5,
+  kWarm = 6,
 };
-inline constexpr uint8_t kJobKindMax = 5;
+inline constexpr uint8_t kJobKindMax = 6;
 
 // The values are stored.
 enum class JobState : uint8_t {

@@ -43,6 +43,9 @@ int64_t ChargedSizeBytes(size_t value_size_bytes) {
   return static_cast<int64_t>(kKeysSizeBytes + value_size_bytes);
 }
 
+// All entries, their order and the totals.
+KeyRange AllKeys() { return {.lower = EmbeddingEntryKey({}), .upper = "\x7f"}; }
+
 }  // namespace
 
 std::string EmbeddingRecord::Encode() const {
@@ -113,8 +116,7 @@ absl::Status RocksEmbeddingCache::LoadOrReset() {
   }
   // Nobody knows any more what the entries take: they cost money, not answers.
   MetaBatch batch(database_);
-  batch.DeleteRange(MetaTable::kEmbeddings,
-                    {.lower = EmbeddingEntryKey({}), .upper = "\x7f"});
+  batch.DeleteRange(MetaTable::kEmbeddings, AllKeys());
   return database_.Write(batch, Durability::kUnsynced);
 }
 
@@ -276,11 +278,26 @@ void RocksEmbeddingCache::RemoveEntry(absl::string_view key,
       std::max<int64_t>(totals.size_bytes - ChargedSizeBytes(bytes.size()), 0);
 }
 
+absl::StatusOr<EmbeddingCacheStatistics> RocksEmbeddingCache::Clear() {
+  const EmbeddingCacheStatistics before = statistics();
+  MutexLock lock(mutex_);
+  EmbeddingTotals totals;
+  totals.next_sequence = totals_.next_sequence;
+  totals.first_sequence = totals_.next_sequence;
+  MetaBatch batch(database_);
+  batch.DeleteRange(MetaTable::kEmbeddings, AllKeys());
+  batch.Put(MetaTable::kEmbeddings, EmbeddingTotalsKey(), totals.Encode());
+  COPSE_RETURN_IF_ERROR(database_.Write(batch, Durability::kSynced));
+  totals_ = totals;
+  return before;
+}
+
 EmbeddingCacheStatistics RocksEmbeddingCache::statistics() const {
   MutexLock lock(mutex_);
   EmbeddingCacheStatistics statistics = counts_;
   statistics.entry_count = totals_.entry_count;
   statistics.size_bytes = totals_.size_bytes;
+  statistics.size_bytes_max = options_.size_bytes_max;
   return statistics;
 }
 

@@ -48,15 +48,6 @@ struct RocksEmbeddingCacheOptions {
   int64_t size_bytes_max = int64_t{4} << 30;
 };
 
-struct EmbeddingCacheStatistics {
-  int64_t hit_count = 0;
-  int64_t miss_count = 0;
-  int64_t damaged_count = 0;  // Counted among the misses, too.
-  int64_t eviction_count = 0;
-  int64_t entry_count = 0;
-  int64_t size_bytes = 0;
-};
-
 // The value under EmbeddingEntryKey().
 struct EmbeddingRecord {
   uint64_t sequence = 0;
@@ -93,7 +84,11 @@ class RocksEmbeddingCache final : public EmbeddingCache {
   absl::Status Put(std::span<const Entry> entries) override
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  EmbeddingCacheStatistics statistics() const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<EmbeddingCacheStatistics> Clear() override
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  EmbeddingCacheStatistics statistics() const override
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   RocksEmbeddingCache(MetaDatabase& database,

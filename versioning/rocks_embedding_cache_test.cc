@@ -228,6 +228,23 @@ TEST_F(RocksEmbeddingCacheTest, ADamagedEntryIsAbsentUntilItIsPutAgain) {
   EXPECT_TRUE(Has(2));
 }
 
+TEST_F(RocksEmbeddingCacheTest, ForgetsAllEntriesAndGoesOn) {
+  const std::vector<EmbeddingCache::Entry> entries = {EntryOf(1), EntryOf(2)};
+  ASSERT_TRUE(cache_->Put(entries).ok());
+  const absl::StatusOr<EmbeddingCacheStatistics> before = cache_->Clear();
+  ASSERT_TRUE(before.ok()) << before.status();
+  EXPECT_EQ(before->entry_count, 2);
+  EXPECT_GT(before->size_bytes, 0);
+  EXPECT_EQ(cache_->statistics().entry_count, 0);
+  EXPECT_EQ(cache_->statistics().size_bytes, 0);
+  const std::vector<EmbeddingKey> keys = {entries[0].key, entries[1].key};
+  EXPECT_THAT(cache_->Get(keys).value(),
+              ElementsAre(std::nullopt, std::nullopt));
+  ASSERT_TRUE(cache_->Put(entries).ok());
+  EXPECT_THAT(cache_->Get(keys).value(),
+              ElementsAre(entries[0].vector, entries[1].vector));
+}
+
 TEST_F(RocksEmbeddingCacheTest, DamagedTotalsEmptyTheCache) {
   Open(1 << 20);
   Put(0, 10);

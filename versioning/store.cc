@@ -126,6 +126,7 @@ absl::StatusOr<StoreStatistics> StoreImpl::GetStatistics() {
   statistics.type_filter_size_bytes = context_->type_memory.size_bytes();
   statistics.pool = context_->pool.statistics();
   statistics.folds = context_->folds.statistics();
+  statistics.embedding_cache = context_->embedding_cache->statistics();
   return statistics;
 }
 

@@ -232,6 +232,7 @@ struct StoreStatistics {
   int64_t type_filter_size_bytes = 0;  // Types of rows, in memory.
   PoolStatistics pool = {};
   FoldStatistics folds = {};
+  EmbeddingCacheStatistics embedding_cache = {};
 };
 
 struct DomainStatistics {

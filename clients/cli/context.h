@@ -113,6 +113,7 @@ void AddAdminCommands(CommandLine& line);
 void AddGarbageCommands(CommandLine& line);
 void AddBackupCommands(CommandLine& line);
 void AddJobCommands(CommandLine& line);
+void AddEmbeddingsCommands(CommandLine& line);
 void AddGitCommand(CommandLine& line);
 // After all others.
 void AddHelpCommand(CommandLine& line);

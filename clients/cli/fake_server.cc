@@ -14,10 +14,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "grpcpp/grpcpp.h"
 
+#include "clients/cli/fake_job_service.h"
 #include "copse/v1/admin_service.grpc.pb.h"
 #include "copse/v1/branch_service.grpc.pb.h"
 #include "copse/v1/commit_service.grpc.pb.h"
@@ -30,46 +29,32 @@ namespace {
 using grpc::ServerContext;
 using grpc::StatusCode;
 
-grpc::Status Error(StatusCode code, const std::string& message,
-                   const std::string& reason,
-                   const std::map<std::string, std::string>& metadata = {}) {
-  google::rpc::ErrorInfo info;
-  info.set_reason(reason);
-  info.set_domain("copse.dev");
-  info.mutable_metadata()->insert(metadata.begin(), metadata.end());
-  google::rpc::Status details;
-  details.set_code(code);
-  details.set_message(message);
-  details.add_details()->PackFrom(info);
-  return grpc::Status(code, message, details.SerializeAsString());
-}
-
 grpc::Status DomainNotFound(const std::string& domain) {
-  return Error(StatusCode::NOT_FOUND,
-               absl::StrCat("domain '", domain, "' does not exist"),
-               "DOMAIN_NOT_FOUND", {{"domain", domain}});
+  return FakeError(StatusCode::NOT_FOUND,
+                   absl::StrCat("domain '", domain, "' does not exist"),
+                   "DOMAIN_NOT_FOUND", {{"domain", domain}});
 }
 
 grpc::Status CommitNotFound(const std::string& commit) {
-  return Error(StatusCode::NOT_FOUND,
-               absl::StrCat("commit '", commit, "' is not indexed"),
-               "COMMIT_NOT_FOUND", {{"commit", commit}});
+  return FakeError(StatusCode::NOT_FOUND,
+                   absl::StrCat("commit '", commit, "' is not indexed"),
+                   "COMMIT_NOT_FOUND", {{"commit", commit}});
 }
 
 grpc::Status CommitExists(const std::string& commit) {
-  return Error(StatusCode::ALREADY_EXISTS,
-               absl::StrCat("commit '", commit, "' is complete"),
-               "COMMIT_EXISTS");
+  return FakeError(StatusCode::ALREADY_EXISTS,
+                   absl::StrCat("commit '", commit, "' is complete"),
+                   "COMMIT_EXISTS");
 }
 
 grpc::Status BranchNotFound(const std::string& branch) {
-  return Error(StatusCode::NOT_FOUND,
-               absl::StrCat("branch '", branch, "' does not exist"),
-               "BRANCH_NOT_FOUND", {{"branch", branch}});
+  return FakeError(StatusCode::NOT_FOUND,
+                   absl::StrCat("branch '", branch, "' does not exist"),
+                   "BRANCH_NOT_FOUND", {{"branch", branch}});
 }
 
 grpc::Status BranchMoved() {
-  return Error(StatusCode::ABORTED, "the branch has moved", "BRANCH_MOVED");
+  return FakeError(StatusCode::ABORTED, "the branch has moved", "BRANCH_MOVED");
 }
 
 // The commit that a branch is at, or "".
@@ -150,8 +135,8 @@ class Domains : public v1::DomainService::Service {
                             v1::Domain* response) override {
     const std::lock_guard<std::mutex> lock(store_.mutex);
     if (store_.domains.contains(request->domain())) {
-      return Error(StatusCode::ALREADY_EXISTS, "domain exists",
-                   "DOMAIN_EXISTS");
+      return FakeError(StatusCode::ALREADY_EXISTS, "domain exists",
+                       "DOMAIN_EXISTS");
     }
     v1::Domain& domain = store_.domains[request->domain()];
     domain.set_domain(request->domain());
@@ -228,8 +213,8 @@ class Commits : public v1::CommitService::Service {
           stream) override {
     v1::PushCommitRequest request;
     if (!stream->Read(&request) || !request.has_header()) {
-      return Error(StatusCode::INVALID_ARGUMENT, "no header",
-                   "PUSH_MESSAGE_INVALID");
+      return FakeError(StatusCode::INVALID_ARGUMENT, "no header",
+                       "PUSH_MESSAGE_INVALID");
     }
     const v1::PushCommitRequest::Header header = request.header();
     FakeCommit commit;
@@ -251,10 +236,42 @@ class Commits : public v1::CommitService::Service {
       }
     }
     if (!is_finished) {
-      return Error(StatusCode::INVALID_ARGUMENT, "not finished",
-                   "PUSH_NOT_FINISHED");
+      return FakeError(StatusCode::INVALID_ARGUMENT, "not finished",
+                       "PUSH_NOT_FINISHED");
     }
     return Publish(header, std::move(commit), *stream);
+  }
+
+  // Makes the first of `jobs` of the operations.
+  grpc::Status WarmEmbeddings(
+      ServerContext*,
+      grpc::ServerReaderWriter<v1::PushCommitResponse, v1::PushCommitRequest>*
+          stream) override {
+    v1::PushCommitRequest request;
+    stream->Read(&request);
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    if (!store_.domains.contains(request.header().domain())) {
+      return DomainNotFound(request.header().domain());
+    }
+    int64_t count = 0;
+    while (stream->Read(&request) && !request.has_finish()) {
+      count += request.operations().operations_size();
+    }
+    v1::Job& job = store_.jobs.front();
+    job.mutable_progress()->set_total_count(count);
+    v1::PushCommitResponse response;
+    response.mutable_accepted()->set_job_id(job.job_id());
+    stream->Write(response);
+    return grpc::Status::OK;
+  }
+
+  // Does so with what it is asked for.
+  grpc::Status PullCommit(ServerContext*, const v1::PullCommitRequest* request,
+                          v1::Job* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    store_.pull_request = *request;
+    *response = store_.jobs.front();
+    return grpc::Status::OK;
   }
 
   grpc::Status GetCommit(ServerContext*, const v1::GetCommitRequest* request,
@@ -398,8 +415,8 @@ class Commits : public v1::CommitService::Service {
     writer->Write(response);
     if (request->refuse_contained() &&
         Contains(commits, request->ours_commit(), request->theirs_commit())) {
-      return Error(StatusCode::FAILED_PRECONDITION, "nothing to merge",
-                   "NOTHING_TO_MERGE");
+      return FakeError(StatusCode::FAILED_PRECONDITION, "nothing to merge",
+                       "NOTHING_TO_MERGE");
     }
     FakeCommit merged = commits[request->ours_commit()];
     merged.info.clear_parent_commits();
@@ -412,8 +429,8 @@ class Commits : public v1::CommitService::Service {
       writer->Write(conflicts);
       if (request->conflict_policy() ==
           v1::MergeCommitsRequest::CONFLICT_POLICY_FAIL) {
-        return Error(StatusCode::FAILED_PRECONDITION, "the two commits differ",
-                     "MERGE_CONFLICTS");
+        return FakeError(StatusCode::FAILED_PRECONDITION,
+                         "the two commits differ", "MERGE_CONFLICTS");
       }
     }
     if (request->has_expected_branch_commit() &&
@@ -499,15 +516,15 @@ class Commits : public v1::CommitService::Service {
       return CommitExists(header.commit());
     }
     if (store_.in_flight_answers[header.commit()]-- > 0) {
-      return Error(StatusCode::ABORTED, "the commit is in flight",
-                   "COMMIT_IN_FLIGHT");
+      return FakeError(StatusCode::ABORTED, "the commit is in flight",
+                       "COMMIT_IN_FLIGHT");
     }
     if (!header.parent_commit().empty()) {
       if (!commits.contains(header.parent_commit())) {
-        return Error(StatusCode::FAILED_PRECONDITION,
-                     absl::StrCat("parent commit '", header.parent_commit(),
-                                  "' is not complete"),
-                     "PARENT_COMMIT_NOT_FOUND");
+        return FakeError(StatusCode::FAILED_PRECONDITION,
+                         absl::StrCat("parent commit '", header.parent_commit(),
+                                      "' is not complete"),
+                         "PARENT_COMMIT_NOT_FOUND");
       }
       commit.documents = commits[header.parent_commit()].documents;
       commit.info.add_parent_commits(header.parent_commit());
@@ -527,8 +544,8 @@ class Commits : public v1::CommitService::Service {
       return grpc::Status::OK;
     }
     if (operation.has_abort()) {
-      return Error(StatusCode::CANCELLED, "the push was aborted",
-                   "PUSH_ABORTED");
+      return FakeError(StatusCode::CANCELLED, "the push was aborted",
+                       "PUSH_ABORTED");
     }
     if (operation.has_error()) {
       auto& failure = *commit.info.add_skipped_documents();
@@ -540,10 +557,10 @@ class Commits : public v1::CommitService::Service {
     const v1::Document& document =
         operation.has_insert() ? operation.insert() : operation.replace();
     if (document.document_id().empty()) {
-      return Error(StatusCode::INVALID_ARGUMENT,
-                   "document_id is empty, wanted 1 to 4096 bytes",
-                   "DOCUMENT_ID_INVALID",
-                   {{"operation", absl::StrCat(number)}});
+      return FakeError(StatusCode::INVALID_ARGUMENT,
+                       "document_id is empty, wanted 1 to 4096 bytes",
+                       "DOCUMENT_ID_INVALID",
+                       {{"operation", absl::StrCat(number)}});
     }
     const bool is_new =
         commit.documents.insert_or_assign(document.document_id(), document)
@@ -565,8 +582,8 @@ class Commits : public v1::CommitService::Service {
           commit.info.skipped_documents();
       stream.Write(response);
       if (!header.skip_failed_documents()) {
-        return Error(StatusCode::INVALID_ARGUMENT, "documents failed",
-                     "DOCUMENTS_FAILED");
+        return FakeError(StatusCode::INVALID_ARGUMENT, "documents failed",
+                         "DOCUMENTS_FAILED");
       }
     }
     commit.info.set_skipped_document_count(
@@ -610,8 +627,8 @@ class Branches : public v1::BranchService::Service {
                             v1::Branch* response) override {
     const std::lock_guard<std::mutex> lock(store_.mutex);
     if (store_.branches[request->domain()].contains(request->branch())) {
-      return Error(StatusCode::ALREADY_EXISTS, "branch exists",
-                   "BRANCH_EXISTS");
+      return FakeError(StatusCode::ALREADY_EXISTS, "branch exists",
+                       "BRANCH_EXISTS");
     }
     return Move(request->domain(), request->branch(), request->head_commit(),
                 response);
@@ -666,8 +683,8 @@ class Branches : public v1::BranchService::Service {
       return BranchNotFound(request->branch());
     }
     if (branches.contains(request->new_branch())) {
-      return Error(StatusCode::ALREADY_EXISTS, "branch exists",
-                   "BRANCH_EXISTS");
+      return FakeError(StatusCode::ALREADY_EXISTS, "branch exists",
+                       "BRANCH_EXISTS");
     }
     if (request->has_expected_commit() &&
         request->expected_commit() != found->second.head_commit()) {
@@ -840,6 +857,12 @@ class Admin : public v1::AdminService::Service {
     response->mutable_server()->set_version("9.9.9");
     response->mutable_server()->set_domain_count(
         static_cast<int64_t>(store_.domains.size()));
+    v1::EmbeddingCacheStatistics& cache =
+        *response->mutable_server()->mutable_embedding_cache();
+    cache.set_entry_count(1'234);
+    cache.set_size_bytes(2 << 20);
+    cache.set_size_bytes_max(int64_t{4} << 30);
+    cache.set_hit_count(7);
     if (!request->domain().empty()) {
       *response->mutable_domain()->mutable_domain() =
           store_.domains[request->domain()];
@@ -847,6 +870,14 @@ class Admin : public v1::AdminService::Service {
     if (request->with_sizes()) {
       *response->mutable_domain()->mutable_sizes() = Sizes();
     }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ClearEmbeddingCache(
+      ServerContext*, const v1::ClearEmbeddingCacheRequest*,
+      v1::ClearEmbeddingCacheResponse* response) override {
+    response->set_removed_count(1'234);
+    response->set_removed_size_bytes(2 << 20);
     return grpc::Status::OK;
   }
 
@@ -998,6 +1029,7 @@ FakeServer::FakeServer() {
   services_.push_back(std::make_unique<Branches>(store_));
   services_.push_back(std::make_unique<Searches>(store_));
   services_.push_back(std::make_unique<Admin>(store_));
+  services_.push_back(MakeFakeJobService(store_));
   int port = 0;
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),

@@ -25,6 +25,7 @@
 #include "copse/v1/branch_service.pb.h"
 #include "copse/v1/commit_service.pb.h"
 #include "copse/v1/domain_service.pb.h"
+#include "copse/v1/job_service.pb.h"
 #include "copse/v1/types.pb.h"
 
 namespace copse {
@@ -47,6 +48,8 @@ struct FakeStore {
   std::vector<v1::Backup> backups;
   v1::CreateBackupRequest backup_request;  // The last one.
   int64_t finding_count = 0;               // That VerifyDomain reports.
+  std::vector<v1::Job> jobs;               // The newest first.
+  v1::PullCommitRequest pull_request;      // The last one.
 };
 
 // Thread safety: the store is locked by its mutex.

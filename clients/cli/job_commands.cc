@@ -17,10 +17,12 @@
 #include "grpcpp/support/status.h"
 
 #include "clients/cli/context.h"
+#include "clients/cli/interrupt_note.h"
 #include "clients/cli/job_watch.h"
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/options.h"
+#include "clients/cli/push_report.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/error.h"
@@ -121,6 +123,10 @@ std::string FormatProgress(const v1::Job& job) {
   if (progress.failed_count() > 0) {
     absl::StrAppend(&line, ", ", FormatCount(progress.failed_count()),
                     " failed");
+  }
+  if (job.has_retry_time()) {
+    absl::StrAppend(&line, ", goes on at ",
+                    FormatTimestampShort(job.retry_time()));
   }
   return line;
 }
@@ -317,6 +323,24 @@ absl::StatusOr<ExitCode> WatchJob(Context& context, const std::string& job_id) {
   COPSE_CLIENT_RETURN_IF_ERROR(PrintJob(context, last));
   return last.state() == v1::Job::STATE_SUCCEEDED ? ExitCode::kDone
                                                   : ExitCode::kFailed;
+}
+
+absl::StatusOr<ExitCode> FollowJob(Context& context,
+                                   const std::string& job_id) {
+  context.Note(absl::StrCat("accepted as job ", job_id));
+  SetInterruptNote(JobGoesOnNote(job_id));
+  absl::StatusOr<ExitCode> code = WatchJob(context, job_id);
+  ClearInterruptNote();
+  return code;
+}
+
+absl::Status PrintJobId(Context& context, const std::string& job_id) {
+  if (!context.json()) {
+    return context.output().WriteLine(job_id);
+  }
+  JsonWriter json;
+  json.BeginObject().Key("job_id").String(job_id).EndObject();
+  return context.output().WriteLine(json.text());
 }
 
 void AddJobCommands(CommandLine& line) {

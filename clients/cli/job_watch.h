@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "clients/cli/context.h"
@@ -17,6 +18,13 @@ namespace copse {
 // Shows the job while it goes on, and prints how it ended. Returns kFailed if
 // it failed or was cancelled.
 absl::StatusOr<ExitCode> WatchJob(Context& context, const std::string& job_id);
+
+// Does so for a job that a command has just begun: says its ID, and when it is
+// interrupted that it goes on.
+absl::StatusOr<ExitCode> FollowJob(Context& context, const std::string& job_id);
+
+// Prints only its ID.
+absl::Status PrintJobId(Context& context, const std::string& job_id);
 
 }  // namespace copse
 

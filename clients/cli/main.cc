@@ -233,6 +233,7 @@ int Main(int argc, char** argv) {
   AddGarbageCommands(line);
   AddBackupCommands(line);
   AddJobCommands(line);
+  AddEmbeddingsCommands(line);
   AddHelpCommand(line);
   AddGlobalExamples(line);
   try {

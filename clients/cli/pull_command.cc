@@ -13,13 +13,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 #include "clients/cli/context.h"
-#include "clients/cli/interrupt_note.h"
 #include "clients/cli/job_watch.h"
-#include "clients/cli/json_writer.h"
 #include "clients/cli/options.h"
 #include "clients/cli/push_report.h"
 #include "clients/cli/utf8.h"
@@ -54,26 +51,6 @@ absl::StatusOr<std::string> ReadAuthorization(const std::string& path) {
   return std::string(absl::StripAsciiWhitespace(line));
 }
 
-absl::StatusOr<ExitCode> PrintJobId(Context& context,
-                                    const std::string& job_id) {
-  if (!context.json()) {
-    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(job_id));
-    return ExitCode::kDone;
-  }
-  JsonWriter json;
-  json.BeginObject().Key("job_id").String(job_id).EndObject();
-  COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.text()));
-  return ExitCode::kDone;
-}
-
-absl::StatusOr<ExitCode> Await(Context& context, const std::string& job_id) {
-  context.Note(absl::StrCat("accepted as job ", job_id));
-  SetInterruptNote(JobGoesOnNote(job_id));
-  absl::StatusOr<ExitCode> code = WatchJob(context, job_id);
-  ClearInterruptNote();
-  return code;
-}
-
 absl::StatusOr<ExitCode> Pull(Context& context, const Flags& flags) {
   if (flags.settings.any_given() && !flags.create) {
     return UsageError(
@@ -100,8 +77,11 @@ absl::StatusOr<ExitCode> Pull(Context& context, const Flags& flags) {
     return ExitCode::kDone;
   }
   COPSE_CLIENT_RETURN_IF_ERROR(job.status());
-  return flags.no_wait ? PrintJobId(context, job->job_id())
-                       : Await(context, job->job_id());
+  if (flags.no_wait) {
+    COPSE_CLIENT_RETURN_IF_ERROR(PrintJobId(context, job->job_id()));
+    return ExitCode::kDone;
+  }
+  return FollowJob(context, job->job_id());
 }
 
 }  // namespace

@@ -75,6 +75,15 @@ std::string DescribeProgress(const v1::PushCommitResponse::Progress& progress) {
   return line;
 }
 
+std::string DescribeWait(const v1::PushCommitResponse::Progress& progress) {
+  if (!progress.has_retry_time()) {
+    return "";
+  }
+  return absl::StrFormat("waiting until %s: %s",
+                         FormatTimestampShort(progress.retry_time()),
+                         Printable(progress.wait_reason()));
+}
+
 std::string JobGoesOnNote(const std::string& job_id) {
   return absl::StrFormat(
       "\nthe push goes on as job %s: `copse job watch %s` shows it, and\n"

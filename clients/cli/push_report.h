@@ -33,6 +33,9 @@ void WarnOfMove(Context& context, const std::string& branch,
 // Says in one line what the server does with a push.
 std::string DescribeProgress(const v1::PushCommitResponse::Progress& progress);
 
+// Says why and how long a push waits for the embedding provider, or "".
+std::string DescribeWait(const v1::PushCommitResponse::Progress& progress);
+
 // What to tell who no longer waits for a push that was accepted.
 std::string JobGoesOnNote(const std::string& job_id);
 

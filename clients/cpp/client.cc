@@ -168,8 +168,8 @@ absl::Status Client::DeleteDomain(const v1::DeleteDomainRequest& request) {
 }
 
 std::unique_ptr<PushStream> Client::PushCommit(PushStreamOptions options) {
-  auto connection = std::make_unique<internal::PushConnection>(
-      *stubs_->commit, options.is_estimate);
+  auto connection =
+      std::make_unique<internal::PushConnection>(*stubs_->commit, options.mode);
   return std::make_unique<PushStream>(std::move(connection),
                                       std::move(options));
 }
@@ -317,6 +317,13 @@ absl::StatusOr<v1::GetStatisticsResponse> Client::GetStatistics(
   return Call<v1::GetStatisticsResponse>(*stubs_->admin,
                                          &v1::AdminService::Stub::GetStatistics,
                                          request, options_.timeout);
+}
+
+absl::StatusOr<v1::ClearEmbeddingCacheResponse> Client::ClearEmbeddingCache(
+    const v1::ClearEmbeddingCacheRequest& request) {
+  return Call<v1::ClearEmbeddingCacheResponse>(
+      *stubs_->admin, &v1::AdminService::Stub::ClearEmbeddingCache, request,
+      options_.timeout);
 }
 
 absl::Status Client::MeasureSizes(

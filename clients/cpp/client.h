@@ -122,6 +122,8 @@ class Client {
   // ---- AdminService ----
   absl::StatusOr<v1::GetStatisticsResponse> GetStatistics(
       const v1::GetStatisticsRequest& request);
+  absl::StatusOr<v1::ClearEmbeddingCacheResponse> ClearEmbeddingCache(
+      const v1::ClearEmbeddingCacheRequest& request);
   absl::Status MeasureSizes(const v1::MeasureSizesRequest& request,
                             const Visitor<v1::MeasureSizesResponse>& visit);
   absl::Status VerifyDomain(const v1::VerifyDomainRequest& request,

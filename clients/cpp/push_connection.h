@@ -11,6 +11,7 @@
 
 #include "grpcpp/grpcpp.h"
 
+#include "clients/cpp/push_stream.h"
 #include "copse/v1/commit_service.grpc.pb.h"
 #include "copse/v1/commit_service.pb.h"
 
@@ -19,12 +20,12 @@ namespace copse::internal {
 // Thread safety: one thread may read while another writes; cancelling is free.
 class PushConnection {
  public:
-  // `is_estimate`: whether the push is only asked about, not done.
-  PushConnection(v1::CommitService::Stub& stub, bool is_estimate) {
+  PushConnection(v1::CommitService::Stub& stub, PushMode mode) {
     // The header waits for the first batch unless a message is sent at once.
     context_.set_initial_metadata_corked(true);
-    stream_ = is_estimate ? stub.EstimateIndexCost(&context_)
-                          : stub.PushCommit(&context_);
+    stream_ = mode == PushMode::kEstimate ? stub.EstimateIndexCost(&context_)
+              : mode == PushMode::kWarm   ? stub.WarmEmbeddings(&context_)
+                                          : stub.PushCommit(&context_);
   }
 
   // Returns false if the server has ended the stream.

@@ -129,6 +129,11 @@ absl::StatusOr<v1::PushCommitResponse::Estimate> PushStream::FinishEstimate() {
   return *std::move(estimate_);
 }
 
+absl::StatusOr<std::string> PushStream::FinishWarming() {
+  COPSE_CLIENT_RETURN_IF_ERROR(FinishSending());
+  return job_id_;
+}
+
 absl::StatusOr<v1::Commit> PushStream::Finish() {
   COPSE_CLIENT_RETURN_IF_ERROR(FinishSending());
   if (!commit_.has_value()) {
@@ -153,8 +158,11 @@ void PushStream::ReadToEnd() {
       options_.on_progress(response.progress());
     } else if (response.has_failures() && options_.on_failures) {
       options_.on_failures(response.failures());
-    } else if (response.has_accepted() && options_.on_accepted) {
-      options_.on_accepted(response.accepted().job_id());
+    } else if (response.has_accepted()) {
+      job_id_ = response.accepted().job_id();
+      if (options_.on_accepted) {
+        options_.on_accepted(job_id_);
+      }
     } else if (response.has_commit()) {
       commit_ = std::move(*response.mutable_commit());
     } else if (response.has_estimate()) {
@@ -179,7 +187,8 @@ absl::Status PushStream::End() {
   if (!status_.ok()) {
     return status_;
   }
-  return commit_.has_value() || estimate_.has_value()
+  const bool is_warming = options_.mode == PushMode::kWarm && !job_id_.empty();
+  return commit_.has_value() || estimate_.has_value() || is_warming
              ? absl::OkStatus()
              : absl::InternalError("the push was ended by the server");
 }

@@ -45,6 +45,10 @@ namespace internal {
 class PushConnection;
 }  // namespace internal
 
+// What becomes of the operations: a commit, an estimate of its cost, or vectors
+// in the embedding cache.
+enum class PushMode { kPush, kEstimate, kWarm };
+
 struct PushStreamOptions {
   v1::PushCommitRequest::Header header;
 
@@ -52,9 +56,8 @@ struct PushStreamOptions {
   // the commit is claimed, and an error is known, before there are operations.
   bool send_header_at_once = false;
 
-  // Whether only the cost of the push is asked for: FinishEstimate() then says
-  // it in place of Finish().
-  bool is_estimate = false;
+  // Says which of Finish(), FinishEstimate() and FinishWarming() ends it.
+  PushMode mode = PushMode::kPush;
 
   // Called with what the server says, by one thread at a time; possibly not
   // the one that calls Add().
@@ -87,7 +90,10 @@ class PushStream {
   // Sends the rest, and returns the commit when it is complete.
   absl::StatusOr<v1::Commit> Finish();
 
-  // The same for what the push would cost. REQUIRES: options.is_estimate
+  // Sends the rest, and returns the ID of the job that warms the cache.
+  absl::StatusOr<std::string> FinishWarming();
+
+  // The same for what the push would cost.
   absl::StatusOr<v1::PushCommitResponse::Estimate> FinishEstimate();
 
   // Drops the push, unless it was accepted: later calls fail with kCancelled.
@@ -119,6 +125,7 @@ class PushStream {
   // Written by the thread that reads, read after it was joined.
   std::optional<v1::Commit> commit_;
   std::optional<v1::PushCommitResponse::Estimate> estimate_;
+  std::string job_id_;  // Empty before it is accepted.
   absl::Status status_;
   std::thread reader_;
 };

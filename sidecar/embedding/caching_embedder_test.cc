@@ -146,6 +146,17 @@ class MapCache : public EmbeddingCache {
     return put_status_;
   }
 
+  absl::StatusOr<EmbeddingCacheStatistics> Clear() override {
+    const EmbeddingCacheStatistics before = statistics();
+    MutexLock lock(mutex_);
+    vectors_.clear();
+    return before;
+  }
+
+  EmbeddingCacheStatistics statistics() const override {
+    return {.entry_count = static_cast<int64_t>(size())};
+  }
+
   void Break(absl::Status status) {
     MutexLock lock(mutex_);
     get_status_ = status;

@@ -80,4 +80,9 @@ absl::Status TextRefused(absl::string_view message) {
                     "EMBEDDING_TEXT_REFUSED");
 }
 
+bool IsTextRefused(const absl::Status& status) {
+  const std::optional<ErrorReason> reason = ReasonOf(status);
+  return reason.has_value() && reason->reason == "EMBEDDING_TEXT_REFUSED";
+}
+
 }  // namespace copse

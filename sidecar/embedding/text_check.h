@@ -19,6 +19,10 @@ absl::Status CheckText(absl::string_view text);
 // Returns kInvalidArgument with EMBEDDING_TEXT_REFUSED.
 absl::Status TextRefused(absl::string_view message);
 
+// Returns whether `status` is that of TextRefused(): the provider does not take
+// a text as it is, such as one that is too long for its model.
+bool IsTextRefused(const absl::Status& status);
+
 }  // namespace copse
 
 #endif  // COPSE_SIDECAR_EMBEDDING_TEXT_CHECK_H_

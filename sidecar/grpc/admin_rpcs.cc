@@ -35,18 +35,20 @@ namespace {
 using v1::AdminService;
 
 using RawAdminService = AdminService::WithRawCallbackMethod_GetStatistics<
-    AdminService::WithRawCallbackMethod_MeasureSizes<
-        AdminService::WithRawCallbackMethod_VerifyDomain<
-            AdminService::WithRawCallbackMethod_MeasureRecall<
-                AdminService::WithRawCallbackMethod_CollectGarbage<
-                    AdminService::WithRawCallbackMethod_CreateLease<
-                        AdminService::WithRawCallbackMethod_ListLeases<
-                            AdminService::WithRawCallbackMethod_DeleteLease<
-                                AdminService::
-                                    WithRawCallbackMethod_CreateBackup<
-                                        AdminService::
-                                            WithRawCallbackMethod_ListBackups<
-                                                AdminService::Service>>>>>>>>>>;
+    AdminService::WithRawCallbackMethod_ClearEmbeddingCache<
+        AdminService::WithRawCallbackMethod_MeasureSizes<
+            AdminService::WithRawCallbackMethod_VerifyDomain<
+                AdminService::WithRawCallbackMethod_MeasureRecall<
+                    AdminService::WithRawCallbackMethod_CollectGarbage<
+                        AdminService::WithRawCallbackMethod_CreateLease<
+                            AdminService::WithRawCallbackMethod_ListLeases<
+                                AdminService::WithRawCallbackMethod_DeleteLease<
+                                    AdminService::
+                                        WithRawCallbackMethod_CreateBackup<
+                                            AdminService::
+                                                WithRawCallbackMethod_ListBackups<
+                                                    AdminService::
+                                                        Service>>>>>>>>>>>;
 
 // In one response.
 constexpr int kFindingCountMax = 1000;
@@ -177,6 +179,24 @@ class AdminRpcs final : public RawAdminService {
         [this](const v1::GetStatisticsRequest& message, const CallContext& call,
                v1::GetStatisticsResponse& answer) {
           return copse::GetStatistics(engine_, message, call, answer);
+        });
+  }
+
+  grpc::ServerUnaryReactor* ClearEmbeddingCache(
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::ClearEmbeddingCacheRequest,
+                          v1::ClearEmbeddingCacheResponse>(
+        {environment_, *environment_.executor,
+         "copse.v1.AdminService/ClearEmbeddingCache", context},
+        request, response,
+        [this](const v1::ClearEmbeddingCacheRequest&, const CallContext&,
+               v1::ClearEmbeddingCacheResponse& answer) -> absl::Status {
+          COPSE_ASSIGN_OR_RETURN(const EmbeddingCacheStatistics before,
+                                 engine_.store().embedding_cache().Clear());
+          answer.set_removed_count(before.entry_count);
+          answer.set_removed_size_bytes(before.size_bytes);
+          return absl::OkStatus();
         });
   }
 

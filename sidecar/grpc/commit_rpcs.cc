@@ -39,15 +39,18 @@ using v1::CommitService;
 
 using RawCommitService = CommitService::WithRawCallbackMethod_PushCommit<
     CommitService::WithRawCallbackMethod_EstimateIndexCost<
-        CommitService::WithRawCallbackMethod_PullCommit<
-            CommitService::WithRawCallbackMethod_GetCommit<
-                CommitService::WithRawCallbackMethod_ListCommits<
-                    CommitService::WithRawCallbackMethod_DeleteCommit<
-                        CommitService::WithRawCallbackMethod_AssignCommit<
-                            CommitService::WithRawCallbackMethod_DiffCommits<
+        CommitService::WithRawCallbackMethod_WarmEmbeddings<
+            CommitService::WithRawCallbackMethod_PullCommit<
+                CommitService::WithRawCallbackMethod_GetCommit<
+                    CommitService::WithRawCallbackMethod_ListCommits<
+                        CommitService::WithRawCallbackMethod_DeleteCommit<
+                            CommitService::WithRawCallbackMethod_AssignCommit<
                                 CommitService::
-                                    WithRawCallbackMethod_MergeCommits<
-                                        CommitService::Service>>>>>>>>>;
+                                    WithRawCallbackMethod_DiffCommits<
+                                        CommitService::
+                                            WithRawCallbackMethod_MergeCommits<
+                                                CommitService::
+                                                    Service>>>>>>>>>>;
 
 // Of changes or conflicts in one response.
 constexpr int kChangeCountMax = 1000;
@@ -175,6 +178,13 @@ class CommitRpcs final : public RawCommitService {
         {environment_, *environment_.push_executor,
          "copse.v1.CommitService/EstimateIndexCost", context},
         PushCall::Mode::kEstimate);
+  }
+
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* WarmEmbeddings(
+      grpc::CallbackServerContext* context) override {
+    return PushCall::Start({environment_, *environment_.push_executor,
+                            "copse.v1.CommitService/WarmEmbeddings", context},
+                           PushCall::Mode::kWarm);
   }
 
   // In the pool of calls that may wait: creating a domain may ask a provider.

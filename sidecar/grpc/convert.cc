@@ -600,6 +600,10 @@ void Fill(const PushProgress& progress,
   message.set_cache_hit_count(progress.cache_hit_count);
   message.set_token_count(progress.token_count);
   message.set_failed_document_count(progress.failed_document_count);
+  if (progress.retry_time.has_value()) {
+    Fill(*progress.retry_time, *message.mutable_retry_time());
+    message.set_wait_reason(progress.wait_reason);
+  }
 }
 
 void Fill(const CostEstimate& estimate,
@@ -922,6 +926,14 @@ void Fill(const EngineStatistics& statistics, v1::ServerStatistics& message) {
   folds.set_running_count(store.folds.running_count);
   folds.set_done_count(store.folds.done_count);
   folds.set_failed_count(store.folds.failed_count);
+  v1::EmbeddingCacheStatistics& cache = *message.mutable_embedding_cache();
+  cache.set_entry_count(store.embedding_cache.entry_count);
+  cache.set_size_bytes(store.embedding_cache.size_bytes);
+  cache.set_size_bytes_max(store.embedding_cache.size_bytes_max);
+  cache.set_hit_count(store.embedding_cache.hit_count);
+  cache.set_miss_count(store.embedding_cache.miss_count);
+  cache.set_eviction_count(store.embedding_cache.eviction_count);
+  cache.set_damaged_count(store.embedding_cache.damaged_count);
   for (const EmbeddingProfileInfo& profile : statistics.embedding_profiles) {
     v1::EmbeddingProfile& target = *message.add_embedding_profiles();
     target.set_name(profile.name);

@@ -203,6 +203,49 @@ TEST_F(JobRpcsTest, CancelsAPushForItsCallerToo) {
   ASSERT_THAT(Cancel(id, job), RpcIsOk()) << "once more";
 }
 
+TEST_F(JobRpcsTest, SaysWhyAPushWaitsForTheProvider) {
+  embedder_->OnEmbed([](const EmbedContext&) {
+    return WithReason(absl::UnavailableError("answered 429: slow down"),
+                      "EMBEDDING_PROVIDER_UNAVAILABLE",
+                      {{"retry_time", "2100-01-01T00:00:00Z"}});
+  });
+  grpc::ClientContext context;
+  const std::unique_ptr<PushStream> stream = commits_->PushCommit(&context);
+  const std::string id = Accept(*stream, Header("c1"), "a");
+  v1::PushCommitResponse response;
+  while (!response.progress().has_retry_time()) {
+    ASSERT_TRUE(stream->Read(&response));
+  }
+  EXPECT_EQ(response.progress().retry_time().seconds(), 4'102'444'800);
+  EXPECT_EQ(response.progress().wait_reason(), "answered 429: slow down");
+  v1::Job job;
+  ASSERT_THAT(Cancel(id, job), RpcIsOk());
+  while (stream->Read(&response)) {
+  }
+  EXPECT_THAT(stream->Finish(),
+              RpcFailsWith(grpc::StatusCode::CANCELLED, "JOB_CANCELLED"));
+}
+
+TEST_F(JobRpcsTest, WarmsTheCacheAsAJob) {
+  embedder_->Forget();
+  embedder_->SetDialect(EmbeddingDialect::kOpenAi);
+  grpc::ClientContext context;
+  const std::unique_ptr<PushStream> stream = commits_->WarmEmbeddings(&context);
+  const std::string id = Accept(*stream, Header(""), "a");
+  v1::PushCommitResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  ASSERT_THAT(stream->Finish(), RpcIsOk());
+  const std::vector<v1::Job> seen = Watch(id);
+  EXPECT_EQ(seen.back().kind(), v1::Job::KIND_WARM);
+  EXPECT_EQ(seen.back().state(), v1::Job::STATE_SUCCEEDED);
+  EXPECT_EQ(seen.back().progress().chunk_count(), 1);
+  EXPECT_THAT(embedder_->texts(), ElementsAre("oak"));
+  EXPECT_THAT(PushDocuments("c1", "c0", {{"a", "oak"}}).status,
+              RpcFailsWith(grpc::StatusCode::FAILED_PRECONDITION,
+                           "PARENT_COMMIT_NOT_FOUND"))
+      << "no commit was made";
+}
+
 TEST_F(JobRpcsTest, ResumesAPushThatFailed) {
   embedder_->OnEmbed([](const EmbedContext&) {
     return WithReason(absl::UnavailableError("the provider is down"),

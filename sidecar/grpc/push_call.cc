@@ -85,6 +85,10 @@ PushProgress ToPushProgress(const JobRecord& record) {
   progress.cache_hit_count = record.progress.cache_hit_count;
   progress.token_count = record.progress.token_count;
   progress.failed_document_count = record.progress.failed_count;
+  if (record.state == JobState::kWaiting) {
+    progress.retry_time = record.retry_time;
+    progress.wait_reason = std::string(record.error.message());
+  }
   return progress;
 }
 
@@ -189,17 +193,27 @@ absl::Status PushCall::Serve() {
       finish.has_operation_count()
           ? std::optional<int64_t>(finish.operation_count())
           : std::nullopt;
-  return mode_ == Mode::kPush ? AcceptAndRelay(operation_count)
-                              : WriteEstimate(operation_count);
+  return mode_ == Mode::kEstimate ? WriteEstimate(operation_count)
+                                  : AcceptAndRelay(operation_count);
 }
 
 absl::Status PushCall::Begin(const PushOptions& options) {
-  if (mode_ == Mode::kPush) {
-    COPSE_ASSIGN_OR_RETURN(intake_,
-                           environment_.engine->BeginIntake(options, context_));
-  } else {
-    COPSE_ASSIGN_OR_RETURN(
-        estimator_, environment_.engine->BeginEstimate(options, context_));
+  Engine& engine = *environment_.engine;
+  switch (mode_) {
+    case Mode::kPush: {
+      COPSE_ASSIGN_OR_RETURN(intake_, engine.BeginIntake(options, context_));
+      break;
+    }
+    case Mode::kEstimate: {
+      COPSE_ASSIGN_OR_RETURN(estimator_,
+                             engine.BeginEstimate(options, context_));
+      break;
+    }
+    case Mode::kWarm: {
+      COPSE_ASSIGN_OR_RETURN(
+          intake_, engine.BeginWarming(options.commit.domain, context_));
+      break;
+    }
   }
   return absl::OkStatus();
 }
@@ -236,6 +250,12 @@ absl::Status PushCall::AcceptAndRelay(std::optional<int64_t> operation_count) {
   {
     MutexLock lock(mutex_);
     job_ = job;
+  }
+  if (mode_ == Mode::kWarm) {
+    v1::PushCommitResponse response;
+    response.mutable_accepted()->set_job_id(JobIdText(job->id()));
+    COPSE_RETURN_IF_ERROR(Write(response));
+    return WaitForWrite();
   }
   const absl::Status status = Relay(*job);
   return job->has_ended() ? status : GoesOnError(status, job->id());

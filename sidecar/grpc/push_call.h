@@ -1,8 +1,8 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A PushCommit or EstimateIndexCost call: operations in, progress out, both at
-// the same time.
+// A PushCommit, EstimateIndexCost or WarmEmbeddings call: operations in,
+// progress out, both at the same time.
 //
 // The call runs on a thread of its own, which reads a message, hands its
 // operations to a PushSession and reads the next one only then: a client that
@@ -38,7 +38,7 @@
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/cost_estimator.h"
 #include "sidecar/service/job.h"
-#include "sidecar/service/push_intake.h"
+#include "sidecar/service/job_intake.h"
 #include "sidecar/service/push_operation.h"
 
 namespace copse {
@@ -50,8 +50,9 @@ namespace copse {
 class PushCall final
     : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  // Whether the push is done, or only its cost estimated.
-  enum class Mode { kPush, kEstimate };
+  // Whether the push is done, only its cost estimated, or only its texts
+  // embedded for the cache.
+  enum class Mode { kPush, kEstimate, kWarm };
 
   // Starts the call on start.executor, or ends it at once if that is full
   // (kResourceExhausted, PUSHES_IN_FLIGHT).
@@ -75,7 +76,7 @@ class PushCall final
   // Begins what takes the operations.
   absl::Status Begin(const PushOptions& options);
   absl::Status Add(PushOperation operation);
-  // Makes the push a job, and tells of it.
+  // Makes the push a job, and tells of it; of a warming no more than its ID.
   absl::Status AcceptAndRelay(std::optional<int64_t> operation_count)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Tells what the push would cost.
@@ -122,7 +123,7 @@ class PushCall final
   CallRecord record_;
   CallContext context_;
   const Mode mode_;
-  std::unique_ptr<PushIntake> intake_;        // Null before the header.
+  std::unique_ptr<JobIntake> intake_;         // Null before the header.
   std::unique_ptr<CostEstimator> estimator_;  // In place of intake_.
   absl::Time progress_time_ = absl::InfinitePast();
   std::optional<PushPhase> progress_phase_;

@@ -74,6 +74,12 @@ absl::StatusOr<std::unique_ptr<PushIntake>> Engine::BeginIntake(
                            context);
 }
 
+absl::StatusOr<std::unique_ptr<WarmIntake>> Engine::BeginWarming(
+    absl::string_view domain, const CallContext& context) {
+  return WarmIntake::Begin({&store_, &domains_, &embedders_}, jobs_, domain,
+                           context);
+}
+
 absl::StatusOr<std::unique_ptr<CostEstimator>> Engine::BeginEstimate(
     const PushOptions& options, const CallContext& context) {
   return CostEstimator::Begin({&store_, &domains_, &embedders_}, options,

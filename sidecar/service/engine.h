@@ -36,6 +36,7 @@
 #include "sidecar/service/recall_meter.h"
 #include "sidecar/service/searcher.h"
 #include "sidecar/service/text_cutter.h"
+#include "sidecar/service/warm_job.h"
 #include "versioning/store.h"
 
 namespace copse {
@@ -106,6 +107,10 @@ class Engine {
   // See PushIntake::Begin().
   absl::StatusOr<std::unique_ptr<PushIntake>> BeginIntake(
       const PushOptions& options, const CallContext& context);
+
+  // See WarmIntake::Begin().
+  absl::StatusOr<std::unique_ptr<WarmIntake>> BeginWarming(
+      absl::string_view domain, const CallContext& context);
 
   // See CostEstimator::Begin().
   absl::StatusOr<std::unique_ptr<CostEstimator>> BeginEstimate(

@@ -132,6 +132,8 @@ absl::string_view JobKindName(JobKind kind) {
       return "backup";
     case JobKind::kPull:
       return "pull";
+    case JobKind::kWarm:
+      return "warm";
   }
   return "unknown";
 }

@@ -9,6 +9,7 @@
 #include "sidecar/service/maintenance_jobs.h"
 #include "sidecar/service/pull_job.h"
 #include "sidecar/service/push_job.h"
+#include "sidecar/service/warm_job.h"
 #include "versioning/job_record.h"
 
 namespace copse {
@@ -19,6 +20,7 @@ JobHandlers MakeJobHandlers(const JobServices& services) {
       std::make_unique<PushJobHandler>(services.push, services.clock);
   handlers[JobKind::kPull] = std::make_unique<PullJobHandler>(
       services.push, services.content_source, services.clock);
+  handlers[JobKind::kWarm] = std::make_unique<WarmJobHandler>(services.push);
   handlers[JobKind::kCollect] =
       std::make_unique<CollectJobHandler>(*services.garbage_keeper);
   handlers[JobKind::kBackup] =

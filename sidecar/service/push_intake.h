@@ -36,6 +36,7 @@
 
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/job.h"
+#include "sidecar/service/job_intake.h"
 #include "sidecar/service/job_runner.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/push_session.h"
@@ -45,7 +46,7 @@
 namespace copse {
 
 // Thread safety: one thread at a time; different intakes are independent.
-class PushIntake {
+class PushIntake final : public JobIntake {
  public:
   // Claims the commit. Fails as PushSession::Begin(), but for a parent that an
   // unfinished job is making. `runner` must outlive this.
@@ -53,17 +54,10 @@ class PushIntake {
       const PushServices& services, JobRunner& runner,
       const PushOptions& options, const CallContext& context);
 
-  // Takes the next operation. Fails as PushSession::Add(); the push is then
-  // over.
-  absl::Status Add(PushOperation operation);
-
-  // Makes the push a job, which is durable when this returns; it goes on by
-  // itself, and this is over. Fails with OPERATION_COUNT_DIFFERS, DISK_FULL,
-  // and the errors of JobRunner::Submit().
+  absl::Status Add(PushOperation operation) override;
   absl::StatusOr<std::shared_ptr<Job>> Accept(
-      std::optional<int64_t> operation_count);
-
-  const PushProgress& progress() const { return progress_; }
+      std::optional<int64_t> operation_count) override;
+  const PushProgress& progress() const override { return progress_; }
 
  private:
   PushIntake(const PushServices& services, JobRunner& runner,

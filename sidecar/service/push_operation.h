@@ -12,6 +12,8 @@
 #include <string>
 #include <variant>
 
+#include "absl/time/time.h"
+
 #include "sidecar/service/domain_manager.h"
 #include "versioning/commit.h"
 #include "versioning/document.h"
@@ -72,6 +74,10 @@ struct PushProgress {
   int64_t failed_document_count = 0;
   int64_t text_count = 0;     // Given to the embedder, cache hits among them.
   int64_t request_count = 0;  // To the provider.
+
+  // When it goes on, and why not before; unset unless it waits.
+  std::optional<absl::Time> retry_time = {};
+  std::string wait_reason = {};
 };
 
 // Why one document failed.

@@ -28,6 +28,7 @@
 #include "index/util/status_macros.h"
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/embedding/embedding_profile.h"
+#include "sidecar/embedding/text_check.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/embedding_task.h"
 #include "sidecar/service/push_operation.h"
@@ -124,13 +125,6 @@ absl::Status AbortedError(const AbortOperation& operation,
                     "PUSH_ABORTED",
                     {{"operation", absl::StrCat(operation_number)},
                      {"message", std::string(message)}});
-}
-
-// Returns whether the provider does not take a text as it is, such as one that
-// is too long for its model.
-bool IsRefused(const absl::Status& status) {
-  const std::optional<ErrorReason> reason = ReasonOf(status);
-  return reason.has_value() && reason->reason == "EMBEDDING_TEXT_REFUSED";
 }
 
 std::optional<PushPhase> ToPushPhase(CommitPhase phase) {
@@ -607,8 +601,8 @@ absl::Status PushSession::HalveRefused(Embedding& embedding) {
   }
   const Document& document = embedding.pending->document;
   const absl::string_view text = *document.text;
-  for (int round = 0; round < kHalvingCountMax; ++round) {
-    if (!IsRefused(embedding.status())) {
+  for (int round = 0; round < TextCutter::kHalvingCountMax; ++round) {
+    if (!IsTextRefused(embedding.status())) {
       return absl::OkStatus();
     }
     std::vector<ChunkPlace> places;
@@ -619,7 +613,7 @@ absl::Status PushSession::HalveRefused(Embedding& embedding) {
           embedding.places.empty()
               ? ChunkPlace{.size_bytes = static_cast<uint32_t>(text.size())}
               : embedding.places[i];
-      const auto pair = IsRefused(embedding.outcomes[i].status())
+      const auto pair = IsTextRefused(embedding.outcomes[i].status())
                             ? TextCutter::Halve(text, place)
                             : std::nullopt;
       if (!pair.has_value()) {

@@ -75,9 +75,6 @@ class PushSession {
 
   // Chunks that are embedded together, or those of one document more.
   static constexpr size_t kPartChunkCountMax = 2048;
-
-  // How often a chunk that the provider refuses is cut in halves.
-  static constexpr int kHalvingCountMax = 4;
   static constexpr size_t kFailureSizeBytesMax = size_t{64} << 20;
   static constexpr size_t kFailureMessageSizeBytesMax = 1024;
 

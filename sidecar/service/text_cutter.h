@@ -84,6 +84,9 @@ absl::string_view ChunkingModeName(Chunking::Mode mode);
 // Thread safety: any number of threads may use one TextCutter.
 class TextCutter {
  public:
+  // How often a chunk that the provider refuses is cut in halves.
+  static constexpr int kHalvingCountMax = 4;
+
   // REQUIRES: counter != nullptr unless documents are whole
   TextCutter(Chunking chunking, std::shared_ptr<const TokenCounter> counter)
       : chunking_(std::move(chunking)), counter_(std::move(counter)) {}

@@ -69,6 +69,9 @@ class FakeEmbedder : public Embedder {
     MutexLock lock(mutex_);
     typical_token_ratio_ = ratio;
   }
+  // As if its vectors came from a provider, and not from inside copse. Called
+  // before anybody embeds.
+  void SetDialect(EmbeddingDialect dialect) { profile_.dialect = dialect; }
 
   const EmbeddingProfileOptions& profile() const override { return profile_; }
   const ProfileHash& profile_hash() const override { return hash_; }
