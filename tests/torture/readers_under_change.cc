@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Threads search random commits of a store, first alone, and then while others
-// push, fold, delete commits and collect garbage. Every answer is compared with
-// a model.
+// push, fold, delete commits, collect garbage and make backups. Every answer is
+// compared with a model, and so are those of the last backup, restored.
 //
 //   readers_under_change --seconds 600 --threads 8
 //
@@ -39,6 +39,7 @@
 #include "index/util/status_macros.h"
 #include "tests/torture/change_model.h"
 #include "tests/torture/model.h"
+#include "versioning/backup.h"
 #include "versioning/store.h"
 #include "versioning/store_test_util.h"
 #include "versioning/test_folder.h"
@@ -57,6 +58,9 @@ constexpr size_t kCommitCount = 40;
 
 // A reader is kept for so many searches, whatever becomes of its commit.
 constexpr uint64_t kSearchesPerReaderMax = 50;
+
+constexpr int64_t kBackupCount = 3;
+constexpr int kRestoredSearchCount = 400;
 
 struct Options {
   double seconds = 600;
@@ -106,6 +110,7 @@ struct Changes {
   std::atomic<int64_t> folds = 0;
   std::atomic<int64_t> deletions = 0;
   std::atomic<int64_t> collections = 0;
+  std::atomic<int64_t> backups = 0;
   std::atomic<int64_t> removed_rows = 0;
   std::atomic<int64_t> rewritten_segments = 0;
   std::atomic<int64_t> readers_of_deleted = 0;
@@ -119,6 +124,10 @@ class Run {
   // Searches for so long, and changes meanwhile if that is asked for.
   absl::Status RunPhase(double seconds, bool is_changed, Searches& searches);
   const Changes& changes() const { return changes_; }
+
+  // Restores the last backup, and checks what it answers. Returns how many
+  // searches were compared.
+  absl::StatusOr<int64_t> CheckBackup();
 
  private:
   void Fail(const absl::Status& status) {
@@ -139,6 +148,11 @@ class Run {
   absl::Status PushUntilOver(size_t branch, uint64_t seed);
   absl::Status DeleteUntilOver(uint64_t seed);
   absl::Status CollectUntilOver();
+  absl::Status BackUpUntilOver();
+
+  std::string folder() const {
+    return options_.folder.empty() ? own_folder_.path() : options_.folder;
+  }
 
   const Options options_;
   const TestFolder own_folder_;
@@ -155,9 +169,7 @@ class Run {
 
 absl::Status Run::Start() {
   StoreOptions options;
-  options.folder =
-      (options_.folder.empty() ? own_folder_.path() : options_.folder) +
-      "/data";
+  options.folder = folder() + "/data";
   options.free_space_min_bytes = 0;
   options.thread_count = 1;
   // Less than all commits take.
@@ -322,6 +334,43 @@ absl::Status Run::CollectUntilOver() {
   return absl::OkStatus();
 }
 
+absl::Status Run::BackUpUntilOver() {
+  while (!is_over_.load()) {
+    COPSE_RETURN_IF_ERROR(
+        AnnotateStatus(store_
+                           ->CreateBackup({.folder = folder() + "/backups",
+                                           .kept_count = kBackupCount})
+                           .status(),
+                       "a backup"));
+    ++changes_.backups;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> Run::CheckBackup() {
+  const std::string restored = folder() + "/restored";
+  COPSE_RETURN_IF_ERROR(RestoreBackup({.backup_folder = folder() + "/backups",
+                                       .data_folder = restored})
+                            .status());
+  COPSE_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Store> store,
+      Store::Open({.folder = restored, .free_space_min_bytes = 0}));
+  internal::SplitMix random(options_.seed);
+  Searches searches;
+  for (int i = 0; i < kRestoredSearchCount; ++i) {
+    const ChangeModel::Commit commit = model_.Draw(random);
+    const auto reader = store->OpenCommit(kDomain, commit.name);
+    if (absl::IsNotFound(reader.status())) {
+      continue;  // Pushed later.
+    }
+    COPSE_RETURN_IF_ERROR(reader.status());
+    COPSE_RETURN_IF_ERROR(AnnotateStatus(
+        SearchOnce(**reader, *commit.snapshot, random, searches),
+        absl::StrCat("a search of the backup at ", commit.name)));
+  }
+  return static_cast<int64_t>(searches.microseconds.size());
+}
+
 absl::Status Run::RunPhase(double seconds, bool is_changed,
                            Searches& searches) {
   is_over_.store(false);
@@ -347,6 +396,7 @@ absl::Status Run::RunPhase(double seconds, bool is_changed,
       }
       start([this](uint64_t seed) { return DeleteUntilOver(seed); });
       start([this](uint64_t) { return CollectUntilOver(); });
+      start([this](uint64_t) { return BackUpUntilOver(); });
     }
     const Clock::time_point end =
         Clock::now() + std::chrono::duration_cast<Clock::duration>(
@@ -373,6 +423,8 @@ absl::Status RunAll(const Options& options) {
       run.RunPhase(options.seconds * kShareBefore, false, before));
   Searches during;
   COPSE_RETURN_IF_ERROR(run.RunPhase(options.seconds, true, during));
+  COPSE_ASSIGN_OR_RETURN(const int64_t restored_search_count,
+                         run.CheckBackup());
   const Changes& changes = run.changes();
   const nlohmann::ordered_json json = {
       {"seed", options.seed},
@@ -385,6 +437,8 @@ absl::Status RunAll(const Options& options) {
       {"folds", changes.folds.load()},
       {"deletions", changes.deletions.load()},
       {"collections", changes.collections.load()},
+      {"backups", changes.backups.load()},
+      {"searches_of_the_last_backup", restored_search_count},
       {"removed_rows", changes.removed_rows.load()},
       {"rewritten_segments", changes.rewritten_segments.load()},
       {"readers_of_deleted", changes.readers_of_deleted.load()}};
