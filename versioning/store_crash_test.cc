@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -207,9 +208,12 @@ TEST_F(StoreCrashTest, EndsAtRandomMomentsOfTwoBranches) {
   std::mt19937 random(kSeed);
   SCOPED_TRACE(absl::StrCat("seed ", kSeed));
   Counts counts = {{"a", 0}, {"b", 0}};
-  for (int round = 0; round < 10; ++round) {
+  // On a busy machine ten rounds may be too short for a single commit.
+  for (uint32_t round = 1; round <= 10 || counts["a"] + counts["b"] == 0;
+       ++round) {
     // Most rounds end between two system calls of a push.
-    const uint32_t life_us = 2000 + random() % 60000;
+    const uint32_t life_us =
+        (2000 + random() % 60000) * std::max(round / 10, 1U);
     const Counts complete = RunChild([&](int channel) {
       const std::unique_ptr<Store> store = OpenStore(path_);
       std::vector<std::thread> threads;
@@ -232,7 +236,6 @@ TEST_F(StoreCrashTest, EndsAtRandomMomentsOfTwoBranches) {
     counts = CheckStore(path_, counts);
     ASSERT_FALSE(HasFailure());
   }
-  EXPECT_GT(counts["a"] + counts["b"], 0);
 }
 
 TEST_F(StoreCrashTest, ADeletionThatWasCutShortGoesOnAtTheNextStart) {
