@@ -822,9 +822,9 @@ TEST(JobRecordTest, HasItsFields) {
 TEST(JobRecordTest, RefusesValuesThatNobodyWrites) {
   EXPECT_THAT(JobRecord::Parse(Patched(kJob, 2, 0)),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("kind")));
-  EXPECT_THAT(JobRecord::Parse(Patched(kJob, 2, 6)),
+  EXPECT_THAT(JobRecord::Parse(Patched(kJob, 2, 7)),
               StatusIs(absl::StatusCode::kDataLoss,
-                       HasSubstr("kind at offset 3 is 6, expected at most 5")));
+                       HasSubstr("kind at offset 3 is 7, expected at most 6")));
   EXPECT_THAT(JobRecord::Parse(Patched(kJob, 3, 7)),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("state")));
 }

@@ -229,6 +229,7 @@ TEST_F(RocksEmbeddingCacheTest, ADamagedEntryIsAbsentUntilItIsPutAgain) {
 }
 
 TEST_F(RocksEmbeddingCacheTest, ForgetsAllEntriesAndGoesOn) {
+  Open(0);
   const std::vector<EmbeddingCache::Entry> entries = {EntryOf(1), EntryOf(2)};
   ASSERT_TRUE(cache_->Put(entries).ok());
   const absl::StatusOr<EmbeddingCacheStatistics> before = cache_->Clear();
