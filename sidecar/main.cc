@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -83,12 +84,26 @@ void RaiseFileLimit() {
   }
 }
 
-absl::Status PrepareProcess() {
+// A core dump would hold the API keys and the texts of users. The limit of one
+// byte, unlike that of none, also keeps the kernel from piping the dump to a
+// program; where the system allows none at all, it stays at none.
+void ForbidCoreDumps() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_CORE, &limit) == 0) {
+    limit.rlim_cur = std::min<rlim_t>(1, limit.rlim_max);
+    ::setrlimit(RLIMIT_CORE, &limit);
+  }
+}
+
+absl::Status PrepareProcess(const Config& config) {
   ::umask(077);  // What users index is theirs.
   // A peer that has gone, and a file that may not grow, are errors of a write.
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
   RaiseFileLimit();
+  if (!config.core_dumps) {
+    ForbidCoreDumps();
+  }
   // gRPC would write lines of its own between those of our log; what it says
   // there it says in its statuses, too.
   ::setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
@@ -192,7 +207,7 @@ int RunWithConfig(const CommandLine& command_line) {
     PrintError(status);
     return kExitUsage;
   }
-  if (const absl::Status status = PrepareProcess(); !status.ok()) {
+  if (const absl::Status status = PrepareProcess(*config); !status.ok()) {
     PrintError(status);
     return kExitFailed;
   }

@@ -79,6 +79,7 @@ struct Config {
   uint32_t http_connection_count_max = 1024;
   bool search_ready = true;
   absl::Duration shutdown_timeout = absl::Seconds(30);
+  bool core_dumps = false;
 
   std::string content_endpoint;     // Empty for none.
   std::string user_forward_header;  // Empty for none.

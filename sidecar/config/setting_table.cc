@@ -180,7 +180,12 @@ SettingGroup<Config> FolderAndAddresses() {
                      "that run end at once with UNAVAILABLE; a second signal "
                      "ends everything at once.",
              .min = 0,
-             .max = 3600})}};
+             .max = 3600}),
+       Bind(&Config::core_dumps,
+            {.key = "core_dumps",
+             .kind = SettingKind::kFlag,
+             .help = "Whether a crash may leave a core dump, as far as the "
+                     "system allows one. It holds API keys and texts."})}};
 }
 
 SettingGroup<Config> HttpPortGroup() {

@@ -368,6 +368,40 @@ TEST_F(DaemonTest, LogsJsonOnRequestAndNoKeyEver) {
                              "\"profile\":\"default\""));
 }
 
+// Returns the soft limit of the size of core dumps, as /proc has it.
+std::string CoreDumpLimitOf(const DaemonProcess& daemon) {
+  std::ifstream limits(absl::StrCat("/proc/", daemon.pid(), "/limits"));
+  std::string line;
+  while (std::getline(limits, line)) {
+    absl::string_view rest = line;
+    if (absl::ConsumePrefix(&rest, "Max core file size")) {
+      rest = absl::StripLeadingAsciiWhitespace(rest);
+      return std::string(rest.substr(0, rest.find(' ')));
+    }
+  }
+  return "";
+}
+
+TEST_F(DaemonTest, LeavesNoCoreDumpUnlessToldTo) {
+  rlimit limit = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_CORE, &limit), 0);
+  if (limit.rlim_max < 4096) {
+    GTEST_SKIP() << "the system allows no core dumps";
+  }
+  const rlimit raised = {.rlim_cur = 4096, .rlim_max = limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_CORE, &raised), 0);
+  {
+    const auto daemon = Start();
+    ASSERT_NE(daemon, nullptr);
+    EXPECT_EQ(CoreDumpLimitOf(*daemon), "1");
+  }
+  absl::StatusOr<std::unique_ptr<DaemonProcess>> daemon = DaemonProcess::Start(
+      {.data = data_, .arguments = {"--core-dumps", "true"}});
+  ASSERT_THAT(daemon, IsOk());
+  EXPECT_EQ(CoreDumpLimitOf(**daemon), "4096");
+  ::setrlimit(RLIMIT_CORE, &limit);
+}
+
 TEST_F(DaemonTest, ItsFilesAreForItsUserAlone) {
   const auto daemon = Start();
   ASSERT_NE(daemon, nullptr);
