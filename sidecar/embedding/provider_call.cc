@@ -40,6 +40,9 @@ namespace {
 constexpr absl::Duration kReplyWait = absl::Milliseconds(50);
 constexpr absl::Duration kReplyWaitMin = absl::Milliseconds(1);
 
+// How long a call that fails waits for the replies to its other requests.
+constexpr absl::Duration kLastReplyWait = absl::Seconds(1);
+
 // Of what a provider says; with our own words it stays below 512 bytes.
 constexpr size_t kProviderMessageSizeMax = 300;
 constexpr size_t kRequestIdSizeMax = 128;
@@ -117,7 +120,10 @@ absl::StatusOr<std::vector<EmbeddingOutcome>> ProviderCall::Run() {
   endpoint_.LearnServerLimits(context_);
   QueueTexts();
   while (!waiting_.empty() || !flights_.empty()) {
-    COPSE_RETURN_IF_ERROR(Step());
+    if (absl::Status status = Step(); !status.ok()) {
+      AwaitFlights();
+      return status;
+    }
     if (context_.progress) {
       context_.progress(settled_count_);
     }
@@ -177,27 +183,51 @@ absl::Status ProviderCall::Step() {
 // to read the vectors of a few hundred texts and to keep them takes a while.
 absl::Status ProviderCall::HandleReplies(absl::Duration wait) {
   const std::vector<HttpReply> replies = session_->Wait(wait);
+  std::vector<Flight> landed = Land(replies);
+  // Unless all is well, first hear what was wrong.
+  if (!replies.empty() && std::ranges::all_of(replies, IsVectors)) {
+    StartReady().IgnoreError();  // Asked again by the next step.
+    session_->Drive();
+  }
+  return HandleLanded(landed, replies);
+}
+
+// Returns the flights that `replies` end.
+std::vector<ProviderCall::Flight> ProviderCall::Land(
+    const std::vector<HttpReply>& replies) {
   const absl::Time now = environment_.clock();
   std::vector<Flight> landed;
-  bool may_start = !replies.empty();
   for (const HttpReply& reply : replies) {
     const auto found = flights_.find(reply.id);
     COPSE_CHECK(found != flights_.end());
     landed.push_back(std::move(found->second));
     flights_.erase(found);
     flow_.Land(landed.back().ticket, ReadRateLimitHeaders(reply), now);
-    may_start = may_start && IsVectors(reply);
   }
-  if (may_start) {               // Else first hear what was wrong.
-    StartReady().IgnoreError();  // Asked again by the next step.
-    session_->Drive();
-  }
-  // Also when one of them ends the call: what the others bring is paid for.
+  return landed;
+}
+
+// Also when one of them ends the call: what the others bring is paid for.
+absl::Status ProviderCall::HandleLanded(std::vector<Flight>& landed,
+                                        const std::vector<HttpReply>& replies) {
   absl::Status status;
   for (size_t i = 0; i < replies.size(); ++i) {
     status.Update(HandleReply(landed[i], replies[i]));
   }
   return status;
+}
+
+// Gives what is on its way when the call fails a moment to arrive: it is paid
+// for. Not when nobody waits for the call any more.
+void ProviderCall::AwaitFlights() {
+  for (absl::Duration waited;
+       waited < kLastReplyWait && !flights_.empty() &&
+       CheckCall(context_, profile_.name, environment_.clock()).ok();
+       waited += kReplyWait) {
+    const std::vector<HttpReply> replies = session_->Wait(kReplyWait);
+    std::vector<Flight> landed = Land(replies);
+    HandleLanded(landed, replies).IgnoreError();  // The first error counts.
+  }
 }
 
 // While batches wait for another attempt, they count as if in flight: a

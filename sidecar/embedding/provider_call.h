@@ -89,6 +89,10 @@ class ProviderCall {
   void QueueTexts();
   absl::Status Step();
   absl::Status HandleReplies(absl::Duration wait);
+  std::vector<Flight> Land(const std::vector<HttpReply>& replies);
+  absl::Status HandleLanded(std::vector<Flight>& landed,
+                            const std::vector<HttpReply>& replies);
+  void AwaitFlights();
   bool MayStart(const Batch& batch, absl::Time now) const;
   absl::Status StartReady();
   void Start(Batch batch, const FlowTicket& ticket);

@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <latch>
+#include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -346,6 +349,41 @@ INSTANTIATE_TEST_SUITE_P(
                        "dimension", ": dimensions is not supported"},
            RefusalCase{"HtmlPage", 403, "<html>no</html>", "api_key_env", ""}),
     [](const auto& test) { return test.param.name; });
+
+TEST_F(ProviderFailureTest, KeepsWhatIsOnItsWayWhenTheCallEnds) {
+  auto latch = std::make_shared<std::latch>(2);
+  Start([&](const ScriptedRequest& request) {
+    if (InputOf(request).front() == "poison") {
+      return Error(429, "no money", "insufficient_quota");
+    }
+    ScriptedReply reply = RightReply(request);
+    reply.latch = latch;
+    return reply;
+  });
+  options_.batch_text_count_max = 1;
+  std::vector<size_t> kept;
+  EmbedContext context;
+  context.on_vector = [&](size_t index, std::span<const float> /*vector*/) {
+    kept.push_back(index);
+  };
+  // The vector of the oak comes after the refusal was read.
+  bool is_released = false;
+  context.cancelled = [&] {
+    if (!is_released && !world_.events().empty()) {
+      latch->count_down();
+      is_released = true;
+    }
+    return false;
+  };
+  EXPECT_THAT(EmbedStatus({"oak", "poison", "beech"}, context),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("answered 429: no money")));
+  EXPECT_THAT(kept, ElementsAre(0));
+  EXPECT_THAT(server_->requests(), SizeIs(2));  // Nothing is begun any more.
+  if (!is_released) {
+    latch->count_down();
+  }
+}
 
 TEST_F(ProviderFailureTest, DoesNotFollowRedirects) {
   ScriptedHttpServer elsewhere(RightReply);
