@@ -132,7 +132,7 @@ std::variant<std::vector<size_t>, ReplyFault> ReadOrder(
 }
 
 absl::Status Unusable(absl::string_view what) {
-  return TextRefused(absl::StrCat(
+  return TextWithoutVector(absl::StrCat(
       "the embedding provider has no usable vector for it: ", what));
 }
 

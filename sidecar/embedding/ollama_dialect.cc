@@ -14,6 +14,9 @@ namespace {
 
 constexpr absl::string_view kTextRefused[] = {
     "exceeds the context length",
+};
+
+constexpr absl::string_view kTextWithoutVector[] = {
     "nan or inf",
     "unsupported value: nan",
 };
@@ -38,7 +41,8 @@ constexpr ProviderDialect kOllamaDialect = {
     .endpoint_path = "/embed",
     .has_dimensions = true,
     .reply = {.vectors = "/embeddings", .token_counts = {"/prompt_eval_count"}},
-    .errors = {.text_refused = kTextRefused},
+    .errors = {.text_refused = kTextRefused,
+               .text_without_vector = kTextWithoutVector},
     .write_body = WriteBody};
 
 }  // namespace copse

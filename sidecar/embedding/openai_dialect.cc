@@ -37,18 +37,15 @@ constexpr absl::string_view kTooManyBytes[] = {
 };
 
 constexpr absl::string_view kTextRefused[] = {
-    "maximum context length",
-    "exceeds the context length",
-    "exceed_context_size",
-    "context_length_exceeded",
-    "max_model_len",
-    "maximum model length",
-    "must have less than",
-    "too large to process",
-    "too many tokens",
-    "input is too long",
-    "input too long",
-    "longer than the maximum",
+    "maximum context length", "exceeds the context length",
+    "exceed_context_size",    "context_length_exceeded",
+    "max_model_len",          "maximum model length",
+    "must have less than",    "too large to process",
+    "too many tokens",        "input is too long",
+    "input too long",         "longer than the maximum",
+};
+
+constexpr absl::string_view kTextWithoutVector[] = {
     "nan or inf",
     "unsupported value: nan",
     "content_filter",
@@ -103,6 +100,7 @@ constexpr ErrorSignatures kErrors = {.too_many_texts = kTooManyTexts,
                                      .too_many_bytes = kTooManyBytes,
                                      .too_large_code = "3210",
                                      .text_refused = kTextRefused,
+                                     .text_without_vector = kTextWithoutVector,
                                      .unpaid = kUnpaid};
 
 // ---- The table --------------------------------------------------------------

@@ -641,7 +641,7 @@ absl::Status ProviderCall::HandleError(Flight& flight, const HttpReply& reply,
       [[fallthrough]];
     case ErrorAction::kIsolate:
       if (batch.text_indexes.size() == 1) {
-        RefuseText(batch, failure);
+        RefuseText(batch, failure, verdict.is_final);
       } else {
         QueueHalves(std::move(batch));
       }
@@ -729,8 +729,11 @@ void ProviderCall::Settle(uint32_t text_index, EmbeddingOutcome outcome) {
   ++settled_count_;
 }
 
-void ProviderCall::RefuseText(const Batch& batch, const Failure& failure) {
-  Settle(batch.text_indexes.front(), TextRefused(Describe(failure)));
+void ProviderCall::RefuseText(const Batch& batch, const Failure& failure,
+                              bool is_final) {
+  const std::string words = Describe(failure);
+  Settle(batch.text_indexes.front(),
+         is_final ? TextWithoutVector(words) : TextRefused(words));
 }
 
 std::string ProviderCall::Redacted(absl::string_view message,

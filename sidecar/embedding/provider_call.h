@@ -127,7 +127,7 @@ class ProviderCall {
   absl::Status QueueLater(Batch batch, const Failure& failure,
                           std::optional<absl::Duration> server_delay);
   void Settle(uint32_t text_index, EmbeddingOutcome outcome);
-  void RefuseText(const Batch& batch, const Failure& failure);
+  void RefuseText(const Batch& batch, const Failure& failure, bool is_final);
 
   std::string RequestIdOf(const HttpReply& reply) const;
   std::string Redacted(absl::string_view message, const Batch& batch) const;

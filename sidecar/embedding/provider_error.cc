@@ -273,6 +273,9 @@ ErrorVerdict JudgeError(const ErrorSignatures& signatures,
     if (is_code || ContainsAny(text, signatures.too_many_bytes)) {
       return {.action = ErrorAction::kSplit};
     }
+    if (ContainsAny(text, signatures.text_without_vector)) {
+      return {.action = ErrorAction::kIsolate, .is_final = true};
+    }
     if (ContainsAny(text, signatures.text_refused)) {
       return {.action = ErrorAction::kIsolate};
     }

@@ -42,8 +42,10 @@ struct ErrorSignatures {
   // The code of a request that is too large in either way.
   absl::string_view too_large_code = "";
 
-  // One text is to blame: too long, or no vector comes out of it.
+  // One text is to blame: too long, or no vector comes out of it however short
+  // it is.
   std::span<const absl::string_view> text_refused = {};
+  std::span<const absl::string_view> text_without_vector = {};
 
   // Somebody has to pay first, whatever the status.
   std::span<const absl::string_view> unpaid = {};
@@ -78,6 +80,9 @@ struct ErrorVerdict {
   // For kSplit: whether it is the number of texts that was too large, and not
   // their size.
   bool is_count = false;
+
+  // For kIsolate: whether a shorter text would be refused as well.
+  bool is_final = false;
 };
 
 // Returns what to do about `reply`, which is complete and whose status is not

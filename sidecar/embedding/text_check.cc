@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
@@ -19,6 +20,9 @@
 
 namespace copse {
 namespace {
+
+constexpr char kTextRefusedReason[] = "EMBEDDING_TEXT_REFUSED";
+constexpr char kCause[] = "cause";
 
 // The offset of the first byte that is not UTF-8.
 size_t InvalidOffset(absl::string_view text) {
@@ -76,13 +80,20 @@ absl::Status CheckText(absl::string_view text) {
 }
 
 absl::Status TextRefused(absl::string_view message) {
-  return WithReason(absl::InvalidArgumentError(message),
-                    "EMBEDDING_TEXT_REFUSED");
+  return WithReason(absl::InvalidArgumentError(message), kTextRefusedReason);
 }
 
-bool IsTextRefused(const absl::Status& status) {
+absl::Status TextWithoutVector(absl::string_view message) {
+  return WithReason(absl::InvalidArgumentError(message), kTextRefusedReason,
+                    {{kCause, "no_vector"}});
+}
+
+bool MayBeTooLong(const absl::Status& status) {
   const std::optional<ErrorReason> reason = ReasonOf(status);
-  return reason.has_value() && reason->reason == "EMBEDDING_TEXT_REFUSED";
+  return reason.has_value() && reason->reason == kTextRefusedReason &&
+         std::ranges::none_of(reason->metadata, [](const auto& entry) {
+           return entry.first == kCause;
+         });
 }
 
 }  // namespace copse

@@ -16,12 +16,15 @@ namespace copse {
 // UTF-8.
 absl::Status CheckText(absl::string_view text);
 
-// Returns kInvalidArgument with EMBEDDING_TEXT_REFUSED.
+// Returns kInvalidArgument with EMBEDDING_TEXT_REFUSED: the text is too long,
+// as far as anybody knows.
 absl::Status TextRefused(absl::string_view message);
 
-// Returns whether `status` is that of TextRefused(): the provider does not take
-// a text as it is, such as one that is too long for its model.
-bool IsTextRefused(const absl::Status& status);
+// The same for a text of which no vector can be made however short it is.
+absl::Status TextWithoutVector(absl::string_view message);
+
+// Returns whether `status` is of TextRefused(): pieces of the text may do.
+bool MayBeTooLong(const absl::Status& status);
 
 }  // namespace copse
 

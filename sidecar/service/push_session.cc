@@ -602,7 +602,7 @@ absl::Status PushSession::HalveRefused(Embedding& embedding) {
   const Document& document = embedding.pending->document;
   const absl::string_view text = *document.text;
   for (int round = 0; round < TextCutter::kHalvingCountMax; ++round) {
-    if (!IsTextRefused(embedding.status())) {
+    if (!MayBeTooLong(embedding.status())) {
       return absl::OkStatus();
     }
     std::vector<ChunkPlace> places;
@@ -613,7 +613,7 @@ absl::Status PushSession::HalveRefused(Embedding& embedding) {
           embedding.places.empty()
               ? ChunkPlace{.size_bytes = static_cast<uint32_t>(text.size())}
               : embedding.places[i];
-      const auto pair = IsTextRefused(embedding.outcomes[i].status())
+      const auto pair = MayBeTooLong(embedding.outcomes[i].status())
                             ? TextCutter::Halve(text, place)
                             : std::nullopt;
       if (!pair.has_value()) {

@@ -25,6 +25,7 @@
 #include "index/util/error_reason.h"
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/embedding/embedding_probe.h"
+#include "sidecar/embedding/text_check.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/testing/engine_fixture.h"
 #include "sidecar/service/testing/fake_embedder.h"
@@ -682,6 +683,19 @@ TEST_F(ChunkedPushTest, ADocumentFailsWithAChunkThatNothingHelps) {
   EXPECT_THAT(
       PushError({Upsert("a", kLong)}, Chunked("broken")),
       FailsWith(absl::StatusCode::kInvalidArgument, "DOCUMENTS_FAILED"));
+  EXPECT_THAT(embedder_->texts(),
+              ElementsAre(std::string(kOaks), std::string(kBays), "yew elm"));
+}
+
+TEST_F(ChunkedPushTest, DoesNotCutWhatNoVectorComesOutOf) {
+  ASSERT_THAT(Push(Chunked("c1"), {}), IsOk());
+  embedder_->Forget();
+  embedder_->FailText(std::string(kOaks), TextWithoutVector("it is zero"));
+  EXPECT_THAT(
+      PushError({Upsert("a", kLong)}, Chunked("broken")),
+      AllOf(FailsWith(absl::StatusCode::kInvalidArgument, "DOCUMENTS_FAILED"),
+            StatusIs(absl::StatusCode::kInvalidArgument,
+                     HasSubstr("it is zero"))));
   EXPECT_THAT(embedder_->texts(),
               ElementsAre(std::string(kOaks), std::string(kBays), "yew elm"));
 }

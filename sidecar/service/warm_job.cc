@@ -243,7 +243,7 @@ absl::StatusOr<std::vector<TextWarmer::Chunk>> TextWarmer::EmbedOnce(
       continue;
     }
     const Pending& document = pending_[chunks[i].document];
-    const auto pair = may_halve_ && IsTextRefused(status)
+    const auto pair = may_halve_ && MayBeTooLong(status)
                           ? TextCutter::Halve(document.text, chunks[i].place)
                           : std::nullopt;
     if (!pair.has_value()) {
