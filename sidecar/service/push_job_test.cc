@@ -220,6 +220,19 @@ TEST_F(PushJobTest, IsResumedAfterAnErrorOfTheProvider) {
   EXPECT_THAT(ListFolder(store_->jobs().folder()), IsOkAndHolds(IsEmpty()));
 }
 
+TEST_F(PushJobTest, SaysWhatItCostBeforeItFailed) {
+  embedder_->OnEmbed([](const EmbedContext& context) {
+    context.statistics->request_count += 3;
+    context.statistics->token_count += 7;
+    return absl::UnavailableError("the provider is down");
+  });
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto job, Accept(Options("c1"), {"a"}));
+  const JobRecord record = WaitForEnd(*job);
+  EXPECT_EQ(record.state, JobState::kFailed);
+  EXPECT_EQ(record.progress.request_count, 3);
+  EXPECT_EQ(record.progress.token_count, 7);
+}
+
 TEST_F(PushJobTest, IsNotResumedOverACommitOfTheSameName) {
   embedder_->OnEmbed([](const EmbedContext&) {
     return absl::UnavailableError("the provider is down");

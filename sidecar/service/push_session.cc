@@ -552,6 +552,8 @@ absl::StatusOr<std::vector<EmbeddingOutcome>> PushSession::AwaitOutcomes(
     // If a later one has failed, no more need be paid for this one.
     for (const std::unique_ptr<Batch>& other : waiting_) {
       if (other->task != nullptr && other->task->HasFailed()) {
+        AddCosts(other->task->statistics());
+        ReportProgress();
         return ToCallStatus(context_, other->task->TakeOutcomes().status());
       }
     }
@@ -560,6 +562,7 @@ absl::StatusOr<std::vector<EmbeddingOutcome>> PushSession::AwaitOutcomes(
   AddCosts(task.statistics());
   absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes = task.TakeOutcomes();
   if (!outcomes.ok()) {
+    ReportProgress();  // What it cost is worth knowing all the more.
     return ToCallStatus(context_, outcomes.status());
   }
   progress_.text_count += static_cast<int64_t>(outcomes->size());
