@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -76,6 +77,11 @@ struct Chunking {
   friend bool operator==(const Chunking&, const Chunking&) = default;
 };
 
+// Limits of the templates of a domain: how many there are, and the bytes of all
+// with their types.
+inline constexpr size_t kTemplateCountMax = 64;
+inline constexpr size_t kTemplatesSizeBytesMax = size_t{256} << 10;
+
 // What a domain fixes when it is created.
 struct DomainOptions {
   std::string domain = {};
@@ -103,6 +109,16 @@ struct DomainOptions {
 
   // What garbage collection keeps.
   RetentionPolicy retention = {};
+
+  // What makes the texts of documents, by their type; "" is for those of all
+  // other types. The store keeps them and does not know what they say: it is
+  // given what they made.
+  std::map<std::string, std::string> templates = {};
+
+  // Whether the texts of documents of `type` are what a template made.
+  bool HasTemplate(const std::string& type) const {
+    return templates.contains(type) || templates.contains("");
+  }
 };
 
 struct DomainInfo {

@@ -171,6 +171,9 @@ struct StoredDocument {
   uint32_t chunk_count = 1;
   std::optional<std::string> text = {};  // Only where asked for and given.
 
+  // Whether a template of the domain made the text.
+  bool text_is_rendered = false;
+
   // In the order of the text; only where chunks or vectors are asked for.
   std::vector<StoredChunk> chunks = {};
 };

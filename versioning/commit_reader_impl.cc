@@ -322,6 +322,8 @@ absl::StatusOr<StoredDocument> CommitReaderImpl::ToDocument(
                              .attributes = std::move(row.attributes),
                              .content_hash = row.content_hash,
                              .chunk_count = row.chunk_count};
+  document.text_is_rendered =
+      row.has_text && domain_options().HasTemplate(document.type);
   if (mask.text && row.has_text) {
     COPSE_ASSIGN_OR_RETURN(document.text,
                            domain_->texts().Get(row.content_hash));

@@ -3,8 +3,11 @@
 
 #include "versioning/domain_record.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
@@ -13,6 +16,7 @@
 
 #include "index/metric.h"
 #include "index/util/status_macros.h"
+#include "versioning/commit.h"
 #include "versioning/document.h"
 #include "versioning/record_codec.h"
 
@@ -22,10 +26,13 @@ namespace {
 constexpr uint8_t kVersion = 1;
 constexpr uint8_t kVersionRetention = 2;
 constexpr uint8_t kVersionChunking = 3;
-
 constexpr uint8_t kVersionLexical = 4;
+constexpr uint8_t kVersionTemplates = 5;
 
 uint8_t VersionFor(const DomainOptions& options) {
+  if (!options.templates.empty()) {
+    return kVersionTemplates;
+  }
   if (options.lexical.is_enabled) {
     return kVersionLexical;
   }
@@ -110,10 +117,48 @@ void WriteLexical(const LexicalOptions& lexical, RecordWriter& writer) {
 }
 
 void ReadLexical(RecordReader& reader, LexicalOptions& lexical) {
-  lexical.is_enabled = reader.version() >= kVersionLexical;
+  lexical.is_enabled = reader.version() >= kVersionTemplates
+                           ? reader.Bool("words indexed")
+                           : reader.version() >= kVersionLexical;
   if (lexical.is_enabled) {
     lexical.language = reader.Text("language", kLanguageSizeBytesMax);
     lexical.fold_accents = reader.Bool("fold accents");
+  }
+}
+
+void WriteTemplates(const std::map<std::string, std::string>& templates,
+                    RecordWriter& writer) {
+  writer.U32(static_cast<uint32_t>(templates.size()));
+  for (const auto& [type, text] : templates) {
+    writer.Text(type);
+    writer.Text(text);
+  }
+}
+
+void ReadTemplates(RecordReader& reader,
+                   std::map<std::string, std::string>& templates) {
+  const uint32_t count =
+      reader.ItemCount("template count", 2 * sizeof(uint32_t),
+                       static_cast<uint32_t>(kTemplateCountMax));
+  // One encoding for each content: without a template it is version 4 or less.
+  if (reader.ok() && count == 0) {
+    reader.Fail("template count", "is 0, expected at least 1");
+  }
+  size_t size_bytes = 0;
+  for (uint32_t i = 0; i < count && reader.ok(); ++i) {
+    std::string type = reader.Text("template type", kTypeSizeBytesMax);
+    std::string text = reader.Text("template", kTemplatesSizeBytesMax);
+    if (reader.ok() && !templates.empty() &&
+        templates.rbegin()->first >= type) {
+      reader.Fail("template type", "does not follow the one before it");
+    }
+    size_bytes += type.size() + text.size();
+    templates.emplace_hint(templates.end(), std::move(type), std::move(text));
+  }
+  if (reader.ok() && size_bytes > kTemplatesSizeBytesMax) {
+    reader.Fail("templates",
+                absl::StrFormat("have %d bytes, expected at most %d",
+                                size_bytes, kTemplatesSizeBytesMax));
   }
 }
 
@@ -138,8 +183,14 @@ std::string DomainRecord::Encode() const {
   if (version >= kVersionChunking) {
     WriteChunking(options.chunking, writer);
   }
-  if (version >= kVersionLexical) {
+  if (version >= kVersionTemplates) {
+    writer.Bool(options.lexical.is_enabled);
+  }
+  if (version >= kVersionLexical && options.lexical.is_enabled) {
     WriteLexical(options.lexical, writer);
+  }
+  if (version >= kVersionTemplates) {
+    WriteTemplates(options.templates, writer);
   }
   return std::move(writer).Finish();
 }
@@ -147,7 +198,7 @@ std::string DomainRecord::Encode() const {
 absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
-      RecordReader::Open(bytes, RecordKind::kDomain, kVersionLexical));
+      RecordReader::Open(bytes, RecordKind::kDomain, kVersionTemplates));
   DomainRecord record;
   record.state = static_cast<DomainState>(reader.U8("state"));
   if (reader.ok() && record.state != DomainState::kLive &&
@@ -188,6 +239,9 @@ absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
     ReadChunking(reader, record.options.chunking);
   }
   ReadLexical(reader, record.options.lexical);
+  if (reader.version() >= kVersionTemplates) {
+    ReadTemplates(reader, record.options.templates);
+  }
   COPSE_RETURN_IF_ERROR(reader.Finish());
   return record;
 }

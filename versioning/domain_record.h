@@ -41,6 +41,18 @@
 //
 // A domain of an earlier version has no words indexed.
 //
+// Version 5, which is written if and only if there are templates, has all of
+// that, whether there is a rule or not, and its chunking mode may be 1, too;
+// then it says whether words are indexed, which language and accents follow
+// only where they are, and goes on:
+//
+//   words indexed        u8      0 or 1, before the language
+//   ...
+//   template count       u32     1 to kTemplateCountMax
+//     type               text    at most kTypeSizeBytesMax, ascending by bytes
+//     template           text    all of them, with their types, have at most
+//                                kTemplatesSizeBytesMax
+//
 // A domain that is deleted keeps its record until everything of it is gone, so
 // that a start after a crash goes on with the deletion.
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -99,6 +100,37 @@ absl::Status CheckLexicalOptions(const LexicalOptions& lexical) {
   return absl::OkStatus();
 }
 
+absl::Status CheckTemplates(
+    const std::map<std::string, std::string>& templates) {
+  if (templates.size() > kTemplateCountMax) {
+    return DomainOptionError("templates",
+                             absl::StrCat(templates.size(), " templates"),
+                             absl::StrCat("at most ", kTemplateCountMax));
+  }
+  size_t size_bytes = 0;
+  for (const auto& [type, text] : templates) {
+    if (type.size() > kTypeSizeBytesMax || ValidUtf8Size(type) != type.size()) {
+      return DomainOptionError(
+          "templates", absl::StrCat("of a type of ", type.size(), " bytes"),
+          absl::StrCat("types of at most ", kTypeSizeBytesMax,
+                       " bytes of UTF-8"));
+    }
+    if (ValidUtf8Size(text) != text.size()) {
+      return DomainOptionError(
+          "templates",
+          absl::StrCat("not UTF-8 at byte ", ValidUtf8Size(text),
+                       " of that of type '", type, "'"),
+          "valid UTF-8");
+    }
+    size_bytes += type.size() + text.size();
+  }
+  return size_bytes <= kTemplatesSizeBytesMax
+             ? absl::OkStatus()
+             : DomainOptionError(
+                   "templates", absl::StrCat(size_bytes, " bytes together"),
+                   absl::StrCat("at most ", kTemplatesSizeBytesMax, " bytes"));
+}
+
 absl::Status CheckDomainOptions(const DomainOptions& options) {
   COPSE_RETURN_IF_ERROR(CheckName("domain", options.domain));
   if (options.metric < Metric::kCosine || options.metric > Metric::kHamming) {
@@ -122,6 +154,7 @@ absl::Status CheckDomainOptions(const DomainOptions& options) {
   }
   COPSE_RETURN_IF_ERROR(CheckChunking(options.chunking));
   COPSE_RETURN_IF_ERROR(CheckLexicalOptions(options.lexical));
+  COPSE_RETURN_IF_ERROR(CheckTemplates(options.templates));
   COPSE_RETURN_IF_ERROR(CheckRetention(options.retention));
   return CheckDomainDescription(options.description);
 }

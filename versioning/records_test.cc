@@ -48,6 +48,7 @@ using ::testing::ElementsAre;
 using ::testing::Eq;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 constexpr absl::string_view kDomain =
@@ -85,6 +86,24 @@ constexpr absl::string_view kDomainLexicalChunking =
     "6b7300f1536500000000881300000a000000008d270000000000020000000400"
     "00006d61696e0700000072656c6561736502000200003d0000000b0000006170"
     "70726f78696d61746507000000656e676c697368019105596bbf6dedca";
+
+constexpr absl::string_view kDomainTemplates =
+    "010501070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f153650000000088130000000000000000000000000000000000000100"
+    "010000000400000046696c6d090000007b7b7469746c657d7d7c8e36db3b332f"
+    "4a";
+
+constexpr absl::string_view kDomainTemplatesAll =
+    "010501070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f1536500000000881300000a000000008d270000000000020000000400"
+    "00006d61696e0700000072656c6561736502000200003d0000000b0000006170"
+    "70726f78696d6174650107000000656e676c6973680102000000000000000800"
+    "00007b7b6e616d657d7d0400000046696c6d220000007b7b7469746c657d7d0a"
+    "7b7b23636173747d7d7b7b2e7d7d207b7b2f636173747d7d153ceeb068c2cb01";
 
 constexpr absl::string_view kDomainName = "0c0107000000342f7960fa26b440";
 
@@ -252,6 +271,8 @@ std::vector<Layout> Layouts() {
       {"domain with words", kDomainLexical, Rewrite<DomainRecord>},
       {"domain with words and chunking", kDomainLexicalChunking,
        Rewrite<DomainRecord>},
+      {"domain with templates", kDomainTemplates, Rewrite<DomainRecord>},
+      {"domain with everything", kDomainTemplatesAll, Rewrite<DomainRecord>},
       {"domain name", kDomainName,
        [](absl::string_view bytes) -> absl::StatusOr<std::string> {
          COPSE_ASSIGN_OR_RETURN(const uint32_t number, ParseDomainName(bytes));
@@ -435,6 +456,56 @@ TEST(DomainRecordTest, HoldsHowTextsAreCutAndWordsIndexed) {
   EXPECT_EQ(record.options.retention.keep_last_count, 10);
   record.options.lexical = {.is_enabled = false};
   EXPECT_EQ(record.Encode(), Bytes(kDomainChunking));
+}
+
+TEST(DomainRecordTest, HoldsTemplates) {
+  COPSE_ASSERT_OK_AND_ASSIGN(DomainRecord record,
+                             DomainRecord::Parse(Bytes(kDomainTemplates)));
+  EXPECT_THAT(record.options.templates, ElementsAre(Pair("Film", "{{title}}")));
+  EXPECT_TRUE(record.options.HasTemplate("Film"));
+  EXPECT_FALSE(record.options.HasTemplate("Book"));
+  EXPECT_EQ(record.options.lexical, (LexicalOptions{.is_enabled = false}));
+  EXPECT_EQ(record.options.chunking, Chunking());
+  // Without templates it is a record of before there were any.
+  record.options.templates.clear();
+  EXPECT_EQ(record.Encode(), Bytes(kDomain));
+  const size_t count_offset = Bytes(kDomain).size() - 8 + 16 + 1 + 1;
+  EXPECT_THAT(DomainRecord::Parse(Patched(kDomainTemplates, count_offset, 0)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("is 0, expected at least 1")));
+}
+
+TEST(DomainRecordTest, HoldsTemplatesBesideAllElse) {
+  COPSE_ASSERT_OK_AND_ASSIGN(DomainRecord record,
+                             DomainRecord::Parse(Bytes(kDomainTemplatesAll)));
+  EXPECT_THAT(record.options.templates,
+              ElementsAre(Pair("", "{{name}}"),
+                          Pair("Film", "{{title}}\n{{#cast}}{{.}} {{/cast}}")));
+  EXPECT_TRUE(record.options.HasTemplate("Book"));
+  EXPECT_EQ(record.options.lexical,
+            (LexicalOptions{.language = "english", .fold_accents = true}));
+  EXPECT_EQ(record.options.chunking.tokenizer, "approximate");
+  EXPECT_EQ(record.options.retention.keep_last_count, 10);
+  record.options.templates.clear();
+  EXPECT_EQ(record.Encode(), Bytes(kDomainLexicalChunking));
+}
+
+TEST(DomainRecordTest, RefusesTemplatesThatNobodyWrites) {
+  COPSE_ASSERT_OK_AND_ASSIGN(DomainRecord record,
+                             DomainRecord::Parse(Bytes(kDomainTemplatesAll)));
+  std::string twice = Bytes(kDomainTemplatesAll);
+  twice.replace(twice.find("Film") - sizeof(uint32_t), 8, std::string(4, '\0'));
+  EXPECT_THAT(DomainRecord::Parse(Sealed(twice)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("does not follow the one before it")));
+  record.options.templates = {
+      {"Film", std::string(kTemplatesSizeBytesMax - 4, 'x')}};
+  EXPECT_THAT(DomainRecord::Parse(record.Encode()), IsOk());
+  record.options.templates["Book"] = "{{title}}";
+  EXPECT_THAT(
+      DomainRecord::Parse(record.Encode()),
+      StatusIs(absl::StatusCode::kDataLoss,
+               HasSubstr("have 262157 bytes, expected at most 262144")));
 }
 
 TEST(DomainRecordTest, RefusesValuesThatNobodyWrites) {

@@ -1,15 +1,20 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+#include <cstddef>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "index/metric.h"
 #include "tests/support/status_matchers.h"
+#include "versioning/commit.h"
 #include "versioning/store.h"
 #include "versioning/testing/store_fixture.h"
 
@@ -78,6 +83,44 @@ TEST_F(StoreDomainsTest, RefusesDomainsItCannotHold) {
                              Eq("domain 'x' does not exist"))));
   EXPECT_THAT(test_->GetDomain(std::string(100'000, 'x')),
               FailsWith(absl::StatusCode::kNotFound, "DOMAIN_NOT_FOUND"));
+}
+
+TEST_F(StoreDomainsTest, KeepsTemplates) {
+  const std::map<std::string, std::string> templates = {
+      {"", "{{name}}"}, {"Film", "{{title}}\n"}};
+  ASSERT_THAT(test_->CreateDomain(
+                  {.domain = "t", .dimension = 4, .templates = templates}),
+              IsOk());
+  ASSERT_THAT(test_->UpdateDomain("t", "new"), IsOk());
+  test_.Reopen();
+  COPSE_ASSERT_OK_AND_ASSIGN(const DomainInfo found, test_->GetDomain("t"));
+  EXPECT_EQ(found.options.templates, templates);
+}
+
+TEST_F(StoreDomainsTest, RefusesTemplatesItCannotHold) {
+  const auto create = [&](std::map<std::string, std::string> templates) {
+    return test_->CreateDomain(
+        {.domain = "t", .dimension = 4, .templates = std::move(templates)});
+  };
+  std::map<std::string, std::string> many;
+  for (size_t i = 0; i <= kTemplateCountMax; ++i) {
+    many[absl::StrCat("T", i)] = "{{x}}";
+  }
+  EXPECT_THAT(create(many),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       Eq("templates is 65 templates, expected at most 64")));
+  EXPECT_THAT(create({{"T", std::string(kTemplatesSizeBytesMax, 'x')}}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       Eq("templates is 262145 bytes together, expected at "
+                          "most 262144 bytes")));
+  EXPECT_THAT(create({{std::string(513, 'T'), "{{x}}"}}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       Eq("templates is of a type of 513 bytes, expected types "
+                          "of at most 512 bytes of UTF-8")));
+  EXPECT_THAT(create({{"T", "x\xff"}}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       Eq("templates is not UTF-8 at byte 1 of that of type "
+                          "'T', expected valid UTF-8")));
 }
 
 TEST_F(StoreDomainsTest, ListsDomainsByNameInPages) {
