@@ -390,6 +390,8 @@ absl::StatusOr<DomainSettings> ToDomainSettings(
                        .language = message.lexical().language(),
                        .fold_accents = message.lexical().fold_accents()};
   }
+  settings.templates.insert(message.templates().begin(),
+                            message.templates().end());
   return settings;
 }
 
@@ -410,6 +412,8 @@ void Fill(const DomainInfo& info, v1::Domain& message) {
   lexical.set_disabled(!options.lexical.is_enabled);
   lexical.set_language(options.lexical.language);
   lexical.set_fold_accents(options.lexical.fold_accents);
+  settings.mutable_templates()->insert(options.templates.begin(),
+                                       options.templates.end());
   message.set_embedding_profile_hash(ToString(options.profile_hash));
   message.set_commit_count(info.commit_count);
   Fill(info.create_time, *message.mutable_create_time());
@@ -572,7 +576,8 @@ absl::StatusOr<PushOperation> ToPushOperation(v1::Operation&& message) {
       v1::Document& source = message.has_insert() ? *message.mutable_insert()
                                                   : *message.mutable_replace();
       COPSE_ASSIGN_OR_RETURN(Document document, ToDocument(source));
-      return UpsertOperation{std::move(document)};
+      return UpsertOperation{.document = std::move(document),
+                             .text_is_rendered = source.text_is_rendered()};
     }
     case v1::Operation::kDeleteDocumentId:
       return DeleteOperation{std::move(*message.mutable_delete_document_id())};
@@ -829,6 +834,7 @@ void Fill(StoredDocument&& document, const DocumentMask& mask,
   }
   if (mask.text && document.text.has_value()) {
     message.set_text(*std::move(document.text));
+    message.set_text_is_rendered(document.text_is_rendered);
   }
   if (document.chunk_count == 1) {
     if (mask.vector) {

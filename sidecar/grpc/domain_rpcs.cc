@@ -93,7 +93,10 @@ class DomainRpcs final : public RawDomainService {
           COPSE_ASSIGN_OR_RETURN(Page<DomainInfo> page,
                                  engine_.store().ListDomains(options));
           for (const DomainInfo& info : page.items) {
-            Fill(info, *answer.add_domains());
+            v1::Domain& domain = *answer.add_domains();
+            Fill(info, domain);
+            // Those of a whole page would be more than a message takes.
+            domain.mutable_settings()->clear_templates();
           }
           answer.set_next_page_token(std::move(page.next_page_token));
           return absl::OkStatus();

@@ -220,7 +220,7 @@ absl::Status PushCall::Begin(const PushOptions& options) {
 
 absl::Status PushCall::Add(PushOperation operation) {
   return intake_ != nullptr ? intake_->Add(std::move(operation))
-                            : estimator_->Add(operation);
+                            : estimator_->Add(std::move(operation));
 }
 
 PushProgress PushCall::progress() const {

@@ -25,6 +25,7 @@
 #include "sidecar/embedding/text_check.h"
 #include "sidecar/embedding/token_meter.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/document_renderer.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/push_session.h"
 #include "sidecar/service/text_cutter.h"
@@ -86,17 +87,20 @@ absl::StatusOr<std::unique_ptr<CostEstimator>> CostEstimator::Begin(
   }
   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<const CommitReader> parent,
                          OpenParent(*services.store, commit));
-  return std::unique_ptr<CostEstimator>(new CostEstimator(
-      services, context, std::move(domain), std::move(parent)));
+  COPSE_ASSIGN_OR_RETURN(DocumentRenderer renderer,
+                         DocumentRenderer::Make(domain));
+  return std::unique_ptr<CostEstimator>(
+      new CostEstimator(services, context, std::move(domain),
+                        std::move(renderer), std::move(parent)));
 }
 
-absl::Status CostEstimator::Add(const PushOperation& operation) {
+absl::Status CostEstimator::Add(PushOperation operation) {
   COPSE_RETURN_IF_ERROR(context_.Check());
   ++estimate_.operation_count;
   COPSE_RETURN_IF_ERROR(
       CheckPushOperation(operation, domain_, estimate_.operation_count));
-  if (const auto* upsert = std::get_if<UpsertOperation>(&operation)) {
-    return AddUpsert(upsert->document);
+  if (auto* upsert = std::get_if<UpsertOperation>(&operation)) {
+    return AddUpsert(*upsert);
   }
   if (const auto* erase = std::get_if<DeleteOperation>(&operation)) {
     return AddDelete(erase->document_id);
@@ -105,9 +109,11 @@ absl::Status CostEstimator::Add(const PushOperation& operation) {
   return absl::OkStatus();
 }
 
-absl::Status CostEstimator::AddUpsert(const Document& document) {
+absl::Status CostEstimator::AddUpsert(UpsertOperation& operation) {
+  const Document& document = operation.document;
+  const bool is_rendered = renderer_.Render(operation).ok();
   const bool has_text = document.text.has_value() && !document.text->empty();
-  if (!document.vector.has_value() && !has_text) {
+  if (!is_rendered || (!document.vector.has_value() && !has_text)) {
     ++estimate_.failed_document_count;
     return absl::OkStatus();
   }

@@ -42,13 +42,13 @@
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/embedding/embedding_profile.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/document_renderer.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/push_session.h"
 #include "sidecar/service/text_cutter.h"
 #include "sidecar/text/token_counter.h"
 #include "versioning/commit.h"
 #include "versioning/commit_reader.h"
-#include "versioning/document.h"
 #include "versioning/embedding_cache.h"
 
 namespace copse {
@@ -58,7 +58,8 @@ struct CostEstimate {
   int64_t unchanged_document_count = 0;
   int64_t changed_document_count = 0;  // Inserted or replaced.
   int64_t deleted_document_count = 0;
-  int64_t failed_document_count = 0;  // What the database could not give.
+  int64_t failed_document_count = 0;  // What the database could not give,
+                                      // or a template makes nothing of.
   int64_t text_count = 0;  // Chunks of the changed documents, each once.
   int64_t cache_hit_count = 0;
   int64_t token_count = 0;  // Of the texts that are not in the cache.
@@ -88,7 +89,7 @@ class CostEstimator {
   // Fails as PushSession::Add() with what an operation may not be. A text that
   // no provider takes counts as a failed document, one that this provider
   // refuses does not.
-  absl::Status Add(const PushOperation& operation);
+  absl::Status Add(PushOperation operation);
 
   absl::StatusOr<CostEstimate> Finish();
 
@@ -98,14 +99,15 @@ class CostEstimator {
   using TextHash = std::array<std::byte, 16>;
 
   CostEstimator(const PushServices& services, const CallContext& context,
-                DomainOptions domain,
+                DomainOptions domain, DocumentRenderer renderer,
                 std::shared_ptr<const CommitReader> parent)
       : services_(services),
         context_(context),
         domain_(std::move(domain)),
+        renderer_(std::move(renderer)),
         parent_(std::move(parent)) {}
 
-  absl::Status AddUpsert(const Document& document);
+  absl::Status AddUpsert(UpsertOperation& operation);
   absl::Status AddDelete(absl::string_view document_id);
   absl::Status AddText(absl::string_view text);
   absl::Status AddChunk(absl::string_view chunk);
@@ -122,6 +124,7 @@ class CostEstimator {
   const PushServices services_;
   const CallContext context_;
   const DomainOptions domain_;
+  const DocumentRenderer renderer_;
   const std::shared_ptr<const CommitReader> parent_;  // Null without one.
   std::shared_ptr<Embedder> embedder_;           // Null until a text needs it.
   std::optional<TextCutter> cutter_;             // The same.

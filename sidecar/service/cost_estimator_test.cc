@@ -79,6 +79,30 @@ TEST_F(CostEstimatorTest, CountsWhatDiffersFromTheParent) {
               FailsWith(absl::StatusCode::kNotFound, "COMMIT_NOT_FOUND"));
 }
 
+TEST_F(CostEstimatorTest, CountsWhatTemplatesMake) {
+  const auto film = [](absl::string_view id, absl::string_view json) {
+    UpsertOperation operation = Upsert(id, json);
+    operation.document.type = "Film";
+    return operation;
+  };
+  PushOptions options = Options("c1");
+  options.create_domain->templates = {{"Film", "{{title}}"}};
+  ASSERT_THAT(Push(options, {film("a", R"({"title": "Alien"})")}), IsOk());
+  options.commit.commit = "c2";
+  options.commit.parent_commit = "c1";
+  UpsertOperation rendered = film("d", "Dune");
+  rendered.text_is_rendered = true;
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const CostEstimate estimate,
+      Estimate(options, {film("a", R"({"title": "Alien", "year": 1979})"),
+                         film("b", "no JSON"), film("c", "{}"), rendered,
+                         film("e", R"({"title": "Dune"})")}));
+  EXPECT_EQ(estimate.unchanged_document_count, 1);
+  EXPECT_EQ(estimate.failed_document_count, 2);
+  EXPECT_EQ(estimate.changed_document_count, 2);
+  EXPECT_EQ(estimate.text_count, 1) << "equal texts are asked for once";
+}
+
 TEST_F(CostEstimatorTest, PaysOnlyForWhatTheCacheLacks) {
   embedder_->SetPrice(2.0);
   const std::string text(1'000'000, 'x');

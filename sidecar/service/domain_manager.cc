@@ -4,6 +4,7 @@
 #include "sidecar/service/domain_manager.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -25,6 +26,7 @@
 #include "sidecar/service/domain_embedders.h"
 #include "sidecar/service/request_errors.h"
 #include "sidecar/service/text_cutter.h"
+#include "sidecar/text/text_template.h"
 #include "versioning/commit.h"
 #include "versioning/document.h"
 #include "versioning/store.h"
@@ -87,9 +89,42 @@ absl::Status CheckChunking(const DomainSettings& settings) {
   return absl::OkStatus();
 }
 
+std::string TemplateField(const std::string& type) {
+  return absl::StrCat("templates['", type, "']");
+}
+
+absl::Status CheckTemplates(const DomainSettings& settings) {
+  // Compiling many or large ones would take long; the store says the rest.
+  if (settings.templates.size() > kTemplateCountMax) {
+    return FieldInvalidError(
+        "templates", absl::StrCat("of ", settings.templates.size(), " types"),
+        absl::StrCat("at most ", kTemplateCountMax));
+  }
+  for (const auto& [type, text] : settings.templates) {
+    if (type.size() > kTypeSizeBytesMax) {
+      return FieldInvalidError(
+          "templates", absl::StrCat("of a type of ", type.size(), " bytes"),
+          absl::StrCat("types of at most ", kTypeSizeBytesMax, " bytes"));
+    }
+    if (text.empty()) {
+      return FieldInvalidError(TemplateField(type), "empty", "a template");
+    }
+    const absl::Status status = TextTemplate::Compile(text).status();
+    if (!status.ok()) {
+      return WithReason(
+          absl::InvalidArgumentError(
+              absl::StrCat(TemplateField(type), ": ", status.message())),
+          "TEMPLATE_INVALID",
+          {{"type", type}, {"problem", std::string(status.message())}});
+    }
+  }
+  return absl::OkStatus();
+}
+
 // Checks what can be checked without an embedder.
 absl::Status CheckSettings(const DomainSettings& settings) {
   COPSE_RETURN_IF_ERROR(CheckDescription(settings.description));
+  COPSE_RETURN_IF_ERROR(CheckTemplates(settings));
   COPSE_RETURN_IF_ERROR(CheckChunking(settings));
   const int64_t dimension_min = settings.vectors_only ? 1 : 0;
   if (settings.dimension < dimension_min ||
@@ -159,6 +194,32 @@ std::string Shown(const LexicalOptions& lexical) {
       lexical.fold_accents ? ", without accents" : "");
 }
 
+absl::Status CheckTemplatesMatch(const DomainOptions& domain,
+                                 const DomainSettings& settings) {
+  if (settings.templates.empty()) {
+    return absl::OkStatus();
+  }
+  std::map<std::string, std::string> all = domain.templates;
+  all.insert(settings.templates.begin(), settings.templates.end());
+  for (const auto& [type, ignored] : all) {
+    const auto found = domain.templates.find(type);
+    const auto wanted = settings.templates.find(type);
+    if (found == domain.templates.end()) {
+      return DiffersError(domain.domain, TemplateField(type), "none",
+                          "a template");
+    }
+    if (wanted == settings.templates.end()) {
+      return DiffersError(domain.domain, TemplateField(type), "a template",
+                          "none");
+    }
+    if (found->second != wanted->second) {
+      return DiffersError(domain.domain, TemplateField(type), "a template",
+                          "another one");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckMatches(const DomainOptions& domain,
                           const DomainSettings& settings) {
   if (settings.metric.has_value() && *settings.metric != domain.metric) {
@@ -188,6 +249,7 @@ absl::Status CheckMatches(const DomainOptions& domain,
     return DiffersError(domain.domain, "lexical", Shown(domain.lexical),
                         Shown(*settings.lexical));
   }
+  COPSE_RETURN_IF_ERROR(CheckTemplatesMatch(domain, settings));
   return CheckChunkingMatches(domain, settings.chunking);
 }
 
@@ -284,6 +346,7 @@ absl::StatusOr<DomainOptions> DomainManager::Plan(
   options.description = settings.description;
   options.retention = settings.retention;
   options.lexical = settings.lexical.value_or(LexicalOptions());
+  options.templates = settings.templates;
   if (!settings.vectors_only) {
     COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
                            embedders_.Find(settings.embedding_profile));

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -53,6 +54,9 @@ struct DomainSettings {
   // door decides.
   Chunking::Mode default_chunking = Chunking::Mode::kWhole;
   std::optional<LexicalOptions> lexical = {};  // Unset means the defaults.
+
+  // As in DomainOptions. None agrees with those of a domain that exists.
+  std::map<std::string, std::string> templates = {};
 };
 
 // Thread safety: any number of threads may use one DomainManager.

@@ -3,6 +3,8 @@
 
 #include "sidecar/service/domain_manager.h"
 
+#include <cstddef>
+#include <map>
 #include <string>
 
 #include "absl/status/status.h"
@@ -19,6 +21,9 @@
 namespace copse {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Eq;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -130,6 +135,51 @@ TEST_F(DomainManagerTest, ComparesHowTextsAreCut) {
     EXPECT_THAT(engine_->domains().GetOrCreate("d", {.chunking = chunking}, {}),
                 FailsWith(absl::StatusCode::kFailedPrecondition,
                           "DOMAIN_SETTINGS_DIFFER"));
+  }
+}
+
+TEST_F(DomainManagerTest, NamesTheTemplateThatIsWrong) {
+  EXPECT_THAT(
+      engine_->domains().Create(
+          "d", {.templates = {{"Book", "{{x}}"}, {"Film", "a\n{{#b}}"}}}, {}),
+      AllOf(FailsWith(absl::StatusCode::kInvalidArgument, "TEMPLATE_INVALID"),
+            StatusIs(absl::StatusCode::kInvalidArgument,
+                     HasSubstr("templates['Film']: line 2, column "
+                               "1"))));
+  EXPECT_THAT(engine_->domains().Create("d", {.templates = {{"", ""}}}, {}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       Eq("templates[''] is empty, expected a template")));
+  EXPECT_THAT(engine_->domains().Create(
+                  "d", {.templates = {{std::string(513, 'T'), "x"}}}, {}),
+              FailsWith(absl::StatusCode::kInvalidArgument, "FIELD_INVALID"));
+  DomainSettings many;
+  for (size_t i = 0; i <= kTemplateCountMax; ++i) {
+    many.templates[std::string(i, 'T')] = "{{x}}";
+  }
+  EXPECT_THAT(engine_->domains().Create("d", many, {}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       Eq("templates is of 65 types, expected at most 64")));
+  EXPECT_THAT(embedder_->texts(), IsEmpty());
+}
+
+TEST_F(DomainManagerTest, ComparesTemplates) {
+  const DomainSettings made = {.templates = {{"Film", "{{title}}"}}};
+  COPSE_ASSERT_OK_AND_ASSIGN(const DomainInfo info,
+                             engine_->domains().Create("d", made, {}));
+  EXPECT_EQ(info.options.templates, made.templates);
+  EXPECT_THAT(engine_->domains().GetOrCreate("d", made, {}), IsOk());
+  EXPECT_THAT(engine_->domains().GetOrCreate("d", {}, {}), IsOk());
+  EXPECT_THAT(engine_->domains().GetOrPlan("d", made), IsOk());
+  const std::map<std::string, std::string> differ[] = {
+      {{"Film", "{{name}}"}},
+      {{"Book", "{{title}}"}},
+      {{"Film", "{{title}}"}, {"", "{{name}}"}},
+  };
+  for (const auto& templates : differ) {
+    EXPECT_THAT(
+        engine_->domains().GetOrCreate("d", {.templates = templates}, {}),
+        FailsWith(absl::StatusCode::kFailedPrecondition,
+                  "DOMAIN_SETTINGS_DIFFER"));
   }
 }
 

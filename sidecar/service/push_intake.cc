@@ -28,10 +28,12 @@
 namespace copse {
 namespace {
 
-// The domain exists by then.
-PushOptions WithoutDomain(PushOptions options) {
-  options.create_domain.reset();
-  return options;
+// The domain exists by then. The result is no parameter because gcc 12 takes
+// the move of an empty std::optional for a use of what is in it.
+PushOptions WithoutDomain(const PushOptions& options) {
+  PushOptions result = options;
+  result.create_domain.reset();
+  return result;
 }
 
 }  // namespace

@@ -25,7 +25,8 @@
 namespace copse {
 namespace {
 
-constexpr absl::string_view kFields[] = {"op", "id", "string", "message"};
+constexpr absl::string_view kFields[] = {"op", "id", "string", "message",
+                                         "text_is_rendered"};
 constexpr size_t kShownSizeBytesMax = 100;
 constexpr absl::string_view kUnknownType = "unknown";
 
@@ -43,6 +44,21 @@ absl::StatusOr<std::string> TakeString(FlatObject& object,
   return std::move(*text);
 }
 
+// Returns the truth value `name` of `object`; false if it has none.
+absl::StatusOr<bool> TakeBool(const FlatObject& object,
+                              absl::string_view name) {
+  const auto found = object.find(name);
+  if (found == object.end() ||
+      std::holds_alternative<std::monostate>(found->second)) {
+    return false;
+  }
+  const auto* value = std::get_if<bool>(&found->second);
+  if (value == nullptr) {
+    return FieldInvalidError(name, "no truth value", "true or false");
+  }
+  return *value;
+}
+
 absl::StatusOr<std::string> TakeDocumentId(FlatObject& object) {
   COPSE_ASSIGN_OR_RETURN(std::string id, TakeString(object, "id"));
   COPSE_RETURN_IF_ERROR(CheckDocumentId(id));
@@ -58,6 +74,8 @@ absl::StatusOr<PushLine> ToUpsert(FlatObject& object, bool is_insert) {
                              absl::StrCat("at most ", kTextSizeBytesMax));
   }
   upsert.document.text = std::move(text);
+  COPSE_ASSIGN_OR_RETURN(upsert.text_is_rendered,
+                         TakeBool(object, "text_is_rendered"));
   upsert.document.type = DocumentTypeOf(upsert.document.id);
   if (upsert.document.type.size() > kTypeSizeBytesMax) {
     return FieldInvalidError(

@@ -10,6 +10,9 @@
 //   ...
 //   COPSE_RETURN_IF_ERROR(reader.Finish(visit));
 //
+// Beside the fields of the databases, an insertion or change may say
+// "text_is_rendered": true, as a line of an export does.
+//
 // A line that is wrong gives kInvalidArgument, PUSH_LINE_MALFORMED, "malformed
 // operation in line 3: ..."; lines are counted from 1, blank ones with them.
 

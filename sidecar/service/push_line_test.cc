@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "index/util/status_macros.h"
 #include "sidecar/service/push_operation.h"
 #include "tests/support/status_matchers.h"
 
@@ -73,6 +75,23 @@ TEST(PushLineTest, ReadsEveryOperation) {
   EXPECT_THAT(said, ElementsAre("insert x:///q/Vessel/a Vessel one",
                                 "change a unknown ", "change T/b T two",
                                 "delete a", "error why", "abort"));
+}
+
+TEST(PushLineTest, ReadsWhetherATextIsRendered) {
+  const auto flag_of = [](absl::string_view field) -> absl::StatusOr<bool> {
+    COPSE_ASSIGN_OR_RETURN(
+        const PushLine line,
+        ParsePushLine(absl::StrCat(
+            R"({"op":"Inserted","id":"Film/a","string":"x")", field, "}")));
+    return std::get<UpsertOperation>(line.operation).text_is_rendered;
+  };
+  EXPECT_THAT(flag_of(""), IsOkAndHolds(false));
+  EXPECT_THAT(flag_of(R"(,"text_is_rendered":null)"), IsOkAndHolds(false));
+  EXPECT_THAT(flag_of(R"(,"text_is_rendered":true)"), IsOkAndHolds(true));
+  EXPECT_THAT(flag_of(R"(,"text_is_rendered":1)"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "text_is_rendered is no truth value, expected true or "
+                       "false"));
 }
 
 TEST(PushLineTest, TakesLinesThatAreCutInsideACharacter) {

@@ -34,6 +34,10 @@ struct PushOptions {
 // Insert and replace: the document is in the commit as given.
 struct UpsertOperation {
   Document document;
+
+  // Whether the text is already what a template of the domain makes of it, as
+  // that of a stored document is.
+  bool text_is_rendered = false;
 };
 
 struct DeleteOperation {

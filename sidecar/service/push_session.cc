@@ -30,6 +30,7 @@
 #include "sidecar/embedding/embedding_profile.h"
 #include "sidecar/embedding/text_check.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/document_renderer.h"
 #include "sidecar/service/embedding_task.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/request_errors.h"
@@ -213,16 +214,21 @@ absl::StatusOr<std::unique_ptr<PushSession>> PushSession::Begin(
   COPSE_ASSIGN_OR_RETURN(
       std::unique_ptr<CommitBuilder> builder,
       services.store->BeginCommit(options.commit, std::move(claim)));
-  return std::unique_ptr<PushSession>(new PushSession(
-      services, options, context, std::move(on_progress), std::move(builder)));
+  COPSE_ASSIGN_OR_RETURN(DocumentRenderer renderer,
+                         DocumentRenderer::Make(builder->domain_options()));
+  return std::unique_ptr<PushSession>(
+      new PushSession(services, options, context, std::move(on_progress),
+                      std::move(builder), std::move(renderer)));
 }
 
 PushSession::PushSession(const PushServices& services,
                          const PushOptions& options, const CallContext& context,
                          ProgressCallback on_progress,
-                         std::unique_ptr<CommitBuilder> builder)
+                         std::unique_ptr<CommitBuilder> builder,
+                         DocumentRenderer renderer)
     : services_(services),
       options_(options),
+      renderer_(std::move(renderer)),
       context_(context),
       on_progress_(std::move(on_progress)),
       builder_(std::move(builder)) {}
@@ -300,7 +306,7 @@ absl::Status PushSession::Apply(PushOperation operation) {
       operation, builder_->domain_options(), progress_.operation_count));
   absl::Status status;
   if (auto* upsert = std::get_if<UpsertOperation>(&operation)) {
-    status = ApplyUpsert(std::move(upsert->document));
+    status = ApplyUpsert(std::move(*upsert));
   } else if (auto* erase = std::get_if<DeleteOperation>(&operation)) {
     status = ApplyDelete(erase->document_id);
   } else {
@@ -313,14 +319,18 @@ absl::Status PushSession::Apply(PushOperation operation) {
   return absl::OkStatus();
 }
 
-absl::Status PushSession::ApplyUpsert(Document document) {
+absl::Status PushSession::ApplyUpsert(UpsertOperation operation) {
   const int64_t number = progress_.operation_count;
+  Document& document = operation.document;
   ForgetFailure(document.id);
+  Supersede(document.id);
+  if (const absl::Status rendered = renderer_.Render(operation);
+      !rendered.ok()) {
+    return Fail(document.id, number, rendered.message());
+  }
   if (IsEmptyDocument(document)) {
-    Supersede(document.id);
     return Fail(document.id, number, "the document has no text and no vector");
   }
-  Supersede(document.id);
   COPSE_ASSIGN_OR_RETURN(const bool unchanged,
                          builder_->TryUpsertUnchanged(document));
   if (unchanged) {

@@ -15,6 +15,8 @@
 // * The commit is in flight from Begin() until Finish() has returned, an error
 //   was returned, or the session is destroyed; then it is complete or free.
 // * The last operation on a document decides, failed or not.
+// * The text of a document is what the templates of the domain make of it; all
+//   that follows is about that text.
 // * A document that the parent has with the same content is not embedded.
 // * Batches are embedded in the background, as many as it takes to use all the
 //   requests that the profile allows at a time, and written in their order.
@@ -49,6 +51,7 @@
 
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/document_renderer.h"
 #include "sidecar/service/domain_embedders.h"
 #include "sidecar/service/domain_manager.h"
 #include "sidecar/service/embedding_task.h"
@@ -189,10 +192,11 @@ class PushSession {
 
   PushSession(const PushServices& services, const PushOptions& options,
               const CallContext& context, ProgressCallback on_progress,
-              std::unique_ptr<CommitBuilder> builder);
+              std::unique_ptr<CommitBuilder> builder,
+              DocumentRenderer renderer);
 
   absl::Status Apply(PushOperation operation);
-  absl::Status ApplyUpsert(Document document);
+  absl::Status ApplyUpsert(UpsertOperation operation);
   absl::Status ApplyDelete(const std::string& document_id);
   absl::Status ApplyError(const ErrorOperation& operation);
 
@@ -254,6 +258,7 @@ class PushSession {
 
   const PushServices services_;
   const PushOptions options_;
+  const DocumentRenderer renderer_;
   CallContext context_;
   ProgressCallback on_progress_;
 

@@ -67,6 +67,7 @@ enum class Item : uint8_t {
 
 constexpr uint8_t kHasText = 1;
 constexpr uint8_t kHasVector = 2;
+constexpr uint8_t kIsRendered = 4;  // With kHasText.
 
 enum class AttributeType : uint8_t {
   kText = 1,
@@ -126,12 +127,15 @@ void WriteAttribute(const std::string& name, const AttributeValue& value,
   }
 }
 
-void WriteUpsert(const Document& document, RecordWriter& frame) {
+void WriteUpsert(const UpsertOperation& operation, RecordWriter& frame) {
+  const Document& document = operation.document;
   frame.Text(document.id);
   frame.Text(document.type);
-  frame.U8(
-      static_cast<uint8_t>((document.text.has_value() ? kHasText : 0) |
-                           (document.vector.has_value() ? kHasVector : 0)));
+  const bool has_text = document.text.has_value();
+  frame.U8(static_cast<uint8_t>(
+      (has_text ? kHasText : 0) |
+      (document.vector.has_value() ? kHasVector : 0) |
+      (has_text && operation.text_is_rendered ? kIsRendered : 0)));
   if (document.text.has_value()) {
     frame.Text(*document.text);
   }
@@ -147,7 +151,7 @@ void WriteUpsert(const Document& document, RecordWriter& frame) {
 void WriteOperation(const PushOperation& operation, RecordWriter& frame) {
   if (const auto* upsert = std::get_if<UpsertOperation>(&operation)) {
     frame.U8(static_cast<uint8_t>(Item::kUpsert));
-    WriteUpsert(upsert->document, frame);
+    WriteUpsert(*upsert, frame);
   } else if (const auto* erase = std::get_if<DeleteOperation>(&operation)) {
     frame.U8(static_cast<uint8_t>(Item::kDelete));
     frame.Text(erase->document_id);
@@ -176,11 +180,16 @@ AttributeValue ReadAttributeValue(RecordReader& frame) {
   return false;
 }
 
-Document ReadUpsert(RecordReader& frame) {
-  Document document;
+UpsertOperation ReadUpsert(RecordReader& frame) {
+  UpsertOperation operation;
+  Document& document = operation.document;
   document.id = frame.Text("document id", kRecordSizeBytesMax);
   document.type = frame.Text("document type", kRecordSizeBytesMax);
-  const uint8_t has = frame.U8("has", kHasText | kHasVector);
+  const uint8_t has = frame.U8("has", kHasText | kHasVector | kIsRendered);
+  operation.text_is_rendered = (has & kIsRendered) != 0;
+  if (operation.text_is_rendered && (has & kHasText) == 0) {
+    frame.Fail("has", absl::StrFormat("is %d, which has no text", has));
+  }
   if ((has & kHasText) != 0) {
     document.text = frame.Text("text", kRecordSizeBytesMax);
   }
@@ -195,7 +204,7 @@ Document ReadUpsert(RecordReader& frame) {
     document.attributes.insert_or_assign(std::move(name),
                                          ReadAttributeValue(frame));
   }
-  return document;
+  return operation;
 }
 
 // Puts the frames of a spool back into operations.
@@ -235,7 +244,7 @@ class FrameParser {
       case Item::kFrameEnd:
         return false;
       case Item::kUpsert:
-        operations.emplace_back(UpsertOperation{ReadUpsert(frame)});
+        operations.emplace_back(ReadUpsert(frame));
         break;
       case Item::kDelete:
         operations.emplace_back(

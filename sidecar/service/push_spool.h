@@ -30,7 +30,8 @@
 //                          could not give the document; 4: the end, which only
 //                          the last frame has; 0: the end of the frame
 //   of 1:  id, type  text
-//          has       u8    1: text, 2: vector, 3: both, 0: neither
+//          has       u8    1: text, 2: vector, 3: both, 0: neither; and 4 more
+//                          if a template made the text that it has
 //          text      text  if it has one
 //          vector    floats  if it has one
 //          count     u32   of attributes

@@ -95,6 +95,32 @@ absl::StatusOr<std::vector<std::string>> Parse(absl::string_view bytes) {
   return operations;
 }
 
+TEST(PushSpoolLayoutTest, KeepsWhatIsRendered) {
+  MemoryJobTable table;
+  PushSpoolWriter writer(table, {});
+  UpsertOperation rendered = std::get<UpsertOperation>(EveryKind()[0]);
+  rendered.text_is_rendered = true;
+  ASSERT_THAT(writer.Add(rendered), IsOk());
+  // Without a text there is nothing that could be.
+  rendered.document.text.reset();
+  ASSERT_THAT(writer.Add(rendered), IsOk());
+  ASSERT_THAT(writer.Finish(), IsOk());
+  std::vector<bool> flags;
+  const std::string bytes = writer.TakeInline();
+  ASSERT_THAT(ParsePushSpool(
+                  bytes,
+                  [&flags](const PushOperation& operation) {
+                    flags.push_back(
+                        std::get<UpsertOperation>(operation).text_is_rendered);
+                    return absl::OkStatus();
+                  }),
+              IsOk());
+  EXPECT_THAT(flags, ElementsAre(true, false));
+  // The flag is one bit of the byte that says that there is a text.
+  EXPECT_EQ(Bytes(kSpool)[0x28], 3);
+  EXPECT_EQ(bytes[0x28], 7);
+}
+
 class PushSpoolTest : public ::testing::Test {
  protected:
   // Spools documents of 1000 bytes, and puts what the job needs into record_.

@@ -24,6 +24,7 @@
 #include "sidecar/embedding/embedding_profile.h"
 #include "sidecar/embedding/text_check.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/document_renderer.h"
 #include "sidecar/service/job.h"
 #include "sidecar/service/job_runner.h"
 #include "sidecar/service/push_job.h"
@@ -78,16 +79,18 @@ class WarmWork final : public JobWork {
     COPSE_ASSIGN_OR_RETURN(
         TextCutter cutter,
         services_.embedders->MakeCutter(domain.options, embedder->profile()));
-    TextWarmer warmer(std::move(embedder), std::move(cutter), job, context);
+    COPSE_ASSIGN_OR_RETURN(DocumentRenderer renderer,
+                           DocumentRenderer::Make(domain.options));
+    TextWarmer warmer(std::move(embedder), std::move(cutter),
+                      std::move(renderer), job, context);
     int64_t number = 0;
     COPSE_RETURN_IF_ERROR(ReadPushSpool(
         services_.store->jobs(), job.id(), record,
         [&](PushOperation operation) {
           ++number;
           auto* upsert = std::get_if<UpsertOperation>(&operation);
-          return upsert == nullptr
-                     ? absl::OkStatus()
-                     : warmer.Add(std::move(upsert->document), number);
+          return upsert == nullptr ? absl::OkStatus()
+                                   : warmer.Add(std::move(*upsert), number);
         }));
     return warmer.Finish();
   }
@@ -157,23 +160,32 @@ absl::StatusOr<std::shared_ptr<Job>> WarmIntake::Accept(
 // ---- TextWarmer ------------------------------------------------------------
 
 TextWarmer::TextWarmer(std::shared_ptr<Embedder> embedder, TextCutter cutter,
-                       Job& job, const CallContext& context)
+                       DocumentRenderer renderer, Job& job,
+                       const CallContext& context)
     : embedder_(std::move(embedder)),
       cutter_(std::move(cutter)),
+      renderer_(std::move(renderer)),
       job_(job),
       context_(context) {
   progress_.total_count = job.summary().progress.total_count;
 }
 
-absl::Status TextWarmer::Add(Document document, int64_t operation_number) {
+absl::Status TextWarmer::Add(UpsertOperation operation,
+                             int64_t operation_number) {
   COPSE_RETURN_IF_ERROR(context_.Check());
   progress_.done_count = operation_number - 1;
+  Document& document = operation.document;
   if (!NeedsEmbedding(document)) {
     return absl::OkStatus();
   }
+  const absl::Status rendered = renderer_.Render(operation);
   Pending pending = {.document_id = std::move(document.id),
                      .text = *std::move(document.text),
                      .operation_number = operation_number};
+  if (!rendered.ok()) {
+    Fail(pending, rendered.message());
+    return absl::OkStatus();
+  }
   const absl::StatusOr<std::vector<ChunkPlace>> places =
       cutter_.Cut(pending.text);
   if (!places.ok()) {

@@ -12,7 +12,8 @@
 //
 // Invariants:
 //
-// * The texts are cut as a push would cut them, and refused ones halved.
+// * The texts are made by templates and cut as a push would, and refused ones
+//   halved.
 // * A text that fails alone is a failure of its document, and the job goes on;
 //   a provider that fails ends or delays the job. What was embedded stays.
 // * Memory: 8 MiB of texts, or one document, and their vectors.
@@ -33,6 +34,7 @@
 
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/document_renderer.h"
 #include "sidecar/service/job.h"
 #include "sidecar/service/job_intake.h"
 #include "sidecar/service/job_runner.h"
@@ -80,11 +82,11 @@ class WarmIntake final : public JobIntake {
 class TextWarmer {
  public:
   // `job` and `context` must outlive this.
-  TextWarmer(std::shared_ptr<Embedder> embedder, TextCutter cutter, Job& job,
-             const CallContext& context);
+  TextWarmer(std::shared_ptr<Embedder> embedder, TextCutter cutter,
+             DocumentRenderer renderer, Job& job, const CallContext& context);
 
   // Takes the text of a document, if it has one and no vector.
-  absl::Status Add(Document document, int64_t operation_number);
+  absl::Status Add(UpsertOperation operation, int64_t operation_number);
 
   // Embeds what is left, and tells the job which documents failed.
   absl::Status Finish();
@@ -111,6 +113,7 @@ class TextWarmer {
 
   const std::shared_ptr<Embedder> embedder_;
   const TextCutter cutter_;
+  const DocumentRenderer renderer_;
   Job& job_;
   const CallContext& context_;
   std::vector<Pending> pending_;

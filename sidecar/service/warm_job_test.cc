@@ -93,6 +93,25 @@ TEST_F(WarmJobTest, HalvesWhatIsTooLongAndListsWhatFails) {
               ElementsAre("beech larch", "yew", "beech", " larch"));
 }
 
+TEST_F(WarmJobTest, EmbedsWhatTemplatesMake) {
+  ASSERT_THAT(store_->DeleteDomain("admin/trees"), IsOk());
+  ASSERT_THAT(engine_->domains().Create(
+                  "admin/trees", {.templates = {{"Film", "{{title}}"}}}, {}),
+              IsOk());
+  embedder_->Forget();
+  UpsertOperation film = Upsert("a", R"({"title": "Alien", "year": 1979})");
+  film.document.type = "Film";
+  UpsertOperation wrong = Upsert("b", "no JSON");
+  wrong.document.type = "Film";
+  const JobRecord record = Warm({film, wrong, Upsert("c", "oak")});
+  EXPECT_EQ(record.state, JobState::kSucceeded) << record.error;
+  EXPECT_THAT(embedder_->texts(), ElementsAre("Alien", "oak"));
+  ASSERT_THAT(record.failures, SizeIs(1));
+  EXPECT_EQ(record.failures[0].document_id, "b");
+  EXPECT_THAT(record.failures[0].message,
+              HasSubstr("the text goes into no template"));
+}
+
 TEST_F(WarmJobTest, FailsWithTheProviderAndMayBeResumed) {
   embedder_->OnEmbed([](const EmbedContext&) {
     return absl::UnavailableError("the provider is down");
