@@ -114,6 +114,7 @@ void AddGarbageCommands(CommandLine& line);
 void AddBackupCommands(CommandLine& line);
 void AddJobCommands(CommandLine& line);
 void AddEmbeddingsCommands(CommandLine& line);
+void AddTemplateCommand(CommandLine& line);
 void AddGitCommand(CommandLine& line);
 // After all others.
 void AddHelpCommand(CommandLine& line);

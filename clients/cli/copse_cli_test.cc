@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <map>
+#include <mutex>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -379,6 +381,111 @@ TEST_F(CopseCliTest, ExportsOneObjectALine) {
                   .contains("vector"));
 }
 
+TEST_F(CopseCliTest, WhatATemplateMadeIsPushedAgainAsItIs) {
+  ASSERT_EQ(Run({"push", "d", "--create", "--commit", "c1"},
+                "{\"op\":\"Inserted\",\"id\":\"a\",\"string\":\"one\","
+                "\"text_is_rendered\":true}")
+                .exit_code,
+            0);
+  const std::string line =
+      Run({"export", "d", "--commit", "c1", "--text"}).output;
+  EXPECT_THAT(line, HasSubstr("\"text\":\"one\",\"text_is_rendered\":true}"));
+  const Result again = Run({"push", "d", "--commit", "c2"}, line);
+  EXPECT_EQ(again.exit_code, 0) << again.error;
+  EXPECT_EQ(again.error, "");
+  const std::lock_guard<std::mutex> lock(server_.store().mutex);
+  EXPECT_TRUE(
+      server_.store().commits["d"]["c2"].documents["a"].text_is_rendered());
+}
+
+TEST_F(CopseCliTest, CreatesDomainsWithTemplates) {
+  std::ofstream(folder_ + "/film") << "{{title}}\n{{year}}";
+  std::ofstream(folder_ + "/other") << "{{name}}";
+  EXPECT_EQ(Run({"domain", "create", "d", "--template",
+                 "Film=" + folder_ + "/film", "--template", folder_ + "/other"})
+                .exit_code,
+            0);
+  const Result shown = Run({"domain", "show", "d"});
+  EXPECT_THAT(shown.output, HasSubstr("all other types: {{name}}\n"));
+  EXPECT_THAT(shown.output, HasSubstr("Film: {{title}}\\n{{year}}\n"));
+  const json domain =
+      json::parse(Run({"domain", "show", "d", "--json"}).output);
+  EXPECT_EQ(domain["settings"]["templates"]["Film"], "{{title}}\n{{year}}");
+  EXPECT_EQ(domain["settings"]["templates"][""], "{{name}}");
+  EXPECT_EQ(Run({"push", "e", "--create", "--commit", "c1", "--template",
+                 folder_ + "/other"},
+                "{\"op\":\"Abort\"}")
+                .exit_code,
+            1);
+  EXPECT_THAT(
+      Run({"push", "e", "--commit", "c1", "--template", folder_ + "/other"})
+          .error,
+      HasSubstr("--template need --create"));
+  EXPECT_THAT(Run({"domain", "create", "f", "--template", "/none"}).error,
+              HasSubstr("cannot open '/none': No such file"));
+  EXPECT_THAT(Run({"domain", "create", "f", "--template", folder_ + "/film",
+                   "--template", "=" + folder_ + "/other"})
+                  .error,
+              HasSubstr("type '' has two templates, wanted one"));
+  std::ofstream(folder_ + "/large") << std::string(65'537, 'x');
+  EXPECT_THAT(
+      Run({"domain", "create", "f", "--template", folder_ + "/large"}).error,
+      HasSubstr("is too long, wanted at most 65536 bytes"));
+}
+
+TEST_F(CopseCliTest, PreviewsALocalTemplate) {
+  const std::string film = folder_ + "/film";
+  std::ofstream(film) << "{{title}}{{#cast}}, {{.}}{{/cast}}";
+  const std::string alien = R"({"title": "Alien", "cast": ["Weaver", "Hurt"]})";
+  const Result shown = Run({"template", "preview", "--template", film}, alien);
+  EXPECT_EQ(shown.exit_code, 0) << shown.error;
+  EXPECT_EQ(shown.output, "Alien, Weaver, Hurt\n");
+  EXPECT_EQ(shown.error, "");
+  std::ofstream(folder_ + "/alien.json") << alien;
+  EXPECT_EQ(json::parse(Run({"template", "preview", "--template", film,
+                             folder_ + "/alien.json", "--json"})
+                            .output)["text"],
+            "Alien, Weaver, Hurt");
+  const Result empty = Run({"template", "preview", "--template", film}, "{}");
+  EXPECT_EQ(empty.exit_code, 0);
+  EXPECT_THAT(empty.error, HasSubstr("makes no text of the document"));
+  const Result no_json = Run({"template", "preview", "--template", film}, "x");
+  EXPECT_EQ(no_json.exit_code, 1);
+  EXPECT_THAT(no_json.error, HasSubstr("document is not JSON"));
+  std::ofstream(film) << "a\n{{#cast}}";
+  const Result wrong = Run({"template", "preview", "--template", film}, "{}");
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_THAT(wrong.error, HasSubstr("film: line 2, column 1: "));
+  EXPECT_EQ(
+      Run({"template", "preview", "d", "x.json", "--template", film}).exit_code,
+      2);
+  EXPECT_EQ(Run({"template", "preview"}).exit_code, 2);
+}
+
+TEST_F(CopseCliTest, PreviewsTheTemplateOfADomain) {
+  std::ofstream(folder_ + "/film") << "{{title}}";
+  ASSERT_EQ(
+      Run({"domain", "create", "d", "--template", "Film=" + folder_ + "/film"})
+          .exit_code,
+      0);
+  const std::string alien = R"({"title": "Alien", "name": "x"})";
+  EXPECT_EQ(Run({"template", "preview", "d", "--type", "Film"}, alien).output,
+            "Alien\n");
+  const Result none =
+      Run({"template", "preview", "d", "--type", "Book"}, alien);
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_THAT(none.error, HasSubstr("domain 'd' has no template for documents "
+                                    "of type 'Book'"));
+  {
+    const std::lock_guard<std::mutex> lock(server_.store().mutex);
+    auto& settings = *server_.store().domains["d"].mutable_settings();
+    (*settings.mutable_templates())[""] = "{{name}}";
+  }
+  EXPECT_EQ(Run({"template", "preview", "d", "--type", "Book"}, alien).output,
+            "x\n");
+  EXPECT_EQ(Run({"template", "preview", "d", "-"}, alien).output, "x\n");
+}
+
 TEST_F(CopseCliTest, ManagesDomainsAndBranches) {
   EXPECT_EQ(Run({"domain", "create", "d", "--metric", "dot_product",
                  "--dimension", "3", "--vectors-only"})
@@ -710,6 +817,7 @@ TEST_F(CopseCliTest, HelpFitsEightyColumns) {
                                                     {"domain", "create"},
                                                     {"domain", "list"},
                                                     {"domain", "show"},
+                                                    {"template", "preview"},
                                                     {"domain", "update"},
                                                     {"domain", "delete"}};
   for (const char* command :

@@ -3,6 +3,8 @@
 //
 // copse domain create|list|show|update|delete
 
+#include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +23,7 @@
 #include "clients/cli/options.h"
 #include "clients/cli/retention_options.h"
 #include "clients/cli/text_table.h"
+#include "clients/cli/utf8.h"
 #include "clients/cpp/status_macros.h"
 #include "copse/v1/domain_service.pb.h"
 
@@ -67,6 +70,19 @@ std::string FormatLexical(const v1::LexicalIndex& lexical) {
                       lexical.fold_accents() ? ", whatever their accents" : "");
 }
 
+// Adds a row for each template, of as much as fits into a line.
+void AddTemplates(const v1::DomainSettings& settings, TextTable& table) {
+  constexpr size_t kShownWidthMax = 60;
+  const std::map<std::string, std::string> sorted(settings.templates().begin(),
+                                                  settings.templates().end());
+  for (const auto& [type, text] : sorted) {
+    table.AddRow(
+        {"template",
+         absl::StrCat(type.empty() ? "all other types" : Printable(type), ": ",
+                      TruncateToWidth(Printable(text), kShownWidthMax))});
+  }
+}
+
 absl::Status PrintDomain(Context& context, const v1::Domain& domain) {
   if (context.json()) {
     return context.PrintJson(domain);
@@ -82,6 +98,7 @@ absl::Status PrintDomain(Context& context, const v1::Domain& domain) {
   table.AddRow({"profile hash",
                 absl::BytesToHexString(domain.embedding_profile_hash())});
   table.AddRow({"words", FormatLexical(settings.lexical())});
+  AddTemplates(settings, table);
   table.AddRow({"commits", FormatCount(domain.commit_count())});
   table.AddRow({"created", FormatTimestampShort(domain.create_time())});
   if (settings.has_retention()) {
@@ -96,7 +113,8 @@ absl::Status PrintDomain(Context& context, const v1::Domain& domain) {
 absl::StatusOr<ExitCode> Create(Context& context, const Flags& flags) {
   v1::CreateDomainRequest request;
   request.set_domain(flags.domain);
-  *request.mutable_settings() = ToDomainSettings(flags.settings);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(*request.mutable_settings(),
+                                ToDomainSettings(flags.settings));
   if (flags.retention.any_given()) {
     COPSE_CLIENT_ASSIGN_OR_RETURN(
         *request.mutable_settings()->mutable_retention(),
@@ -228,7 +246,9 @@ void AddDomainCommands(CommandLine& line) {
   AddExamples(create,
               {"copse domain create admin/star_wars",
                "copse domain create photos --vectors-only --dimension 512 "
-               "--metric euclidean"});
+               "--metric euclidean",
+               "copse domain create films --template Film=film.mustache"},
+              kTemplateHelp);
   line.OnChosen(create,
                 [flags](Context& context) { return Create(context, *flags); });
 

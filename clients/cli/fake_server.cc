@@ -119,6 +119,7 @@ v1::StoredDocument ToStored(const v1::Document& document,
   }
   if (mask.text() && document.has_text()) {
     stored.set_text(document.text());
+    stored.set_text_is_rendered(document.text_is_rendered());
   }
   if (mask.vector()) {
     *stored.mutable_vector() = document.vector();

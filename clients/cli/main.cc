@@ -234,6 +234,7 @@ int Main(int argc, char** argv) {
   AddBackupCommands(line);
   AddJobCommands(line);
   AddEmbeddingsCommands(line);
+  AddTemplateCommand(line);
   AddHelpCommand(line);
   AddGlobalExamples(line);
   try {

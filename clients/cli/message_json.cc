@@ -85,6 +85,9 @@ void WriteDocumentFields(const v1::StoredDocument& document, JsonWriter& json) {
   if (document.has_text()) {
     json.Key("text").String(document.text());
   }
+  if (document.text_is_rendered()) {
+    json.Key("text_is_rendered").Bool(true);
+  }
   if (document.has_vector()) {
     json.Key("vector");
     WriteVector(document.vector(), json);
@@ -269,7 +272,7 @@ void WriteFields(const Message& message, JsonWriter& json) {
     json.Key(field.name());
     const FieldReader reader(message, field);
     if (field.is_map()) {
-      // The only maps of copse.v1 are attributes; they are sorted by name.
+      // The maps of copse.v1 have texts as keys, by which they are sorted.
       json.BeginObject();
       std::map<std::string, const Message*> entries;
       for (int entry = 0; entry < reader.size(); ++entry) {

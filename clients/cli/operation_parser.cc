@@ -175,6 +175,7 @@ struct Fields {
   std::optional<element> chunks;
   std::optional<element> vector;
   std::optional<element> attributes;
+  std::optional<element> text_is_rendered;
 
   std::optional<absl::string_view>* FindString(absl::string_view name) {
     return name == "op"                         ? &op
@@ -188,11 +189,12 @@ struct Fields {
   std::optional<element>* FindOther(absl::string_view name) {
     // What an export says of chunks is made again by the domain that the
     // document is pushed into.
-    return name == "vector"        ? &vector
-           : name == "attributes"  ? &attributes
-           : name == "chunk_count" ? &chunk_count
-           : name == "chunks"      ? &chunks
-                                   : nullptr;
+    return name == "vector"             ? &vector
+           : name == "attributes"       ? &attributes
+           : name == "chunk_count"      ? &chunk_count
+           : name == "chunks"           ? &chunks
+           : name == "text_is_rendered" ? &text_is_rendered
+                                        : nullptr;
   }
 };
 
@@ -248,6 +250,14 @@ absl::Status ReadDocument(const Fields& fields, v1::Document& document) {
   document.set_type(std::string(fields.type.value_or("")));
   if (fields.string.has_value()) {
     document.set_text(std::string(*fields.string));
+  }
+  if (fields.text_is_rendered.has_value()) {
+    if (!fields.text_is_rendered->is_bool()) {
+      return TypeError("field 'text_is_rendered'", *fields.text_is_rendered,
+                       "a truth value");
+    }
+    document.set_text_is_rendered(
+        fields.text_is_rendered->get_bool().value_unsafe());
   }
   if (fields.vector.has_value()) {
     COPSE_CLIENT_RETURN_IF_ERROR(

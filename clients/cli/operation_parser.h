@@ -11,7 +11,8 @@
 //   {"op":"Abort"}
 //
 // A line of `copse export --text`, which has a `content_hash` and no `op`, is
-// an insert, so that what was exported can be pushed again.
+// an insert, so that what was exported can be pushed again; what it says with
+// `text_is_rendered` may stand in other lines, too.
 //
 // `Insert`, `Replace` and `Delete` mean the same as `Inserted`, `Changed` and
 // `Deleted`, and `text` the same as `string`. A field that is null counts as

@@ -138,6 +138,21 @@ TEST(OperationParserTest, ReportsAnUnknownFieldOnce) {
   EXPECT_THAT(parser.TakeUnknownFields(), IsEmpty());
 }
 
+TEST(OperationParserTest, ReadsWhetherATextIsRendered) {
+  OperationParser parser;
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const v1::Operation operation,
+      parser.Parse(R"({"id":"a","text":"x","content_hash":"5a",)"
+                   R"("text_is_rendered":true})"));
+  EXPECT_TRUE(operation.insert().text_is_rendered());
+  EXPECT_THAT(parser.TakeUnknownFields(), IsEmpty());
+  EXPECT_THAT(parser.Parse(R"({"op":"Insert","id":"a","text":"x",)"
+                           R"("text_is_rendered":"yes"})"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("field 'text_is_rendered' is a string, wanted "
+                                 "a truth value")));
+}
+
 TEST(OperationParserTest, ReadsAVectorOfItsOwn) {
   COPSE_ASSERT_OK_AND_ASSIGN(const v1::Vector vector, ParseVector("[1, 2.5]"));
   EXPECT_THAT(vector.components(), ElementsAre(1.0f, 2.5f));

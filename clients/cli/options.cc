@@ -22,7 +22,9 @@
 #include "google/protobuf/timestamp.pb.h"
 
 #include "clients/cli/context.h"
+#include "clients/cli/template_files.h"
 #include "clients/cli/utf8.h"
+#include "clients/cpp/status_macros.h"
 #include "copse/v1/domain_service.pb.h"
 #include "copse/v1/types.pb.h"
 
@@ -171,9 +173,14 @@ void AddDomainFlags(CLI::App& app, DomainFlags& options) {
                "Index no words: no search by words and no hybrid one")
       ->excludes(language)
       ->excludes(fold_accents);
+  AddRepeated(app, "--template", options.templates,
+              "Documents of this type, or of all others, are JSON, and a "
+              "template makes their texts; see `copse template preview --help`")
+      .type_name("[TYPE=]FILE");
 }
 
-v1::DomainSettings ToDomainSettings(const DomainFlags& options) {
+absl::StatusOr<v1::DomainSettings> ToDomainSettings(
+    const DomainFlags& options) {
   v1::DomainSettings settings;
   const auto metric = Metrics().find(options.metric);
   if (metric != Metrics().end()) {
@@ -200,6 +207,7 @@ v1::DomainSettings ToDomainSettings(const DomainFlags& options) {
     lexical.set_language(options.language);
     lexical.set_fold_accents(options.fold_accents);
   }
+  COPSE_CLIENT_RETURN_IF_ERROR(ReadTemplates(options.templates, settings));
   return settings;
 }
 

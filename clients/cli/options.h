@@ -51,8 +51,19 @@ inline constexpr char kDistanceHelp[] =
     "distance, which is 0.75 of\nsimilarity. So choose a threshold by what "
     "your own documents have.";
 
+// What a template is, for the end of a help.
+inline constexpr char kTemplateHelp[] =
+    "A template (Mustache) makes the text of a document, which is then a JSON\n"
+    "object, such as\n"
+    "  {\"title\":\"Alien\",\"cast\":[\"Weaver\",\"Hurt\"]}\n"
+    "With the template\n"
+    "  {{title}}{{#cast}}, {{.}}{{/cast}}{{^cast}}, nobody{{/cast}}\n"
+    "it is \"Alien, Weaver, Hurt\": {{x}} is the value of field x, "
+    "{{#x}}...{{/x}} is\n"
+    "there for each item of it, and {{^x}}...{{/x}} if it is missing or empty.";
+
 // --metric, --dimension, --profile, --vectors-only, --description, --language,
-// --fold-accents and --no-words.
+// --fold-accents, --no-words and --template.
 struct DomainFlags {
   std::string metric;
   int32_t dimension = 0;
@@ -65,11 +76,13 @@ struct DomainFlags {
   std::string language;
   bool fold_accents = false;
   bool no_words = false;
+  std::vector<std::string> templates;
 
   bool any_given() const {
     return !metric.empty() || dimension != 0 || !profile.empty() ||
            vectors_only || !description.empty() || !chunking.empty() ||
-           chunk_tokens != 0 || overlap_tokens.has_value() || lexical_given();
+           chunk_tokens != 0 || overlap_tokens.has_value() || lexical_given() ||
+           !templates.empty();
   }
   bool lexical_given() const {
     return !language.empty() || fold_accents || no_words;
@@ -78,7 +91,8 @@ struct DomainFlags {
 
 void AddDomainFlags(CLI::App& app, DomainFlags& options);
 
-v1::DomainSettings ToDomainSettings(const DomainFlags& options);
+// Reads the files of templates.
+absl::StatusOr<v1::DomainSettings> ToDomainSettings(const DomainFlags& options);
 
 // Adds an option that may be given several times with one value each.
 CLI::Option& AddRepeated(CLI::App& app, const std::string& names,

@@ -54,7 +54,8 @@ absl::StatusOr<std::string> ReadAuthorization(const std::string& path) {
 absl::StatusOr<ExitCode> Pull(Context& context, const Flags& flags) {
   if (flags.settings.any_given() && !flags.create) {
     return UsageError(
-        "--metric, --dimension, --profile, --vectors-only and --description "
+        "--metric, --dimension, --profile, --vectors-only, --description, "
+        "--chunking, --language, --fold-accents, --no-words and --template "
         "need --create");
   }
   v1::PullCommitRequest request;
@@ -64,7 +65,8 @@ absl::StatusOr<ExitCode> Pull(Context& context, const Flags& flags) {
   request.set_branch(flags.branch);
   request.set_skip_failed_documents(flags.skip_failed);
   if (flags.create) {
-    *request.mutable_create_domain() = ToDomainSettings(flags.settings);
+    COPSE_CLIENT_ASSIGN_OR_RETURN(*request.mutable_create_domain(),
+                                  ToDomainSettings(flags.settings));
   }
   if (!flags.authorization_file.empty()) {
     COPSE_CLIENT_ASSIGN_OR_RETURN(*request.mutable_authorization(),

@@ -181,7 +181,7 @@ absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
   if (flags.settings.any_given() && !flags.create) {
     return UsageError(
         "--metric, --dimension, --profile, --vectors-only, --description, "
-        "--language, --fold-accents and --no-words "
+        "--chunking, --language, --fold-accents, --no-words and --template "
         "need --create");
   }
   v1::PushCommitRequest::Header header;
@@ -192,7 +192,8 @@ absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
   header.set_author(flags.author);
   header.set_message(flags.message);
   if (flags.create) {
-    *header.mutable_create_domain() = ToDomainSettings(flags.settings);
+    COPSE_CLIENT_ASSIGN_OR_RETURN(*header.mutable_create_domain(),
+                                  ToDomainSettings(flags.settings));
   }
   if (!flags.time.empty()) {
     COPSE_CLIENT_ASSIGN_OR_RETURN(*header.mutable_commit_time(),

@@ -5,6 +5,7 @@
 import json
 import re
 import socket
+import tempfile
 import threading
 import time
 import unittest
@@ -114,6 +115,30 @@ class PlainPush(VectorLinkCase):
         self.assertEqual(done["indexed_documents"], 1)
         self.assertEqual([each["id"] for each in done["skipped"]], ["a"])
         self.assertEqual(sorted(self.ids("oak", "c2")), ["a", "b"])
+
+    def test_templates_of_the_domain_make_the_texts(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".mustache") as template:
+            template.write("{{title}}{{#cast}}, {{.}}{{/cast}}")
+            template.flush()
+            self.daemon.copse("domain", "create", self.domain, "--template",
+                              f"Film={template.name}")
+        alien = json.dumps({"title": "Alien", "cast": ["Weaver", "Hurt"]})
+        check = self.push("c1", [inserted("Film/1", alien),
+                                 inserted("Film/2", "no JSON"),
+                                 inserted("Oak/1", "an oak")])
+        self.assertEqual(check["status"], "Complete")
+        self.assertEqual(check["indexed_documents"], 2)
+        self.assertEqual([skipped["id"] for skipped in check["skipped"]],
+                         ["Film/2"])
+        exported = self.daemon.copse("export", self.domain, "--commit", "c1",
+                                     "--text")
+        texts = [json.loads(line)["text"] for line in exported.splitlines()]
+        self.assertEqual(texts, ["Alien, Weaver, Hurt", "an oak"])
+        # A line of an export says that its text is made already.
+        line = {**inserted("Film/1", texts[0]), "text_is_rendered": True}
+        self.assertEqual(self.push("c2", [line])["skipped"], [])
+        self.assertEqual(
+            self.daemon.copse("diff", self.domain, "c1", "c2"), "")
 
     def test_inserted_twice_is_one_document(self):
         self.push("c1", [inserted("a", "oak"), inserted("a", "elm tree")])
