@@ -39,15 +39,17 @@ BranchInfo ToInfo(const Domain& domain, absl::string_view branch,
 absl::StatusOr<BranchInfo> StoreImpl::CreateBranch(
     absl::string_view domain_name, absl::string_view branch,
     absl::string_view head_commit) {
-  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(domain_name));
-  COPSE_RETURN_IF_ERROR(CheckName("branch", branch));
-  COPSE_ASSIGN_OR_RETURN(
-      const BranchRecord record,
-      domain->MoveBranch({.branch = std::string(branch),
-                          .head_commit = std::string(head_commit)},
-                         /*exists=*/false));
-  return ToInfo(*domain, branch, record);
+  return WithDomain(
+      domain_name,
+      [&](const std::shared_ptr<Domain>& domain) -> absl::StatusOr<BranchInfo> {
+        COPSE_RETURN_IF_ERROR(CheckName("branch", branch));
+        COPSE_ASSIGN_OR_RETURN(
+            const BranchRecord record,
+            domain->MoveBranch({.branch = std::string(branch),
+                                .head_commit = std::string(head_commit)},
+                               /*exists=*/false));
+        return ToInfo(*domain, branch, record);
+      });
 }
 
 absl::StatusOr<BranchInfo> StoreImpl::GetBranch(absl::string_view domain_name,
@@ -105,35 +107,40 @@ absl::StatusOr<BranchInfo> StoreImpl::UpdateBranch(
     absl::string_view domain_name, absl::string_view branch,
     absl::string_view head_commit,
     const std::optional<std::string>& expected_commit) {
-  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(domain_name));
-  COPSE_ASSIGN_OR_RETURN(
-      const BranchRecord record,
-      domain->MoveBranch({.branch = std::string(branch),
-                          .head_commit = std::string(head_commit),
-                          .expected_commit = expected_commit},
-                         /*exists=*/true));
-  return ToInfo(*domain, branch, record);
+  return WithDomain(
+      domain_name,
+      [&](const std::shared_ptr<Domain>& domain) -> absl::StatusOr<BranchInfo> {
+        COPSE_ASSIGN_OR_RETURN(
+            const BranchRecord record,
+            domain->MoveBranch({.branch = std::string(branch),
+                                .head_commit = std::string(head_commit),
+                                .expected_commit = expected_commit},
+                               /*exists=*/true));
+        return ToInfo(*domain, branch, record);
+      });
 }
 
 absl::StatusOr<BranchInfo> StoreImpl::RenameBranch(
     absl::string_view domain_name, absl::string_view branch,
     absl::string_view new_branch,
     const std::optional<std::string>& expected_commit) {
-  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(domain_name));
-  COPSE_RETURN_IF_ERROR(CheckName("new_branch", new_branch));
-  COPSE_ASSIGN_OR_RETURN(
-      const BranchRecord record,
-      domain->RenameBranch(branch, new_branch, expected_commit));
-  return ToInfo(*domain, new_branch, record);
+  return WithDomain(
+      domain_name,
+      [&](const std::shared_ptr<Domain>& domain) -> absl::StatusOr<BranchInfo> {
+        COPSE_RETURN_IF_ERROR(CheckName("new_branch", new_branch));
+        COPSE_ASSIGN_OR_RETURN(
+            const BranchRecord record,
+            domain->RenameBranch(branch, new_branch, expected_commit));
+        return ToInfo(*domain, new_branch, record);
+      });
 }
 
 absl::Status StoreImpl::DeleteBranch(absl::string_view domain_name,
                                      absl::string_view branch) {
-  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(domain_name));
-  return domain->DeleteBranch(branch);
+  return WithDomain(domain_name,
+                    [&](const std::shared_ptr<Domain>& domain) -> absl::Status {
+                      return domain->DeleteBranch(branch);
+                    });
 }
 
 }  // namespace copse

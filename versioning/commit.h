@@ -126,6 +126,10 @@ struct DomainInfo {
   uint32_t domain_number = 0;
   absl::Time create_time = {};
   int64_t commit_count = 0;
+
+  // The numbers that the domain had before it was replaced by what was built
+  // anew of it; the oldest first.
+  std::vector<uint32_t> former_numbers = {};
 };
 
 struct SkippedDocument {

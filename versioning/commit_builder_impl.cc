@@ -91,6 +91,19 @@ std::vector<SkippedDocument> BoundSkippedDocuments(
   return bounded;
 }
 
+// Gives `manifest` what `replayed` says of its place in the history, and of
+// what its push did.
+void RestoreHistory(const Manifest& replayed, Manifest& manifest) {
+  manifest.parent_commits = replayed.parent_commits;
+  manifest.parent_fingerprints = replayed.parent_fingerprints;
+  manifest.branch = replayed.branch;
+  manifest.inserted_count = replayed.inserted_count;
+  manifest.replaced_count = replayed.replaced_count;
+  manifest.deleted_count = replayed.deleted_count;
+  manifest.unknown_delete_count = replayed.unknown_delete_count;
+  manifest.skipped_documents = replayed.skipped_documents;
+}
+
 LiveSet ToLiveSet(const std::vector<Ordinal>& ordinals) {
   LiveSet set;
   for (const Ordinal ordinal : ordinals) {
@@ -187,7 +200,7 @@ CommitBuilderImpl::IdHash CommitBuilderImpl::HashId(
 
 absl::Status CommitBuilderImpl::CheckUsable() const {
   COPSE_RETURN_IF_ERROR(broken_);
-  return domain_->CheckExists();
+  return domain_->CheckWritable();
 }
 
 absl::StatusOr<std::optional<LiveDocument>> CommitBuilderImpl::FindInParent(
@@ -204,14 +217,34 @@ absl::StatusOr<bool> CommitBuilderImpl::TryUpsertUnchanged(
   }
   COPSE_ASSIGN_OR_RETURN(const std::optional<LiveDocument> parent,
                          FindInParent(document.id));
-  if (!parent.has_value() ||
-      parent->record.content_hash != HashContent(document)) {
-    return false;
+  const ContentHash content_hash = HashContent(document);
+  const OrdinalRange parent_rows =
+      parent.has_value() ? parent->rows() : OrdinalRange();
+  OrdinalRange rows = parent_rows;
+  if (!parent.has_value() || parent->record.content_hash != content_hash) {
+    COPSE_ASSIGN_OR_RETURN(rows, FindInDonors(document.id, content_hash));
+    if (rows.count == 0) {
+      return false;
+    }
   }
-  outcomes_[HashId(document.id)] = {.parent_rows = parent->rows(),
-                                    .rows = parent->rows(),
-                                    .was_pushed = true};
+  outcomes_[HashId(document.id)] = {
+      .parent_rows = parent_rows, .rows = rows, .was_pushed = true};
   return true;
+}
+
+absl::StatusOr<OrdinalRange> CommitBuilderImpl::FindInDonors(
+    absl::string_view document_id, const ContentHash& content_hash) {
+  if (!replayed_.has_value()) {
+    return OrdinalRange();
+  }
+  for (const auto& donor : replayed_->donors) {
+    COPSE_ASSIGN_OR_RETURN(const std::optional<LiveDocument> found,
+                           parent_finder_.Find(document_id, donor->live()));
+    if (found.has_value() && found->record.content_hash == content_hash) {
+      return found->rows();
+    }
+  }
+  return OrdinalRange();
 }
 
 absl::Status CommitBuilderImpl::Upsert(
@@ -452,6 +485,11 @@ void CommitBuilderImpl::Merge(MergedRows rows, const CommitInfo& theirs) {
   theirs_fingerprint_ = theirs.fingerprint;
 }
 
+void CommitBuilderImpl::Replay(ReplayedCommit replayed) {
+  std::erase(replayed.donors, nullptr);
+  replayed_ = std::move(replayed);
+}
+
 // ---- The commit ------------------------------------------------------------
 
 absl::StatusOr<CommitInfo> CommitBuilderImpl::Commit(
@@ -505,6 +543,10 @@ absl::StatusOr<CommitInfo> CommitBuilderImpl::CommitClaimed(
       .expected_branch_commit = options_.expected_branch_commit,
       .seen_branch_commit = seen_branch_commit_,
       .branch_watch = claim_->branch_watch(),
+      .replayed_create_time =
+          replayed_.has_value()
+              ? std::optional<absl::Time>(replayed_->manifest.create_time)
+              : std::nullopt,
       .ordinal_end =
           changes.live->empty() ? 0 : uint64_t{changes.live->Last()} + 1,
       .batch = &batch_};
@@ -577,6 +619,9 @@ absl::StatusOr<CommitBuilderImpl::Changes> CommitBuilderImpl::CollectChanges(
   manifest.token_count = summary.token_count;
   manifest.profile_hash = domain_options_->profile_hash;
   manifest.skipped_documents = BoundSkippedDocuments(summary.skipped_documents);
+  if (replayed_.has_value()) {
+    RestoreHistory(replayed_->manifest, manifest);
+  }
   COPSE_RETURN_IF_ERROR(SumFingerprint(changes, manifest.fingerprint_sum));
   return changes;
 }

@@ -30,6 +30,7 @@
 #include "versioning/garbage_pins.h"
 #include "versioning/lexical/lexical_analyzer.h"
 #include "versioning/lexical/posting_buffer.h"
+#include "versioning/manifest.h"
 #include "versioning/merge.h"
 #include "versioning/meta_database.h"
 #include "versioning/row_reader.h"
@@ -38,6 +39,16 @@
 #include "versioning/vector_segments.h"
 
 namespace copse {
+
+// A commit that is built anew, in the domain that replaces the one that it was
+// made in (domain_replacement.h).
+struct ReplayedCommit {
+  // What it was; its parents are what they are here.
+  Manifest manifest;
+
+  // Whose rows serve where the contents are equal. Null ones are none.
+  std::vector<std::shared_ptr<const CommitReaderImpl>> donors;
+};
 
 // Thread safety: one thread at a time.
 class CommitBuilderImpl final : public CommitBuilder {
@@ -72,6 +83,10 @@ class CommitBuilderImpl final : public CommitBuilder {
   // REQUIRES: `rows` were merged of live rows of the two, which somebody keeps
   // until Commit() returns, and no document of them is pushed.
   void Merge(MergedRows rows, const CommitInfo& theirs);
+
+  // Makes the commit the one that `replayed` was, whatever is its parent here:
+  // that is only what its documents are compared with.
+  void Replay(ReplayedCommit replayed);
 
  private:
   // 128 bits of a SHA-256: IDs come from outsiders, who could make a weaker
@@ -108,6 +123,10 @@ class CommitBuilderImpl final : public CommitBuilder {
   absl::Status CheckUsable() const;
   absl::StatusOr<std::optional<LiveDocument>> FindInParent(
       absl::string_view document_id);
+
+  // Returns rows of a donor that have the content, or none.
+  absl::StatusOr<OrdinalRange> FindInDonors(absl::string_view document_id,
+                                            const ContentHash& content_hash);
 
   absl::Status CheckDocuments(
       std::span<const EmbeddedDocument> documents) const;
@@ -155,6 +174,7 @@ class CommitBuilderImpl final : public CommitBuilder {
   MergedRows merged_;
   std::string theirs_commit_;  // Empty but for a merge.
   Fingerprint theirs_fingerprint_ = {};
+  std::optional<ReplayedCommit> replayed_;
 
   // Rows that are not written yet; their vectors are. And the texts among them.
   MetaBatch batch_;

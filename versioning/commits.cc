@@ -86,23 +86,29 @@ bool HaveSameSnapshot(const Manifest& left, const Manifest& right) {
 
 absl::StatusOr<std::unique_ptr<CommitBuilder>> StoreImpl::BeginCommit(
     const CommitOptions& options, std::shared_ptr<CommitClaim> claim) {
-  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(options.domain));
-  // Only ClaimCommit() makes claims.
-  auto domain_claim = std::static_pointer_cast<DomainClaim>(std::move(claim));
-  if (domain_claim != nullptr &&
-      !domain_claim->Holds(*domain, options.commit)) {
-    domain_claim = nullptr;
-  }
-  return BeginBuilder(domain, options, std::move(domain_claim));
+  return WithDomain(
+      options.domain,
+      [&](const std::shared_ptr<Domain>& domain)
+          -> absl::StatusOr<std::unique_ptr<CommitBuilder>> {
+        // Only ClaimCommit() makes claims.
+        auto domain_claim = std::static_pointer_cast<DomainClaim>(claim);
+        if (domain_claim != nullptr &&
+            !domain_claim->Holds(*domain, options.commit)) {
+          domain_claim = nullptr;
+        }
+        return BeginBuilder(domain, options, std::move(domain_claim));
+      });
 }
 
 absl::StatusOr<std::shared_ptr<CommitClaim>> StoreImpl::ClaimCommit(
     const CommitOptions& options) {
-  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(options.domain));
-  COPSE_RETURN_IF_ERROR(CheckCommitOptions(options));
-  return DomainClaim::Take(domain, options.commit, options.branch);
+  return WithDomain(options.domain,
+                    [&](const std::shared_ptr<Domain>& domain)
+                        -> absl::StatusOr<std::shared_ptr<CommitClaim>> {
+                      COPSE_RETURN_IF_ERROR(CheckCommitOptions(options));
+                      return DomainClaim::Take(domain, options.commit,
+                                               options.branch);
+                    });
 }
 
 absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::BeginBuilder(
@@ -156,26 +162,28 @@ absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> StoreImpl::MakeBuilder(
 absl::StatusOr<CommitInfo> StoreImpl::AssignCommit(
     absl::string_view domain_name, absl::string_view source_commit,
     absl::string_view target_commit) {
-  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(domain_name));
-  COPSE_RETURN_IF_ERROR(CheckName("target_commit", target_commit));
-  COPSE_ASSIGN_OR_RETURN(const Manifest source,
-                         domain->GetManifest(source_commit));
-  const absl::Status claimed = domain->Claim(target_commit);
-  if (absl::IsAlreadyExists(claimed)) {
-    COPSE_ASSIGN_OR_RETURN(const Manifest target,
-                           domain->GetManifest(target_commit));
-    return HaveSameSnapshot(source, target)
-               ? absl::StatusOr<CommitInfo>(
-                     target.ToInfo(domain->name(), target_commit))
-               : claimed;
-  }
-  COPSE_RETURN_IF_ERROR(claimed);
-  const absl::StatusOr<Manifest> target =
-      PublishCopy(*domain, source_commit, target_commit);
-  domain->Release(target_commit);
-  COPSE_RETURN_IF_ERROR(domain->ExplainError(target.status()));
-  return target->ToInfo(domain->name(), target_commit);
+  return WithDomain(
+      domain_name,
+      [&](const std::shared_ptr<Domain>& domain) -> absl::StatusOr<CommitInfo> {
+        COPSE_RETURN_IF_ERROR(CheckName("target_commit", target_commit));
+        COPSE_ASSIGN_OR_RETURN(const Manifest source,
+                               domain->GetManifest(source_commit));
+        const absl::Status claimed = domain->Claim(target_commit);
+        if (absl::IsAlreadyExists(claimed)) {
+          COPSE_ASSIGN_OR_RETURN(const Manifest target,
+                                 domain->GetManifest(target_commit));
+          return HaveSameSnapshot(source, target)
+                     ? absl::StatusOr<CommitInfo>(
+                           target.ToInfo(domain->name(), target_commit))
+                     : claimed;
+        }
+        COPSE_RETURN_IF_ERROR(claimed);
+        const absl::StatusOr<Manifest> target =
+            PublishCopy(*domain, source_commit, target_commit);
+        domain->Release(target_commit);
+        COPSE_RETURN_IF_ERROR(domain->ExplainError(target.status()));
+        return target->ToInfo(domain->name(), target_commit);
+      });
 }
 
 absl::StatusOr<Manifest> StoreImpl::PublishCopy(
@@ -287,11 +295,12 @@ absl::StatusOr<Page<CommitInfo>> StoreImpl::ListCommits(
 
 absl::Status StoreImpl::DeleteCommit(absl::string_view domain_name,
                                      absl::string_view commit) {
-  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(domain_name));
-  COPSE_RETURN_IF_ERROR(domain->DeleteCommit(commit));
-  context_->pool.Erase({domain->number(), std::string(commit)});
-  return absl::OkStatus();
+  return WithDomain(
+      domain_name, [&](const std::shared_ptr<Domain>& domain) -> absl::Status {
+        COPSE_RETURN_IF_ERROR(domain->DeleteCommit(commit));
+        context_->pool.Erase({domain->number(), std::string(commit)});
+        return absl::OkStatus();
+      });
 }
 
 absl::Status StoreImpl::DiffCommits(

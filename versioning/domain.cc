@@ -52,7 +52,7 @@ void RenameIn(std::vector<std::string>& names, absl::string_view name,
 }  // namespace
 
 absl::Status Domain::WriteScope::status() const {
-  return entered_ ? absl::OkStatus() : DomainNotFoundError(domain_.name_);
+  return entered_ ? absl::OkStatus() : domain_.CheckWritable();
 }
 
 absl::StatusOr<PageId> Domain::GatedPageSink::Write(
@@ -146,7 +146,8 @@ absl::StatusOr<DomainInfo> Domain::GetInfo() const {
   return DomainInfo{.options = record_->options,
                     .domain_number = number_,
                     .create_time = record_->create_time,
-                    .commit_count = static_cast<int64_t>(commit_count)};
+                    .commit_count = static_cast<int64_t>(commit_count),
+                    .former_numbers = record_->former_numbers};
 }
 
 // ---- Deletion --------------------------------------------------------------
@@ -195,21 +196,37 @@ absl::Status Domain::AppendVectors(Ordinal first,
 absl::StatusOr<std::shared_ptr<DomainClaim>> DomainClaim::Take(
     std::shared_ptr<Domain> domain, absl::string_view commit,
     absl::string_view branch) {
-  COPSE_RETURN_IF_ERROR(domain->Claim(commit));
-  std::shared_ptr<DomainClaim> claim(
-      new DomainClaim(std::move(domain), commit));
+  std::shared_ptr<DomainClaim> claim(new DomainClaim(domain, commit));
+  COPSE_RETURN_IF_ERROR(domain->Claim(commit, claim.get()));
+  claim->is_held_ = true;
   if (!branch.empty()) {
-    claim->branch_watch_ = claim->domain_->WatchBranch(branch);
+    claim->branch_watch_ = claim->domain()->WatchBranch(branch);
   }
   return claim;
 }
 
-DomainClaim::~DomainClaim() { domain_->Release(commit_); }
+DomainClaim::~DomainClaim() {
+  if (is_held_) {
+    domain()->Release(commit_);
+  }
+}
 
-absl::Status Domain::Claim(absl::string_view commit) {
+void DomainClaim::MoveTo(std::shared_ptr<Domain> domain) {
+  std::shared_ptr<Domain> former;  // Dropped after the lock.
+  MutexLock lock(mutex_);
+  former = std::exchange(domain_, std::move(domain));
+}
+
+absl::Status Domain::Claim(absl::string_view commit, DomainClaim* claim) {
   {
     MutexLock lock(mutex_);
-    if (!commits_in_flight_.emplace(commit).second) {
+    while (is_switching_) {
+      switch_ended_.Wait(mutex_);
+    }
+    if (successor_ != nullptr) {
+      return DomainReplacedError(name_);
+    }
+    if (!commits_in_flight_.try_emplace(commit, claim).second) {
       return CommitInFlightError(name_, commit);
     }
   }
@@ -219,15 +236,26 @@ absl::Status Domain::Claim(absl::string_view commit) {
     context_->in_flight_count.fetch_add(1);
     return absl::OkStatus();
   }
-  MutexLock lock(mutex_);
-  commits_in_flight_.erase(commit);
+  Forget(commit);
   return manifest.ok() ? CommitExistsError(name_, commit) : manifest.status();
 }
 
 void Domain::Release(absl::string_view commit) {
   context_->in_flight_count.fetch_sub(1);
-  MutexLock lock(mutex_);
-  commits_in_flight_.erase(commit);
+  Forget(commit);
+}
+
+void Domain::Forget(absl::string_view commit) {
+  std::shared_ptr<Domain> successor;
+  {
+    MutexLock lock(mutex_);
+    if (commits_in_flight_.erase(commit) == 0) {
+      successor = successor_;
+    }
+  }
+  if (successor != nullptr) {
+    successor->Forget(commit);
+  }
 }
 
 // ---- Commits and branches --------------------------------------------------
@@ -327,11 +355,8 @@ absl::Time Domain::NextCreateTime() {
   return now;
 }
 
-absl::StatusOr<Manifest> Domain::Publish(Publication publication) {
-  const WriteScope scope(*this);
-  COPSE_RETURN_IF_ERROR(scope.status());
-  MutexLock lock(publish_mutex_);
-  Manifest& manifest = publication.manifest;
+absl::Status Domain::CheckParents(const Publication& publication) const {
+  const Manifest& manifest = publication.manifest;
   for (size_t i = 0; i < manifest.parent_commits.size(); ++i) {
     const std::string& parent = manifest.parent_commits[i];
     COPSE_ASSIGN_OR_RETURN(const std::optional<Manifest> found,
@@ -342,8 +367,22 @@ absl::StatusOr<Manifest> Domain::Publish(Publication publication) {
       return ParentCommitNotFoundError(name_, publication.commit, parent);
     }
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Manifest> Domain::Publish(Publication publication) {
+  WaitForHold();
+  const WriteScope scope(*this);
+  COPSE_RETURN_IF_ERROR(scope.status());
+  MutexLock lock(publish_mutex_);
+  const bool is_replayed = publication.replayed_create_time.has_value();
+  if (!is_replayed) {
+    COPSE_RETURN_IF_ERROR(CheckParents(publication));
+  }
+  Manifest& manifest = publication.manifest;
   MetaBatch& batch = *publication.batch;
-  manifest.create_time = NextCreateTime();
+  manifest.create_time =
+      is_replayed ? *publication.replayed_create_time : NextCreateTime();
   if (!publication.branch.empty()) {
     COPSE_RETURN_IF_ERROR(
         PutMove({.branch = publication.branch,
@@ -366,8 +405,11 @@ absl::StatusOr<Manifest> Domain::Publish(Publication publication) {
   batch.PutCounter(CounterKind::kPublishedOrdinalEnd, number_, published_end);
   COPSE_RETURN_IF_ERROR(database().Write(batch, Durability::kSynced));
   ++commit_count_;
+  ++change_count_;
   published_end_ = published_end;
-  last_create_time_ = manifest.create_time;
+  last_create_time_ = is_replayed
+                          ? std::max(last_create_time_, manifest.create_time)
+                          : manifest.create_time;
   return std::move(manifest);
 }
 

@@ -16,7 +16,8 @@
 // * There is at most one Domain object for a domain in the process.
 // * Everything that Publish() writes, and nothing else, makes commits and moves
 //   branches, under one lock: what it checks still holds when it writes.
-// * After MarkDeleted() nothing is written under the domain's number any more.
+// * After MarkDeleted() nothing is written under the domain's number any more,
+//   and nothing is read; after ReplaceBy() nothing is written.
 
 #ifndef COPSE_VERSIONING_DOMAIN_H_
 #define COPSE_VERSIONING_DOMAIN_H_
@@ -33,7 +34,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -89,6 +89,10 @@ struct Publication {
   std::string seen_branch_commit = {};
   std::shared_ptr<const BranchWatch> branch_watch = nullptr;
 
+  // If set, the commit was made then, in the domain that this one is to
+  // replace. Its parents may be deleted by now, and are not looked for.
+  std::optional<absl::Time> replayed_create_time = std::nullopt;
+
   // Every ordinal of the live set is below it.
   uint64_t ordinal_end = 0;
 
@@ -125,9 +129,15 @@ class DomainClaim final : public CommitClaim {
   DomainClaim(const DomainClaim&) = delete;
   DomainClaim& operator=(const DomainClaim&) = delete;
 
-  bool Holds(const Domain& domain, absl::string_view commit) const {
+  bool Holds(const Domain& domain, absl::string_view commit) const
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
     return domain_.get() == &domain && commit_ == commit;
   }
+
+  // From now on it is a claim of a commit of `domain`, which replaces the one
+  // before.
+  void MoveTo(std::shared_ptr<Domain> domain) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Null without a branch.
   const std::shared_ptr<const BranchWatch>& branch_watch() const {
@@ -138,8 +148,15 @@ class DomainClaim final : public CommitClaim {
   DomainClaim(std::shared_ptr<Domain> domain, absl::string_view commit)
       : domain_(std::move(domain)), commit_(commit) {}
 
-  const std::shared_ptr<Domain> domain_;
+  std::shared_ptr<Domain> domain() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    return domain_;
+  }
+
+  mutable Mutex mutex_;
+  std::shared_ptr<Domain> domain_ ABSL_GUARDED_BY(mutex_);
   const std::string commit_;
+  bool is_held_ = false;
   std::shared_ptr<const BranchWatch> branch_watch_;
 };
 
@@ -210,6 +227,36 @@ class Domain {
   // Takes MarkDeleted() back, whose caller could not go on.
   void UnmarkDeleted();
 
+  // ---- Replacement (domain_switch.cc) ----
+
+  // Whether another domain has taken over the name, and the commits. Readers go
+  // on, and writers fail with DOMAIN_REPLACED.
+  bool is_replaced() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Returns OK, DOMAIN_NOT_FOUND or DOMAIN_REPLACED.
+  absl::Status CheckWritable() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Grows with every commit that begins to exist or is deleted.
+  uint64_t change_count() ABSL_LOCKS_EXCLUDED(publish_mutex_);
+
+  // Makes commits wait that are about to begin to exist, until
+  // ReleasePublications().
+  void HoldPublications() ABSL_LOCKS_EXCLUDED(hold_mutex_);
+  void ReleasePublications() ABSL_LOCKS_EXCLUDED(hold_mutex_);
+
+  // Has `successor`, which has the commits that this domain has, take over
+  // branches, leases, rules, commits in flight and the name, in one synced
+  // write of `batch`; from then on this domain is replaced, and as good as
+  // deleted for the next start. Returns false, and does nothing, if
+  // change_count() is not `change_count` any more. Fails with DOMAIN_NOT_FOUND,
+  // and what the write fails with.
+  absl::StatusOr<bool> ReplaceBy(const std::shared_ptr<Domain>& successor,
+                                 uint64_t change_count, MetaBatch& batch);
+
+  // Writes what is left of a commit that was deleted in the domain that this
+  // one is to replace.
+  absl::Status PutSkeleton(absl::string_view commit, const Manifest& skeleton);
+
   // Applies `batch` unless the domain is deleted (DOMAIN_NOT_FOUND).
   absl::Status Write(MetaBatch& batch, Durability durability);
 
@@ -223,8 +270,11 @@ class Domain {
 
   // Takes `commit` for the caller. Fails with kAborted, COMMIT_IN_FLIGHT, if
   // someone has it, and kAlreadyExists, COMMIT_EXISTS, if it is complete.
-  absl::Status Claim(absl::string_view commit);
-  void Release(absl::string_view commit);
+  // `claim`, which may be null, hears of it when the commit moves to another
+  // domain.
+  absl::Status Claim(absl::string_view commit, DomainClaim* claim = nullptr)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void Release(absl::string_view commit) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- Commits and branches ----
 
@@ -313,13 +363,16 @@ class Domain {
                               std::span<const Ordinal> kept, uint64_t open_end);
 
  private:
-  // Counts a write while it lasts, unless the domain is deleted, whose
-  // deletion waits for it.
+  // Counts a write while it lasts, unless the domain is deleted or replaced,
+  // which waits for it.
   class WriteScope {
    public:
     explicit WriteScope(Domain& domain) : domain_(domain) {
       MutexLock lock(domain_.mutex_);
-      entered_ = !domain_.is_deleted_.load();
+      while (domain_.is_switching_) {
+        domain_.switch_ended_.Wait(domain_.mutex_);
+      }
+      entered_ = !domain_.is_deleted_.load() && domain_.successor_ == nullptr;
       domain_.writes_in_flight_ += entered_ ? 1 : 0;
     }
     ~WriteScope() {
@@ -334,7 +387,7 @@ class Domain {
     WriteScope(const WriteScope&) = delete;
     WriteScope& operator=(const WriteScope&) = delete;
 
-    // OK, or DOMAIN_NOT_FOUND: then nothing may be written.
+    // OK, DOMAIN_NOT_FOUND or DOMAIN_REPLACED: then nothing may be written.
     absl::Status status() const;
 
    private:
@@ -356,6 +409,8 @@ class Domain {
          std::unique_ptr<VectorSegments> vectors, int64_t commit_count,
          uint64_t published_end);
 
+  // Fails as Publish() unless the parents are what they were built from.
+  absl::Status CheckParents(const Publication& publication) const;
   // Puts the move into `batch`, and returns the record.
   absl::StatusOr<BranchRecord> PutMove(const BranchMove& move, absl::Time now,
                                        MetaBatch& batch)
@@ -375,6 +430,22 @@ class Domain {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
   absl::Status ReplaceRecord(
       const std::function<void(DomainOptions& options)>& change);
+  // Forgets that `commit` is in flight, here or where it went.
+  void Forget(absl::string_view commit) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The steps of ReplaceBy(): writes wait from the first to the last.
+  absl::Status BeginSwitch() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<bool> WriteSwitch(Domain& successor, uint64_t change_count,
+                                   MetaBatch& batch)
+      ABSL_LOCKS_EXCLUDED(publish_mutex_);
+  // `successor` is null if there was no switch.
+  void EndSwitch(const std::shared_ptr<Domain>& successor)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void Adopt(absl::string_view commit, DomainClaim* claim)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status PutCopies(uint32_t domain_number, MetaBatch& batch) const;
+  void WaitForHold() ABSL_LOCKS_EXCLUDED(hold_mutex_);
+
   absl::StatusOr<NumberMarks> NextNumbers();
   absl::Time NextCreateTime() ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
 
@@ -402,6 +473,7 @@ class Domain {
   // Held while a commit or branch is written, and taken before mutex_.
   Mutex publish_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   int64_t commit_count_ ABSL_GUARDED_BY(publish_mutex_);
+  uint64_t change_count_ ABSL_GUARDED_BY(publish_mutex_) = 0;
   uint64_t published_end_ ABSL_GUARDED_BY(publish_mutex_);
   absl::Time last_create_time_ ABSL_GUARDED_BY(publish_mutex_) =
       absl::InfinitePast();
@@ -410,10 +482,19 @@ class Domain {
   // At this size branch_watches_ is rid of what nobody holds.
   size_t watches_swept_at_ ABSL_GUARDED_BY(publish_mutex_) = 64;
 
+  Mutex hold_mutex_;
+  CondVar hold_ended_;
+  bool is_held_ ABSL_GUARDED_BY(hold_mutex_) = false;
+
   mutable Mutex mutex_;
   CondVar writes_ended_;
+  CondVar switch_ended_;
   int64_t writes_in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::flat_hash_set<std::string> commits_in_flight_ ABSL_GUARDED_BY(mutex_);
+  bool is_switching_ ABSL_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<Domain> successor_ ABSL_GUARDED_BY(mutex_);
+  // By whom, if by an object.
+  absl::flat_hash_map<std::string, DomainClaim*> commits_in_flight_
+      ABSL_GUARDED_BY(mutex_);
   // Replaced as a whole when the description changes.
   std::shared_ptr<const DomainRecord> record_ ABSL_GUARDED_BY(mutex_);
 };

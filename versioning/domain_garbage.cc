@@ -183,6 +183,7 @@ absl::Status Domain::WriteSkeleton(absl::string_view commit,
                    static_cast<uint64_t>(commit_count_ - 1));
   COPSE_RETURN_IF_ERROR(database().Write(batch, durability));
   --commit_count_;
+  ++change_count_;
   return absl::OkStatus();
 }
 

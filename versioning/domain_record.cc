@@ -28,8 +28,13 @@ constexpr uint8_t kVersionRetention = 2;
 constexpr uint8_t kVersionChunking = 3;
 constexpr uint8_t kVersionLexical = 4;
 constexpr uint8_t kVersionTemplates = 5;
+constexpr uint8_t kVersionFormer = 6;
 
-uint8_t VersionFor(const DomainOptions& options) {
+uint8_t VersionFor(const DomainRecord& record) {
+  const DomainOptions& options = record.options;
+  if (!record.former_numbers.empty()) {
+    return kVersionFormer;
+  }
   if (!options.templates.empty()) {
     return kVersionTemplates;
   }
@@ -140,8 +145,9 @@ void ReadTemplates(RecordReader& reader,
   const uint32_t count =
       reader.ItemCount("template count", 2 * sizeof(uint32_t),
                        static_cast<uint32_t>(kTemplateCountMax));
-  // One encoding for each content: without a template it is version 4 or less.
-  if (reader.ok() && count == 0) {
+  // One encoding for each content: without a template and a former number it is
+  // version 4 or less.
+  if (reader.ok() && count == 0 && reader.version() == kVersionTemplates) {
     reader.Fail("template count", "is 0, expected at least 1");
   }
   size_t size_bytes = 0;
@@ -162,10 +168,38 @@ void ReadTemplates(RecordReader& reader,
   }
 }
 
+void WriteFormer(const DomainRecord& record, RecordWriter& writer) {
+  writer.U32(static_cast<uint32_t>(record.former_numbers.size()));
+  for (const uint32_t number : record.former_numbers) {
+    writer.U32(number);
+  }
+  writer.Text(record.owner);
+}
+
+void ReadFormer(RecordReader& reader, DomainRecord& record) {
+  const uint32_t count =
+      reader.ItemCount("former count", sizeof(uint32_t), kFormerNumberCountMax);
+  for (uint32_t i = 0; i < count && reader.ok(); ++i) {
+    record.former_numbers.push_back(reader.U32("former number"));
+  }
+  if (reader.ok() && count == 0) {
+    reader.Fail("former count", "is 0, expected at least 1");
+  }
+  record.owner = reader.Text("owner", kReplacementOwnerSizeBytesMax);
+}
+
+void CheckOwner(RecordReader& reader, const DomainRecord& record) {
+  if (reader.ok() &&
+      record.owner.empty() == (record.state == DomainState::kFilling)) {
+    reader.Fail("owner", absl::StrFormat("is '%s' in state %d", record.owner,
+                                         static_cast<uint8_t>(record.state)));
+  }
+}
+
 }  // namespace
 
 std::string DomainRecord::Encode() const {
-  const uint8_t version = VersionFor(options);
+  const uint8_t version = VersionFor(*this);
   RecordWriter writer(RecordKind::kDomain, version);
   writer.U8(static_cast<uint8_t>(state));
   writer.U32(domain_number);
@@ -192,18 +226,21 @@ std::string DomainRecord::Encode() const {
   if (version >= kVersionTemplates) {
     WriteTemplates(options.templates, writer);
   }
+  if (version >= kVersionFormer) {
+    WriteFormer(*this, writer);
+  }
   return std::move(writer).Finish();
 }
 
 absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
-      RecordReader::Open(bytes, RecordKind::kDomain, kVersionTemplates));
+      RecordReader::Open(bytes, RecordKind::kDomain, kVersionFormer));
   DomainRecord record;
   record.state = static_cast<DomainState>(reader.U8("state"));
-  if (reader.ok() && record.state != DomainState::kLive &&
-      record.state != DomainState::kDeleted) {
-    reader.Fail("state", absl::StrFormat("is %d, expected 1 or 2",
+  if (reader.ok() && (record.state < DomainState::kLive ||
+                      record.state > DomainState::kFilling)) {
+    reader.Fail("state", absl::StrFormat("is %d, expected 1 to 3",
                                          static_cast<uint8_t>(record.state)));
   }
   record.domain_number = reader.U32("domain number");
@@ -242,6 +279,10 @@ absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   if (reader.version() >= kVersionTemplates) {
     ReadTemplates(reader, record.options.templates);
   }
+  if (reader.version() >= kVersionFormer) {
+    ReadFormer(reader, record);
+  }
+  CheckOwner(reader, record);
   COPSE_RETURN_IF_ERROR(reader.Finish());
   return record;
 }

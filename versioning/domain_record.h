@@ -5,7 +5,7 @@
 //
 // Fields (see record_codec.h for the envelope and the types), version 1:
 //
-//   state                u8      1 live, 2 deleted
+//   state                u8      1 live, 2 deleted, 3 being filled
 //   domain number        u32
 //   name                 text    at most kNameSizeBytesMax
 //   metric               u8      see Metric
@@ -53,8 +53,18 @@
 //     template           text    all of them, with their types, have at most
 //                                kTemplatesSizeBytesMax
 //
+// Version 6, which is written if and only if the name had other numbers before,
+// has all of that, with a template count that may be 0, and goes on:
+//
+//   former count         u32     1 to kFormerNumberCountMax
+//     domain number      u32     the oldest first
+//   owner                text    at most kReplacementOwnerSizeBytesMax; not
+//                                empty if and only if the state is 3
+//
 // A domain that is deleted keeps its record until everything of it is gone, so
-// that a start after a crash goes on with the deletion.
+// that a start after a crash goes on with the deletion. One that is being
+// filled has no name yet: it is to replace the last of the former numbers
+// (domain_replacement.h).
 
 #ifndef COPSE_VERSIONING_DOMAIN_RECORD_H_
 #define COPSE_VERSIONING_DOMAIN_RECORD_H_
@@ -62,6 +72,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -72,11 +83,16 @@
 namespace copse {
 
 inline constexpr size_t kDescriptionSizeBytesMax = 4096;
+inline constexpr size_t kReplacementOwnerSizeBytesMax = 64;
+
+// Of more, the oldest are forgotten.
+inline constexpr uint32_t kFormerNumberCountMax = 1024;
 
 // The values are stored.
 enum class DomainState : uint8_t {
   kLive = 1,
   kDeleted = 2,
+  kFilling = 3,
 };
 
 struct DomainRecord {
@@ -84,6 +100,12 @@ struct DomainRecord {
   uint32_t domain_number = 0;
   DomainOptions options;
   absl::Time create_time;
+
+  // The numbers that the name had before, the oldest first.
+  std::vector<uint32_t> former_numbers = {};
+
+  // Who fills the domain; empty if nobody does.
+  std::string owner = {};
 
   std::string Encode() const;
   static absl::StatusOr<DomainRecord> Parse(absl::string_view bytes);

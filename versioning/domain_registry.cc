@@ -198,7 +198,7 @@ std::shared_ptr<Domain> DomainRegistry::FindOpen(absl::string_view name) {
     open_.erase(open);
     return nullptr;
   }
-  if (domain->is_deleted()) {
+  if (domain->is_deleted() || domain->is_replaced()) {
     return nullptr;
   }
   const auto place = std::find(recent_.begin(), recent_.end(), domain);
@@ -299,38 +299,66 @@ absl::StatusOr<DomainInfo> DomainRegistry::Create(
 
 absl::Status DomainRegistry::Delete(absl::string_view name) {
   COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain, Get(name));
+  std::shared_ptr<Domain> filling;
+  {
+    MutexLock lock(open_mutex_);
+    COPSE_ASSIGN_OR_RETURN(const std::optional<DomainRecord> record,
+                           FindFilling(domain->number()));
+    if (record.has_value()) {
+      COPSE_ASSIGN_OR_RETURN(filling, OpenFilling(*record));
+    }
+  }
+  // After the domain: one that is left has no domain to replace, and goes at
+  // the next start.
+  COPSE_RETURN_IF_ERROR(DeleteDomain(domain));
+  return filling == nullptr ? absl::OkStatus() : DeleteDomain(filling);
+}
+
+absl::Status DomainRegistry::DeleteDomain(
+    const std::shared_ptr<Domain>& domain) {
   bool is_put_off = false;
   {
     // So that nobody opens the domain anew while its name is still there.
     MutexLock lock(open_mutex_);
-    if (!domain->MarkDeleted()) {
-      return DomainNotFoundError(name);
-    }
-    absl::Status status = WriteDeletion(*domain);
-    if (!status.ok()) {
-      domain->UnmarkDeleted();
-      return status;
-    }
-    is_put_off = context_->backup_gate.PutOffRemoval(domain->number());
+    COPSE_ASSIGN_OR_RETURN(is_put_off, MarkDeleted(*domain));
   }
   {
     MutexLock lock(mutex_);
-    const auto open = open_.find(name);
+    const auto open = open_.find(domain->name());
     if (open != open_.end() && open->second.lock() == domain) {
       open_.erase(open);
     }
+    filling_.erase(domain->number());
     std::erase(recent_, domain);
   }
   context_->pool.EraseDomain(domain->number());
   return is_put_off ? absl::OkStatus() : Purge(domain->number());
 }
 
+absl::StatusOr<bool> DomainRegistry::MarkDeleted(Domain& domain) {
+  if (domain.is_replaced()) {
+    return DomainReplacedError(domain.name());
+  }
+  if (!domain.MarkDeleted()) {
+    return DomainNotFoundError(domain.name());
+  }
+  const absl::Status status = WriteDeletion(domain);
+  if (!status.ok()) {
+    domain.UnmarkDeleted();
+    return status;
+  }
+  return context_->backup_gate.PutOffRemoval(domain.number());
+}
+
 absl::Status DomainRegistry::WriteDeletion(const Domain& domain) {
   MetaDatabase& database = *context_->database;
   COPSE_ASSIGN_OR_RETURN(DomainRecord record, ReadRecord(domain.number()));
-  record.state = DomainState::kDeleted;
   MetaBatch batch(database);
-  batch.Delete(MetaTable::kDomains, DomainNameKey(domain.name()));
+  if (record.state == DomainState::kLive) {
+    batch.Delete(MetaTable::kDomains, DomainNameKey(domain.name()));
+  }
+  record.state = DomainState::kDeleted;
+  record.owner.clear();
   batch.Put(MetaTable::kDomains, DomainNumberKey(domain.number()),
             record.Encode());
   return database.Write(batch, Durability::kSynced);
@@ -369,6 +397,8 @@ absl::Status DomainRegistry::Purge(uint32_t domain_number) {
 absl::Status DomainRegistry::ResumeDeletions() {
   std::vector<uint32_t> deleted;
   absl::flat_hash_set<uint32_t> known;
+  std::vector<DomainRecord> filling;
+  absl::flat_hash_set<uint32_t> live;
   COPSE_RETURN_IF_ERROR(context_->database->ForEach(
       MetaTable::kDomains, DomainNumberRange(),
       [&](absl::string_view key, absl::string_view value) -> absl::Status {
@@ -379,9 +409,19 @@ absl::Status DomainRegistry::ResumeDeletions() {
         // A damaged record is reported when the domain is named.
         if (record.ok() && record->state == DomainState::kDeleted) {
           deleted.push_back(number);
+        } else if (record.ok() && record->state == DomainState::kFilling) {
+          filling.push_back(*record);
+        } else {
+          live.insert(number);
         }
         return absl::OkStatus();
       }));
+  // What they are to replace was deleted, and a crash came in between.
+  for (const DomainRecord& record : filling) {
+    if (!live.contains(record.former_numbers.back())) {
+      deleted.push_back(record.domain_number);
+    }
+  }
   for (const uint32_t number : deleted) {
     COPSE_RETURN_IF_ERROR(Purge(number));
   }
@@ -454,6 +494,13 @@ absl::StatusOr<std::vector<uint32_t>> DomainRegistry::ListStored() {
   COPSE_ASSIGN_OR_RETURN(const std::vector<DomainRecord> records,
                          ListRecords());
   std::vector<uint32_t> numbers = context_->backup_gate.PutOffDomains();
+  {
+    // The backup may have the name as it was before.
+    MutexLock replaced_lock(mutex_);
+    for (const std::shared_ptr<Domain>& domain : replaced_) {
+      numbers.push_back(domain->number());
+    }
+  }
   for (const DomainRecord& record : records) {
     numbers.push_back(record.domain_number);
   }
@@ -462,17 +509,180 @@ absl::StatusOr<std::vector<uint32_t>> DomainRegistry::ListStored() {
 }
 
 absl::StatusOr<std::vector<DomainRecord>> DomainRegistry::ListRecords() const {
+  return ListRecords(DomainState::kLive);
+}
+
+absl::StatusOr<std::vector<DomainRecord>> DomainRegistry::ListRecords(
+    DomainState state) const {
   std::vector<DomainRecord> records;
   COPSE_RETURN_IF_ERROR(context_->database->ForEach(
       MetaTable::kDomains, DomainNumberRange(),
-      [&records](absl::string_view, absl::string_view value) -> absl::Status {
+      [&](absl::string_view, absl::string_view value) -> absl::Status {
         COPSE_ASSIGN_OR_RETURN(DomainRecord record, DomainRecord::Parse(value));
-        if (record.state == DomainState::kLive) {
+        if (record.state == state) {
           records.push_back(std::move(record));
         }
         return absl::OkStatus();
       }));
   return records;
+}
+
+// ---- Replacements ----------------------------------------------------------
+
+absl::StatusOr<std::optional<DomainRecord>> DomainRegistry::FindFilling(
+    uint32_t source) const {
+  COPSE_ASSIGN_OR_RETURN(std::vector<DomainRecord> records,
+                         ListRecords(DomainState::kFilling));
+  for (DomainRecord& record : records) {
+    if (record.former_numbers.back() == source) {
+      return std::move(record);
+    }
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<std::shared_ptr<Domain>> DomainRegistry::OpenFilling(
+    const DomainRecord& record) {
+  {
+    MutexLock lock(mutex_);
+    const auto open = filling_.find(record.domain_number);
+    if (open != filling_.end()) {
+      if (std::shared_ptr<Domain> domain = open->second.lock()) {
+        return domain;
+      }
+    }
+  }
+  COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Domain> domain,
+                         Domain::Open(context_, record));
+  MutexLock lock(mutex_);
+  filling_[record.domain_number] = domain;
+  return domain;
+}
+
+absl::StatusOr<DomainRegistry::Replacement> DomainRegistry::BeginReplacement(
+    const DomainOptions& options, absl::string_view owner) {
+  COPSE_RETURN_IF_ERROR(CheckDomainOptions(options));
+  COPSE_RETURN_IF_ERROR(context_->CheckFreeSpace());
+  Replacement replacement;
+  COPSE_ASSIGN_OR_RETURN(replacement.source, Get(options.domain));
+  MutexLock lock(open_mutex_);
+  COPSE_RETURN_IF_ERROR(replacement.source->CheckWritable());
+  COPSE_ASSIGN_OR_RETURN(std::optional<DomainRecord> record,
+                         FindFilling(replacement.source->number()));
+  if (record.has_value() && record->owner != owner) {
+    return ReembeddingInFlightError(options.domain, record->owner);
+  }
+  if (!record.has_value()) {
+    COPSE_ASSIGN_OR_RETURN(record,
+                           MakeFilling(*replacement.source, options, owner));
+  }
+  COPSE_ASSIGN_OR_RETURN(replacement.target, OpenFilling(*record));
+  return replacement;
+}
+
+absl::StatusOr<DomainRecord> DomainRegistry::MakeFilling(
+    const Domain& source, const DomainOptions& options,
+    absl::string_view owner) {
+  MetaDatabase& database = *context_->database;
+  COPSE_ASSIGN_OR_RETURN(const DomainInfo info, source.GetInfo());
+  COPSE_ASSIGN_OR_RETURN(const uint64_t number, domain_numbers_.Allocate(1));
+  DomainRecord record = {.state = DomainState::kFilling,
+                         .domain_number = static_cast<uint32_t>(number),
+                         .options = options,
+                         .create_time = info.create_time,
+                         .former_numbers = info.former_numbers,
+                         .owner = std::string(owner)};
+  record.former_numbers.push_back(source.number());
+  if (record.former_numbers.size() > kFormerNumberCountMax) {
+    record.former_numbers.erase(record.former_numbers.begin());
+  }
+  COPSE_RETURN_IF_ERROR(
+      context_->folder->CreateDomainFolder(record.domain_number));
+  MetaBatch batch(database);
+  batch.Put(MetaTable::kDomains, DomainNumberKey(record.domain_number),
+            record.Encode());
+  COPSE_RETURN_IF_ERROR(database.Write(batch, Durability::kSynced));
+  return record;
+}
+
+absl::StatusOr<std::optional<ReplacementInfo>> DomainRegistry::FindReplacement(
+    absl::string_view name) {
+  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain, Get(name));
+  COPSE_ASSIGN_OR_RETURN(std::optional<DomainRecord> record,
+                         FindFilling(domain->number()));
+  if (!record.has_value()) {
+    return std::nullopt;
+  }
+  return ReplacementInfo{.owner = std::move(record->owner),
+                         .options = std::move(record->options)};
+}
+
+absl::Status DomainRegistry::DropReplacement(absl::string_view owner) {
+  std::shared_ptr<Domain> filling;
+  {
+    MutexLock lock(open_mutex_);
+    COPSE_ASSIGN_OR_RETURN(const std::vector<DomainRecord> records,
+                           ListRecords(DomainState::kFilling));
+    const auto found = std::ranges::find(records, owner, &DomainRecord::owner);
+    if (found == records.end()) {
+      return absl::OkStatus();
+    }
+    COPSE_ASSIGN_OR_RETURN(filling, OpenFilling(*found));
+  }
+  const absl::Status status = DeleteDomain(filling);
+  // Otherwise somebody deleted it in between.
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
+absl::StatusOr<bool> DomainRegistry::Replace(const Replacement& replacement,
+                                             uint64_t change_count,
+                                             MetaBatch& batch) {
+  const auto& [source, target] = replacement;
+  MutexLock lock(open_mutex_);
+  COPSE_RETURN_IF_ERROR(target->CheckExists());
+  COPSE_ASSIGN_OR_RETURN(const bool is_replaced,
+                         source->ReplaceBy(target, change_count, batch));
+  if (!is_replaced) {
+    return false;
+  }
+  {
+    MutexLock domains_lock(mutex_);
+    open_[target->name()] = target;
+    filling_.erase(target->number());
+    std::erase(recent_, source);
+    recent_.push_front(target);
+    replaced_.push_back(source);
+  }
+  context_->pool.EraseDomain(source->number());
+  return true;
+}
+
+absl::StatusOr<size_t> DomainRegistry::RemoveReplaced() {
+  std::vector<uint32_t> removed;
+  size_t left_count = 0;
+  {
+    // A backup that begins later does not know them any more.
+    MutexLock lock(open_mutex_);
+    std::vector<std::shared_ptr<Domain>> closed;  // After the inner lock.
+    MutexLock domains_lock(mutex_);
+    for (std::shared_ptr<Domain>& domain : replaced_) {
+      // Somebody who looked for it before the switch may have put it there.
+      context_->pool.EraseDomain(domain->number());
+      // The name leads elsewhere, so if nobody has it, nobody gets it.
+      if (domain.use_count() == 1) {
+        if (!context_->backup_gate.PutOffRemoval(domain->number())) {
+          removed.push_back(domain->number());
+        }
+        closed.push_back(std::move(domain));
+      }
+    }
+    std::erase(replaced_, nullptr);
+    left_count = replaced_.size();
+  }
+  for (const uint32_t number : removed) {
+    COPSE_RETURN_IF_ERROR(Purge(number));
+  }
+  return left_count;
 }
 
 }  // namespace copse

@@ -12,6 +12,10 @@
 // and others were used since: an open one takes two file descriptors for each
 // segment.
 //
+// A replacement (domain_replacement.h) fills a domain that has no name, until
+// one write gives it the name of another one. That is removed when nobody uses
+// it any more.
+//
 // A deletion takes the name away and marks the record, in one write; then
 // removes what there is under the number; then the record. A start goes on
 // with the marked ones, and removes folders that no record names.
@@ -23,6 +27,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,6 +81,40 @@ class DomainRegistry {
   absl::StatusOr<std::vector<uint32_t>> ListStored()
       ABSL_LOCKS_EXCLUDED(open_mutex_);
 
+  // ---- Replacements ----
+
+  // What a domain is to be replaced by.
+  struct Replacement {
+    std::shared_ptr<Domain> source;
+    std::shared_ptr<Domain> target;
+  };
+
+  // Makes the domain that is to replace the one of its name, or returns the one
+  // that `owner` has made. Fails with DOMAIN_NOT_FOUND, REEMBEDDING_IN_FLIGHT
+  // if there is one of another owner, and kInvalidArgument naming the field.
+  absl::StatusOr<Replacement> BeginReplacement(const DomainOptions& options,
+                                               absl::string_view owner)
+      ABSL_LOCKS_EXCLUDED(open_mutex_, mutex_);
+
+  // Returns what the domain is being replaced by, or nullopt. Fails with
+  // DOMAIN_NOT_FOUND.
+  absl::StatusOr<std::optional<ReplacementInfo>> FindReplacement(
+      absl::string_view name) ABSL_LOCKS_EXCLUDED(open_mutex_, mutex_);
+
+  // Removes what `owner` has filled, if there is something.
+  absl::Status DropReplacement(absl::string_view owner)
+      ABSL_LOCKS_EXCLUDED(open_mutex_, mutex_);
+
+  // Domain::ReplaceBy(), and the name. `batch` is written with it.
+  absl::StatusOr<bool> Replace(const Replacement& replacement,
+                               uint64_t change_count, MetaBatch& batch)
+      ABSL_LOCKS_EXCLUDED(open_mutex_, mutex_);
+
+  // Removes the replaced domains that nobody uses any more. Returns how many
+  // are left.
+  absl::StatusOr<size_t> RemoveReplaced()
+      ABSL_LOCKS_EXCLUDED(open_mutex_, mutex_);
+
   // Removes everything under the number of a domain that is marked as deleted.
   absl::Status Purge(uint32_t domain_number);
 
@@ -88,8 +127,28 @@ class DomainRegistry {
   void Keep(const std::shared_ptr<Domain>& domain) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<DomainRecord> ReadRecord(uint32_t domain_number) const;
 
-  // Takes the name away and marks the record.
+  // Marks the domain, then its record, and takes its name away if it has one.
+  // Returns whether it is left to a backup to remove it.
+  absl::StatusOr<bool> MarkDeleted(Domain& domain)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(open_mutex_);
   absl::Status WriteDeletion(const Domain& domain);
+
+  // Marks it, closes it and removes what there is.
+  absl::Status DeleteDomain(const std::shared_ptr<Domain>& domain)
+      ABSL_LOCKS_EXCLUDED(open_mutex_, mutex_);
+
+  // Returns the record of the domain that is to replace number `source`.
+  absl::StatusOr<std::optional<DomainRecord>> FindFilling(
+      uint32_t source) const;
+  absl::StatusOr<DomainRecord> MakeFilling(const Domain& source,
+                                           const DomainOptions& options,
+                                           absl::string_view owner)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(open_mutex_);
+  absl::StatusOr<std::shared_ptr<Domain>> OpenFilling(
+      const DomainRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(open_mutex_)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::vector<DomainRecord>> ListRecords(
+      DomainState state) const;
 
   const std::shared_ptr<StoreContext> context_;
   NumberAllocator domain_numbers_;
@@ -102,6 +161,10 @@ class DomainRegistry {
       ABSL_GUARDED_BY(mutex_);
   // The most recently used first.
   std::list<std::shared_ptr<Domain>> recent_ ABSL_GUARDED_BY(mutex_);
+  // By number.
+  absl::flat_hash_map<uint32_t, std::weak_ptr<Domain>> filling_
+      ABSL_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<Domain>> replaced_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace copse

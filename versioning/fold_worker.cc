@@ -104,7 +104,8 @@ void FoldWorker::Work() {
 void FoldWorker::RunTask(const Task& task) {
   absl::StatusOr<std::optional<FoldReport>> report =
       FoldCommit(*task.domain, task.commit, stopping_);
-  if (!report.ok() && (stopping_.load() || task.domain->is_deleted())) {
+  if (!report.ok() && (stopping_.load() || task.domain->is_deleted() ||
+                       task.domain->is_replaced())) {
     return;
   }
   if (report.ok() && !report->has_value()) {

@@ -20,6 +20,10 @@ absl::StatusOr<GarbageReport> StoreImpl::CollectGarbage(
     absl::string_view domain_name, const GarbageOptions& options) {
   COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
                          registry_.Get(domain_name));
+  if (!options.is_dry_run) {
+    // What is not removed now is removed the next time.
+    registry_.RemoveReplaced().IgnoreError();
+  }
   if (options.retention.has_value()) {
     COPSE_RETURN_IF_ERROR(CheckRetention(*options.retention));
   }

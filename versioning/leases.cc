@@ -41,25 +41,27 @@ absl::StatusOr<LeaseInfo> StoreImpl::CreateLease(absl::string_view domain_name,
                                                  absl::string_view lease,
                                                  absl::string_view commit,
                                                  absl::Time expire_time) {
-  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(domain_name));
-  COPSE_RETURN_IF_ERROR(CheckName("lease", lease));
-  const absl::Time now = context_->options.clock();
-  if (expire_time <= now || expire_time == absl::InfiniteFuture()) {
-    return WithReason(
-        absl::InvalidArgumentError(
-            absl::StrCat("expire_time is ",
-                         absl::FormatTime(expire_time, absl::UTCTimeZone()),
-                         ", expected a time after ",
-                         absl::FormatTime(now, absl::UTCTimeZone()))),
-        "FIELD_INVALID",
-        {{"field", "expire_time"},
-         {"found", absl::FormatTime(expire_time, absl::UTCTimeZone())},
-         {"wanted", "a time in the future"}});
-  }
-  COPSE_ASSIGN_OR_RETURN(const LeaseRecord record,
-                         domain->PutLease(lease, commit, expire_time));
-  return ToInfo(*domain, lease, record);
+  return WithDomain(
+      domain_name,
+      [&](const std::shared_ptr<Domain>& domain) -> absl::StatusOr<LeaseInfo> {
+        COPSE_RETURN_IF_ERROR(CheckName("lease", lease));
+        const absl::Time now = context_->options.clock();
+        if (expire_time <= now || expire_time == absl::InfiniteFuture()) {
+          return WithReason(
+              absl::InvalidArgumentError(absl::StrCat(
+                  "expire_time is ",
+                  absl::FormatTime(expire_time, absl::UTCTimeZone()),
+                  ", expected a time after ",
+                  absl::FormatTime(now, absl::UTCTimeZone()))),
+              "FIELD_INVALID",
+              {{"field", "expire_time"},
+               {"found", absl::FormatTime(expire_time, absl::UTCTimeZone())},
+               {"wanted", "a time in the future"}});
+        }
+        COPSE_ASSIGN_OR_RETURN(const LeaseRecord record,
+                               domain->PutLease(lease, commit, expire_time));
+        return ToInfo(*domain, lease, record);
+      });
 }
 
 absl::StatusOr<Page<LeaseInfo>> StoreImpl::ListLeases(
@@ -103,9 +105,10 @@ absl::StatusOr<Page<LeaseInfo>> StoreImpl::ListLeases(
 
 absl::Status StoreImpl::DeleteLease(absl::string_view domain_name,
                                     absl::string_view lease) {
-  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(domain_name));
-  return domain->DeleteLease(lease);
+  return WithDomain(domain_name,
+                    [&](const std::shared_ptr<Domain>& domain) -> absl::Status {
+                      return domain->DeleteLease(lease);
+                    });
 }
 
 }  // namespace copse

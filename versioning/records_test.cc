@@ -105,6 +105,22 @@ constexpr absl::string_view kDomainTemplatesAll =
     "00007b7b6e616d657d7d0400000046696c6d220000007b7b7469746c657d7d0a"
     "7b7b23636173747d7d7b7b2e7d7d207b7b2f636173747d7d153ceeb068c2cb01";
 
+constexpr absl::string_view kDomainFilling =
+    "010603070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f1536500000000881300000a000000008d270000000000020000000400"
+    "00006d61696e0700000072656c6561736502000200003d0000000b0000006170"
+    "70726f78696d6174650107000000656e676c6973680100000000020000000500"
+    "000006000000050000006a6f62203746e1154839355983";
+
+constexpr absl::string_view kDomainFormer =
+    "010601070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f153650000000088130000000000000000000000000000000000000100"
+    "00000000010000000600000000000000ea86ecc8f3b607ce";
+
 constexpr absl::string_view kDomainName = "0c0107000000342f7960fa26b440";
 
 constexpr absl::string_view kManifest =
@@ -273,6 +289,8 @@ std::vector<Layout> Layouts() {
        Rewrite<DomainRecord>},
       {"domain with templates", kDomainTemplates, Rewrite<DomainRecord>},
       {"domain with everything", kDomainTemplatesAll, Rewrite<DomainRecord>},
+      {"domain that is filled", kDomainFilling, Rewrite<DomainRecord>},
+      {"domain that was replaced", kDomainFormer, Rewrite<DomainRecord>},
       {"domain name", kDomainName,
        [](absl::string_view bytes) -> absl::StatusOr<std::string> {
          COPSE_ASSIGN_OR_RETURN(const uint32_t number, ParseDomainName(bytes));
@@ -508,10 +526,32 @@ TEST(DomainRecordTest, RefusesTemplatesThatNobodyWrites) {
                HasSubstr("have 262157 bytes, expected at most 262144")));
 }
 
+TEST(DomainRecordTest, HoldsWhatItReplaces) {
+  COPSE_ASSERT_OK_AND_ASSIGN(DomainRecord record,
+                             DomainRecord::Parse(Bytes(kDomainFilling)));
+  EXPECT_EQ(record.state, DomainState::kFilling);
+  EXPECT_THAT(record.former_numbers, ElementsAre(5U, 6U));
+  EXPECT_EQ(record.owner, "job 7");
+  EXPECT_EQ(record.options.lexical.language, "english");
+  // Nobody fills one that is live, and somebody one that is not.
+  EXPECT_THAT(
+      DomainRecord::Parse(Patched(kDomainFilling, 2, 1)),
+      StatusIs(absl::StatusCode::kDataLoss, HasSubstr("owner at offset")));
+  EXPECT_THAT(
+      DomainRecord::Parse(Patched(kDomain, 2, 3)),
+      StatusIs(absl::StatusCode::kDataLoss, HasSubstr("owner at offset")));
+  COPSE_ASSERT_OK_AND_ASSIGN(record, DomainRecord::Parse(Bytes(kDomainFormer)));
+  EXPECT_THAT(record.former_numbers, ElementsAre(6U));
+  EXPECT_EQ(record.options.lexical, (LexicalOptions{.is_enabled = false}));
+  // Without them it is a record of before there were any.
+  record.former_numbers.clear();
+  EXPECT_EQ(record.Encode(), Bytes(kDomain));
+}
+
 TEST(DomainRecordTest, RefusesValuesThatNobodyWrites) {
-  EXPECT_THAT(DomainRecord::Parse(Patched(kDomain, 2, 3)),
+  EXPECT_THAT(DomainRecord::Parse(Patched(kDomain, 2, 4)),
               StatusIs(absl::StatusCode::kDataLoss,
-                       Eq("state at offset 3 is 3, expected 1 or 2")));
+                       Eq("state at offset 3 is 4, expected 1 to 3")));
   constexpr size_t kMetricOffset = 2 + 1 + 4 + 4 + 11;
   EXPECT_THAT(DomainRecord::Parse(Patched(kDomain, kMetricOffset, 0)),
               StatusIs(absl::StatusCode::kDataLoss,

@@ -101,6 +101,22 @@ absl::Status RestoreDomain(const RestoreOptions& options,
   return SyncFolder(path);
 }
 
+// Without its job nobody fills a domain any more, and the backup has no vectors
+// of it.
+absl::Status DropReplacements(const MetaDatabase& database, MetaBatch& batch) {
+  return database.ForEach(
+      MetaTable::kDomains, DomainNumberRange(),
+      [&batch](absl::string_view key, absl::string_view value) {
+        absl::StatusOr<DomainRecord> record = DomainRecord::Parse(value);
+        if (record.ok() && record->state == DomainState::kFilling) {
+          record->state = DomainState::kDeleted;
+          record->owner.clear();
+          batch.Put(MetaTable::kDomains, key, record->Encode());
+        }
+        return absl::OkStatus();
+      });
+}
+
 absl::Status RestoreInto(const RestoreOptions& options,
                          const BackupRecord& record, DataFolder& folder) {
   COPSE_RETURN_IF_ERROR(RestoreMetaBackup(BackupMetaPath(options.backup_folder),
@@ -111,6 +127,7 @@ absl::Status RestoreInto(const RestoreOptions& options,
   // what they had still to do, and their files are not here.
   MetaBatch batch(*database);
   batch.DeleteRange(MetaTable::kJobs, JobRange());
+  COPSE_RETURN_IF_ERROR(DropReplacements(*database, batch));
   COPSE_RETURN_IF_ERROR(database->Write(batch, Durability::kSynced));
   COPSE_ASSIGN_OR_RETURN(const std::vector<uint32_t> domain_numbers,
                          ListDomains(*database));

@@ -20,10 +20,12 @@
 //   kAlreadyExists       DOMAIN_EXISTS, COMMIT_EXISTS, BRANCH_EXISTS,
 //                        LEASE_EXISTS
 //   kAborted             COMMIT_IN_FLIGHT, BRANCH_MOVED, COLLECTION_IN_FLIGHT,
-//                        BACKUP_IN_FLIGHT
+//                        BACKUP_IN_FLIGHT, REEMBEDDING_IN_FLIGHT,
+//                        DOMAIN_REPLACED
 //   kFailedPrecondition  PARENT_COMMIT_NOT_FOUND, COMMIT_IN_USE,
 //                        MERGE_BASE_NOT_FOUND, MERGE_BASE_DELETED,
-//                        MERGE_CONFLICTS, NOTHING_TO_MERGE, DATA_FOLDER_LOCKED,
+//                        MERGE_CONFLICTS, NOTHING_TO_MERGE,
+//                        DOCUMENT_WITHOUT_TEXT, DATA_FOLDER_LOCKED,
 //                        DATA_FOLDER_FOREIGN, DATA_FOLDER_RESTORING,
 //                        DATA_FORMAT_OLDER, BACKUP_FOLDER_FOREIGN,
 //                        BACKUP_FOLDER_LOCKED
@@ -64,6 +66,7 @@
 #include "versioning/commit.h"
 #include "versioning/commit_builder.h"
 #include "versioning/commit_reader.h"
+#include "versioning/domain_replacement.h"
 #include "versioning/embedding_cache.h"
 #include "versioning/garbage_report.h"
 #include "versioning/job_table.h"
@@ -305,6 +308,23 @@ class Store {
   // end. Pushes in flight and readers
   // that are open fail with DOMAIN_NOT_FOUND.
   virtual absl::Status DeleteDomain(absl::string_view domain) = 0;
+
+  // ---- Replacements (domain_replacement.h) ----
+  // Makes the domain that is to replace the one of the name in `options`, or
+  // goes on with the one that `owner`, of at most 64 bytes, has begun, also in
+  // a process before; `options` are then not used. Fails with kNotFound,
+  // DOMAIN_NOT_FOUND, and kAborted, REEMBEDDING_IN_FLIGHT, if another owner is
+  // at it.
+  virtual absl::StatusOr<std::unique_ptr<DomainReplacement>> BeginReplacement(
+      const DomainOptions& options, absl::string_view owner) = 0;
+  // Returns what the domain is being replaced by, or nullopt.
+  virtual absl::StatusOr<std::optional<ReplacementInfo>> FindReplacement(
+      absl::string_view domain) = 0;
+  // Removes all that `owner` has built, if it has not been put in place.
+  virtual absl::Status DropReplacement(absl::string_view owner) = 0;
+  // Gives back the space of replaced domains that nobody reads any more.
+  // Returns how many are left; the next start removes them, too.
+  virtual absl::StatusOr<size_t> RemoveReplacedDomains() = 0;
 
   // ---- Commits ----
   // Claims the commit for a push. Fails with kAlreadyExists if it is complete,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -18,6 +19,8 @@
 
 namespace copse {
 namespace {
+
+constexpr absl::string_view kDomainReplacedReason = "DOMAIN_REPLACED";
 
 // Names are at most 512 bytes (document.h); what is longer is no name of ours.
 constexpr size_t kShownSizeBytesMax = 512;
@@ -57,6 +60,31 @@ absl::Status DomainExistsError(absl::string_view domain) {
   return WithReason(absl::AlreadyExistsError(absl::StrFormat(
                         "domain '%s' exists already", ShownName(domain))),
                     "DOMAIN_EXISTS", {{"domain", Cut(domain)}});
+}
+
+absl::Status DomainReplacedError(absl::string_view domain) {
+  return WithReason(
+      absl::AbortedError(absl::StrFormat(
+          "domain '%s' was replaced by its re-embedded commits meanwhile: try "
+          "again",
+          ShownName(domain))),
+      kDomainReplacedReason, {{"domain", Cut(domain)}});
+}
+
+bool IsDomainReplaced(const absl::Status& status) {
+  const std::optional<ErrorReason> reason = ReasonOf(status);
+  return reason.has_value() && reason->reason == kDomainReplacedReason;
+}
+
+absl::Status ReembeddingInFlightError(absl::string_view domain,
+                                      absl::string_view owner) {
+  return WithReason(
+      absl::AbortedError(absl::StrFormat(
+          "domain '%s' is being re-embedded by job %s: wait for it, or cancel "
+          "it",
+          ShownName(domain), owner)),
+      "REEMBEDDING_IN_FLIGHT",
+      {{"domain", Cut(domain)}, {"job", std::string(owner)}});
 }
 
 absl::Status CommitNotFoundError(absl::string_view domain,

@@ -26,6 +26,12 @@ std::string ShownName(absl::string_view name);
 
 absl::Status DomainNotFoundError(absl::string_view domain);
 absl::Status DomainExistsError(absl::string_view domain);
+// For who writes to a domain object whose name another one has by now, with
+// its commits: what failed may be done again.
+absl::Status DomainReplacedError(absl::string_view domain);
+bool IsDomainReplaced(const absl::Status& status);
+absl::Status ReembeddingInFlightError(absl::string_view domain,
+                                      absl::string_view owner);
 absl::Status CommitNotFoundError(absl::string_view domain,
                                  absl::string_view commit);
 // For a commit of which a skeleton is left; the reason is that of the one

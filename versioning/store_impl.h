@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "index/util/status_macros.h"
 #include "versioning/commit_builder_impl.h"
 #include "versioning/commit_reader_impl.h"
 #include "versioning/domain.h"
@@ -25,6 +26,7 @@
 #include "versioning/merge.h"
 #include "versioning/store.h"
 #include "versioning/store_context.h"
+#include "versioning/store_errors.h"
 
 namespace copse {
 
@@ -48,6 +50,19 @@ class StoreImpl final : public Store {
   absl::StatusOr<DomainInfo> UpdateRetention(
       absl::string_view domain, const RetentionPolicy& retention) override;
   absl::Status DeleteDomain(absl::string_view domain) override;
+
+  absl::StatusOr<std::unique_ptr<DomainReplacement>> BeginReplacement(
+      const DomainOptions& options, absl::string_view owner) override;
+  absl::StatusOr<std::optional<ReplacementInfo>> FindReplacement(
+      absl::string_view domain) override {
+    return registry_.FindReplacement(domain);
+  }
+  absl::Status DropReplacement(absl::string_view owner) override {
+    return registry_.DropReplacement(owner);
+  }
+  absl::StatusOr<size_t> RemoveReplacedDomains() override {
+    return registry_.RemoveReplaced();
+  }
 
   absl::StatusOr<LeaseInfo> CreateLease(absl::string_view domain,
                                         absl::string_view lease,
@@ -123,7 +138,8 @@ class StoreImpl final : public Store {
     return context_->database->write_status();
   }
 
- private:
+  // ---- For replacements ----
+
   // Returns the reader of a complete commit from the pool.
   absl::StatusOr<std::shared_ptr<const CommitReaderImpl>> OpenReader(
       const std::shared_ptr<Domain>& domain, absl::string_view commit);
@@ -132,6 +148,35 @@ class StoreImpl final : public Store {
   absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> BeginBuilder(
       const std::shared_ptr<Domain>& domain, const CommitOptions& options,
       std::shared_ptr<DomainClaim> claim = nullptr);
+
+  // DomainReplacement::Switch() of the two domains.
+  absl::StatusOr<bool> Replace(
+      const std::shared_ptr<Domain>& source,
+      const std::shared_ptr<Domain>& target, uint64_t change_count,
+      const std::function<StoredJob()>& make_job_record);
+
+ private:
+  // Calls `use` with the domain of that name, and again if it was replaced
+  // meanwhile.
+  template <typename Use>
+  auto WithDomain(absl::string_view name, const Use& use)
+      -> decltype(use(std::shared_ptr<Domain>())) {
+    for (;;) {
+      COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
+                             registry_.Get(name));
+      auto result = use(domain);
+      if (!IsDomainReplaced(StatusOf(result))) {
+        return result;
+      }
+    }
+  }
+  static const absl::Status& StatusOf(const absl::Status& status) {
+    return status;
+  }
+  template <typename T>
+  static const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
+    return result.status();
+  }
 
   // The rest of it, when the commit is claimed.
   absl::StatusOr<std::unique_ptr<CommitBuilderImpl>> MakeBuilder(
