@@ -18,20 +18,23 @@ namespace copse {
 
 absl::StatusOr<GarbageReport> StoreImpl::CollectGarbage(
     absl::string_view domain_name, const GarbageOptions& options) {
-  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(domain_name));
+  if (options.retention.has_value()) {
+    COPSE_RETURN_IF_ERROR(CheckRetention(*options.retention));
+  }
   if (!options.is_dry_run) {
     // What is not removed now is removed the next time.
     registry_.RemoveReplaced().IgnoreError();
   }
-  if (options.retention.has_value()) {
-    COPSE_RETURN_IF_ERROR(CheckRetention(*options.retention));
-  }
-  absl::StatusOr<GarbageReport> report = CollectDomainGarbage(*domain, options);
-  if (!report.ok()) {
-    return domain->ExplainError(report.status());
-  }
-  return report;
+  return WithDomain(domain_name,
+                    [&](const std::shared_ptr<Domain>& domain)
+                        -> absl::StatusOr<GarbageReport> {
+                      absl::StatusOr<GarbageReport> report =
+                          CollectDomainGarbage(*domain, options);
+                      if (!report.ok()) {
+                        return domain->ExplainError(report.status());
+                      }
+                      return report;
+                    });
 }
 
 }  // namespace copse

@@ -76,8 +76,9 @@ enum class JobKind : uint8_t {
   kBackup = 4,
   kPull = 5,
   kWarm = 6,
+  kReembed = 7,
 };
-inline constexpr uint8_t kJobKindMax = 6;
+inline constexpr uint8_t kJobKindMax = 7;
 
 // The values are stored.
 enum class JobState : uint8_t {

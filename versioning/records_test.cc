@@ -933,9 +933,9 @@ TEST(JobRecordTest, HasItsFields) {
 TEST(JobRecordTest, RefusesValuesThatNobodyWrites) {
   EXPECT_THAT(JobRecord::Parse(Patched(kJob, 2, 0)),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("kind")));
-  EXPECT_THAT(JobRecord::Parse(Patched(kJob, 2, 7)),
+  EXPECT_THAT(JobRecord::Parse(Patched(kJob, 2, 8)),
               StatusIs(absl::StatusCode::kDataLoss,
-                       HasSubstr("kind at offset 3 is 7, expected at most 6")));
+                       HasSubstr("kind at offset 3 is 8, expected at most 7")));
   EXPECT_THAT(JobRecord::Parse(Patched(kJob, 3, 7)),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("state")));
 }

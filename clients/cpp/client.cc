@@ -160,6 +160,12 @@ absl::StatusOr<v1::Domain> Client::UpdateDomain(
                           options_.timeout);
 }
 
+absl::StatusOr<v1::Job> Client::ReembedDomain(
+    const v1::ReembedDomainRequest& request) {
+  return Call<v1::Job>(*stubs_->domain, &v1::DomainService::Stub::ReembedDomain,
+                       request, options_.timeout);
+}
+
 absl::Status Client::DeleteDomain(const v1::DeleteDomainRequest& request) {
   return Call<v1::DeleteDomainResponse>(*stubs_->domain,
                                         &v1::DomainService::Stub::DeleteDomain,

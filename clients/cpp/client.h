@@ -73,6 +73,8 @@ class Client {
       const v1::ListDomainsRequest& request);
   absl::StatusOr<v1::Domain> UpdateDomain(
       const v1::UpdateDomainRequest& request);
+  absl::StatusOr<v1::Job> ReembedDomain(
+      const v1::ReembedDomainRequest& request);
   absl::Status DeleteDomain(const v1::DeleteDomainRequest& request);
 
   // ---- CommitService ----

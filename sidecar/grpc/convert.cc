@@ -395,6 +395,16 @@ absl::StatusOr<DomainSettings> ToDomainSettings(
   return settings;
 }
 
+absl::StatusOr<ReembedSettings> ToReembedSettings(
+    const v1::ReembedDomainRequest& message) {
+  ReembedSettings settings;
+  settings.domain = message.domain();
+  settings.embedding_profile = message.embedding_profile();
+  settings.dimension = message.dimension();
+  COPSE_ASSIGN_OR_RETURN(settings.chunking, ToChunking(message.chunking()));
+  return settings;
+}
+
 void Fill(const DomainInfo& info, v1::Domain& message) {
   const DomainOptions& options = info.options;
   message.set_domain(options.domain);

@@ -44,6 +44,8 @@ inline constexpr int kSkippedDocumentCountMax = 10000;
 
 absl::StatusOr<DomainSettings> ToDomainSettings(
     const v1::DomainSettings& message);
+absl::StatusOr<ReembedSettings> ToReembedSettings(
+    const v1::ReembedDomainRequest& message);
 void Fill(const DomainInfo& info, v1::Domain& message);
 absl::StatusOr<RetentionPolicy> ToRetention(const v1::RetentionPolicy& message);
 void Fill(const RetentionPolicy& retention, v1::RetentionPolicy& message);

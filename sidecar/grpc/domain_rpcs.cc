@@ -8,12 +8,14 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 
 #include "copse/v1/domain_service.grpc.pb.h"
 #include "copse/v1/domain_service.pb.h"
+#include "copse/v1/job_service.pb.h"
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "sidecar/grpc/call.h"
@@ -21,6 +23,7 @@
 #include "sidecar/grpc/rpc_services.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/domain_manager.h"
+#include "sidecar/service/job.h"
 #include "versioning/commit.h"
 #include "versioning/store.h"
 
@@ -33,8 +36,9 @@ using RawDomainService = DomainService::WithRawCallbackMethod_CreateDomain<
     DomainService::WithRawCallbackMethod_GetDomain<
         DomainService::WithRawCallbackMethod_ListDomains<
             DomainService::WithRawCallbackMethod_UpdateDomain<
-                DomainService::WithRawCallbackMethod_DeleteDomain<
-                    DomainService::Service>>>>>;
+                DomainService::WithRawCallbackMethod_ReembedDomain<
+                    DomainService::WithRawCallbackMethod_DeleteDomain<
+                        DomainService::Service>>>>>>;
 
 class DomainRpcs final : public RawDomainService {
  public:
@@ -125,6 +129,26 @@ class DomainRpcs final : public RawDomainService {
             COPSE_RETURN_IF_ERROR(info.status());
           }
           Fill(*info, answer);
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerUnaryReactor* ReembedDomain(grpc::CallbackServerContext* context,
+                                          const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override {
+    // It embeds the probe of the profile.
+    return StartUnaryCall<v1::ReembedDomainRequest, v1::Job>(
+        {environment_, *environment_.waiting_executor,
+         "copse.v1.DomainService/ReembedDomain", context},
+        request, response,
+        [this](const v1::ReembedDomainRequest& message, const CallContext& call,
+               v1::Job& answer) -> absl::Status {
+          COPSE_ASSIGN_OR_RETURN(const ReembedSettings settings,
+                                 ToReembedSettings(message));
+          COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Job> job,
+                                 engine_.Reembed(settings, call));
+          Fill(job->id(), job->summary(), /*failure_count_max=*/0, absl::Now(),
+               answer);
           return absl::OkStatus();
         });
   }

@@ -54,7 +54,7 @@ absl::StatusOr<JobId> ToJobId(const std::string& text) {
 void FillWithCost(Engine& engine, const JobId& id, const JobRecord& record,
                   v1::Job& message) {
   Fill(id, record, kJobFailureCountMax, absl::Now(), message);
-  FillCost(engine.PriceOfDomain(record.domain), message);
+  FillCost(engine.PriceOfDomain(record.domain, record.kind), message);
 }
 
 absl::Status WatchJob(Engine& engine, const v1::WatchJobRequest& message,
@@ -94,12 +94,14 @@ absl::Status ListJobs(Engine& engine, const v1::ListJobsRequest& message,
                          ToListJobsOptions(message));
   COPSE_ASSIGN_OR_RETURN(JobPage page, engine.jobs().List(options));
   const absl::Time now = absl::Now();
-  std::map<std::string, std::optional<double>> prices;  // By domain.
+  // By domain and kind.
+  std::map<std::pair<std::string, JobKind>, std::optional<double>> prices;
   for (const StoredJob& job : page.items) {
     const std::string& domain = job.record.domain;
-    const auto [price, is_new] = prices.try_emplace(domain);
+    const JobKind kind = job.record.kind;
+    const auto [price, is_new] = prices.try_emplace({domain, kind});
     if (is_new) {
-      price->second = engine.PriceOfDomain(domain);
+      price->second = engine.PriceOfDomain(domain, kind);
     }
     v1::Job& message_of_job = *answer.add_jobs();
     Fill(job.id, job.record, /*failure_count_max=*/0, now, message_of_job);

@@ -246,6 +246,47 @@ TEST_F(JobRpcsTest, WarmsTheCacheAsAJob) {
       << "no commit was made";
 }
 
+TEST_F(JobRpcsTest, ReembedsADomainAsAJob) {
+  ASSERT_THAT(PushDocuments("c1", "", {{"a", "oak"}, {"b", "elm"}}).status,
+              RpcIsOk());
+  const auto reembed = [this](const v1::ReembedDomainRequest& request,
+                              v1::Job& job) {
+    grpc::ClientContext context;
+    return domains_->ReembedDomain(&context, request, &job);
+  };
+  v1::ReembedDomainRequest request;
+  v1::Job job;
+  EXPECT_THAT(reembed(request, job),
+              RpcFailsWith(grpc::StatusCode::NOT_FOUND, "DOMAIN_NOT_FOUND"));
+  request.set_domain("admin/trees");
+  EXPECT_THAT(reembed(request, job),
+              RpcFailsWith(grpc::StatusCode::FAILED_PRECONDITION,
+                           "NOTHING_TO_REEMBED"));
+  request.set_dimension(7);
+  EXPECT_THAT(reembed(request, job),
+              RpcFailsWith(grpc::StatusCode::FAILED_PRECONDITION,
+                           "EMBEDDING_DIMENSION_MISMATCH"));
+  request.set_dimension(0);
+  request.mutable_chunking()->set_mode(v1::Chunking::MODE_WINDOW);
+  request.mutable_chunking()->set_chunk_token_count(100);
+  ASSERT_THAT(reembed(request, job), RpcIsOk());
+  EXPECT_EQ(job.kind(), v1::Job::KIND_REEMBED);
+  EXPECT_EQ(job.domain(), "admin/trees");
+  const v1::Job end = Watch(job.job_id()).back();
+  EXPECT_EQ(end.state(), v1::Job::STATE_SUCCEEDED) << end.error().message();
+  EXPECT_EQ(end.progress().done_count(), 2);
+  EXPECT_EQ(end.progress().chunk_count(), 2);
+  v1::GetDomainRequest get;
+  get.set_domain("admin/trees");
+  v1::Domain domain;
+  grpc::ClientContext context;
+  ASSERT_THAT(domains_->GetDomain(&context, get, &domain), RpcIsOk());
+  EXPECT_EQ(domain.settings().chunking().mode(), v1::Chunking::MODE_WINDOW);
+  EXPECT_EQ(domain.settings().chunking().chunk_token_count(), 100);
+  EXPECT_EQ(domain.commit_count(), 1);
+  EXPECT_THAT(IdsOf("c1"), ElementsAre("a", "b"));
+}
+
 TEST_F(JobRpcsTest, ResumesAPushThatFailed) {
   embedder_->OnEmbed([](const EmbedContext&) {
     return WithReason(absl::UnavailableError("the provider is down"),

@@ -321,18 +321,42 @@ absl::StatusOr<DomainInfo> DomainManager::Create(absl::string_view domain,
   if (!absl::IsNotFound(existing.status())) {
     return existing.status();
   }
-  COPSE_ASSIGN_OR_RETURN(DomainOptions options, Plan(domain, settings));
-  if (!settings.vectors_only) {
-    COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
-                           embedders_.Find(settings.embedding_profile));
-    absl::StatusOr<std::vector<float>> probe =
-        ProbeVector(*embedder, ToEmbedContext(context));
-    if (!probe.ok()) {
-      return ToCallStatus(context, probe.status());
-    }
-    options.probe_vector = *std::move(probe);
-  }
+  COPSE_ASSIGN_OR_RETURN(const DomainOptions options,
+                         PlanWithProbe(domain, settings, context));
   return store_.CreateDomain(options);
+}
+
+absl::StatusOr<DomainOptions> DomainManager::PlanWithProbe(
+    absl::string_view domain, const DomainSettings& settings,
+    const CallContext& context) const {
+  COPSE_ASSIGN_OR_RETURN(DomainOptions options, Plan(domain, settings));
+  if (settings.vectors_only) {
+    return options;
+  }
+  COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
+                         embedders_.Find(settings.embedding_profile));
+  absl::StatusOr<std::vector<float>> probe =
+      ProbeVector(*embedder, ToEmbedContext(context));
+  if (!probe.ok()) {
+    return ToCallStatus(context, probe.status());
+  }
+  options.probe_vector = *std::move(probe);
+  return options;
+}
+
+absl::StatusOr<DomainOptions> DomainManager::PlanReembedding(
+    const DomainOptions& domain, const ReembedSettings& settings,
+    const CallContext& context) {
+  return PlanWithProbe(domain.domain,
+                       {.metric = domain.metric,
+                        .dimension = settings.dimension,
+                        .embedding_profile = settings.embedding_profile,
+                        .description = domain.description,
+                        .retention = domain.retention,
+                        .chunking = settings.chunking,
+                        .default_chunking = domain.chunking.mode,
+                        .lexical = domain.lexical},
+                       context);
 }
 
 absl::StatusOr<DomainOptions> DomainManager::Plan(

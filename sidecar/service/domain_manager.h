@@ -7,7 +7,6 @@
 #ifndef COPSE_SIDECAR_SERVICE_DOMAIN_MANAGER_H_
 #define COPSE_SIDECAR_SERVICE_DOMAIN_MANAGER_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -21,11 +20,10 @@
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/domain_embedders.h"
 #include "versioning/commit.h"
+#include "versioning/domain_record.h"
 #include "versioning/store.h"
 
 namespace copse {
-
-inline constexpr size_t kDescriptionSizeBytesMax = 4096;
 
 // What a caller says about how the texts of a new domain are cut.
 struct ChunkingSettings {
@@ -59,6 +57,16 @@ struct DomainSettings {
   std::map<std::string, std::string> templates = {};
 };
 
+// What a caller says about the vectors that a domain is to have.
+struct ReembedSettings {
+  std::string domain = {};
+  std::string embedding_profile = {};  // Empty means the default profile.
+  int64_t dimension = 0;               // 0 means that of the profile.
+
+  // Defaults: the mode that the domain has, with the numbers of the profile.
+  ChunkingSettings chunking = {};
+};
+
 // Thread safety: any number of threads may use one DomainManager.
 class DomainManager {
  public:
@@ -80,6 +88,12 @@ class DomainManager {
   absl::StatusOr<DomainOptions> GetOrPlan(absl::string_view domain,
                                           const DomainSettings& settings);
 
+  // Returns the options that `domain` is to have with other vectors, with their
+  // probe. Fails as Create() for settings that cannot be.
+  absl::StatusOr<DomainOptions> PlanReembedding(const DomainOptions& domain,
+                                                const ReembedSettings& settings,
+                                                const CallContext& context);
+
   // Returns the domain, which is created if it does not exist. Fails with
   // kFailedPrecondition, DOMAIN_SETTINGS_DIFFER, if it exists and is not as
   // `settings` wants it; description and retention are not compared.
@@ -96,6 +110,11 @@ class DomainManager {
   // Returns the options of a new domain but for the probe vector.
   absl::StatusOr<DomainOptions> Plan(absl::string_view domain,
                                      const DomainSettings& settings) const;
+
+  // Returns them all.
+  absl::StatusOr<DomainOptions> PlanWithProbe(absl::string_view domain,
+                                              const DomainSettings& settings,
+                                              const CallContext& context) const;
 
   Store& store_;
   DomainEmbedders& embedders_;

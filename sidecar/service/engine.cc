@@ -22,6 +22,7 @@
 #include "sidecar/service/maintenance_jobs.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/push_session.h"
+#include "sidecar/service/reembed_job.h"
 #include "versioning/store.h"
 
 namespace copse {
@@ -86,13 +87,24 @@ absl::StatusOr<std::unique_ptr<CostEstimator>> Engine::BeginEstimate(
                               context);
 }
 
-std::optional<double> Engine::PriceOfDomain(absl::string_view domain) {
+std::optional<double> Engine::PriceOfDomain(absl::string_view domain,
+                                            JobKind kind) {
   const absl::StatusOr<DomainInfo> info = store_.GetDomain(domain);
-  if (!info.ok() || info->options.embedding_profile.empty()) {
+  if (!info.ok()) {
+    return std::nullopt;
+  }
+  std::string profile = info->options.embedding_profile;
+  if (kind == JobKind::kReembed) {
+    const auto replacement = store_.FindReplacement(domain);
+    if (replacement.ok() && replacement->has_value()) {
+      profile = (*replacement)->options.embedding_profile;
+    }
+  }
+  if (profile.empty()) {
     return std::nullopt;
   }
   const absl::StatusOr<std::shared_ptr<Embedder>> embedder =
-      embedders_.Find(info->options.embedding_profile);
+      embedders_.Find(profile);
   return embedder.ok() ? PriceOf((*embedder)->profile()) : std::nullopt;
 }
 
@@ -100,6 +112,12 @@ absl::StatusOr<std::shared_ptr<Job>> Engine::Pull(PullOptions options,
                                                   const CallContext& context) {
   return SubmitPull({&store_, &domains_, &embedders_}, options_.content_source,
                     jobs_, std::move(options), context);
+}
+
+absl::StatusOr<std::shared_ptr<Job>> Engine::Reembed(
+    const ReembedSettings& settings, const CallContext& context) {
+  return SubmitReembedding({&store_, &domains_, &embedders_}, jobs_, settings,
+                           context);
 }
 
 absl::Status Engine::CollectGarbage(const GarbageRequest& request,

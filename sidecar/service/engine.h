@@ -117,8 +117,13 @@ class Engine {
       const PushOptions& options, const CallContext& context);
 
   // Returns the price of a million tokens in a domain, in US dollars; nullopt
-  // if it is not known.
-  std::optional<double> PriceOfDomain(absl::string_view domain);
+  // if it is not known. For a job of `kind`: a re-embedding pays the price of
+  // the new profile.
+  std::optional<double> PriceOfDomain(absl::string_view domain, JobKind kind);
+
+  // See SubmitReembedding().
+  absl::StatusOr<std::shared_ptr<Job>> Reembed(const ReembedSettings& settings,
+                                               const CallContext& context);
 
   // See SubmitPull().
   absl::StatusOr<std::shared_ptr<Job>> Pull(PullOptions options,

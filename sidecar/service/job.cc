@@ -134,6 +134,8 @@ absl::string_view JobKindName(JobKind kind) {
       return "pull";
     case JobKind::kWarm:
       return "warm";
+    case JobKind::kReembed:
+      return "reembed";
   }
   return "unknown";
 }

@@ -9,6 +9,7 @@
 #include "sidecar/service/maintenance_jobs.h"
 #include "sidecar/service/pull_job.h"
 #include "sidecar/service/push_job.h"
+#include "sidecar/service/reembed_job.h"
 #include "sidecar/service/warm_job.h"
 #include "versioning/job_record.h"
 
@@ -21,6 +22,8 @@ JobHandlers MakeJobHandlers(const JobServices& services) {
   handlers[JobKind::kPull] = std::make_unique<PullJobHandler>(
       services.push, services.content_source, services.clock);
   handlers[JobKind::kWarm] = std::make_unique<WarmJobHandler>(services.push);
+  handlers[JobKind::kReembed] =
+      std::make_unique<ReembedJobHandler>(services.push, services.clock);
   handlers[JobKind::kCollect] =
       std::make_unique<CollectJobHandler>(*services.garbage_keeper);
   handlers[JobKind::kBackup] =

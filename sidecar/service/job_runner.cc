@@ -638,7 +638,7 @@ void JobRunner::WriteEnd(Job& job, const absl::Status& status) {
     }
   });
   const bool is_written = status.ok() && handler != options_.handlers.end() &&
-                          handler->second->makes_commit();
+                          handler->second->writes_end();
   if (is_cancelled) {
     // Else a crash would bring it back.
     if (const absl::Status written = table_.PutDurably(job.id(), job.record());

@@ -76,9 +76,11 @@ class JobHandler {
   virtual ~JobHandler() = default;
   virtual AfterRestart after_restart() const = 0;
 
-  // Whether it makes the commit of its record, and the work writes
-  // Job::MakeSucceeded() with it.
+  // Whether it makes the commit of its record.
   virtual bool makes_commit() const { return false; }
+
+  // Whether the work writes Job::MakeSucceeded() itself, with what it has done.
+  virtual bool writes_end() const { return makes_commit(); }
 
   // Prepares a job to be done, again or for the first time: takes what nobody
   // else may take until then.

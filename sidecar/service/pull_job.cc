@@ -40,6 +40,7 @@
 #include "versioning/record_codec.h"
 #include "versioning/sha256.h"
 #include "versioning/store.h"
+#include "versioning/store_errors.h"
 
 namespace copse {
 namespace {
@@ -237,6 +238,14 @@ absl::Status PullWork::Fetch(Job& job, const CallContext& context,
 }
 
 absl::Status PullWork::Run(Job& job, const CallContext& context) {
+  absl::Status status = RunOnce(job, context);
+  while (IsDomainReplaced(status)) {
+    status = RunOnce(job, context);
+  }
+  return status;
+}
+
+absl::Status PullWork::RunOnce(Job& job, const CallContext& context) {
   COPSE_RETURN_IF_ERROR(CheckSource(source_));
   COPSE_RETURN_IF_ERROR(CheckSameDomain(*services_.store, job.summary()));
   COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<const CommitReader> base,

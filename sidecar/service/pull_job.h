@@ -131,6 +131,7 @@ class PullWork final : public JobWork {
   absl::Status Run(Job& job, const CallContext& context) override;
 
  private:
+  absl::Status RunOnce(Job& job, const CallContext& context);
   // Returns the previous commit, or null if there is none.
   absl::StatusOr<std::shared_ptr<const CommitReader>> OpenBase() const;
   absl::Status Fetch(Job& job, const CallContext& context,

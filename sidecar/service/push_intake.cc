@@ -24,6 +24,7 @@
 #include "versioning/commit_builder.h"
 #include "versioning/job_record.h"
 #include "versioning/store.h"
+#include "versioning/store_errors.h"
 
 namespace copse {
 namespace {
@@ -91,8 +92,12 @@ absl::Status PushIntake::Add(PushOperation operation) {
   if (session_ == nullptr) {
     return absl::OkStatus();
   }
-  COPSE_RETURN_IF_ERROR(session_->Add(std::move(operation)));
-  if (session_->is_full()) {
+  const absl::Status status = session_->Add(std::move(operation));
+  // Of what is spooled the job is made in the domain that took over.
+  if (!IsDomainReplaced(status)) {
+    COPSE_RETURN_IF_ERROR(status);
+  }
+  if (!status.ok() || session_->is_full()) {
     session_ = nullptr;
   }
   return absl::OkStatus();

@@ -49,25 +49,6 @@ JobProgress ToJobProgress(const PushProgress& progress, int64_t total_count) {
   return job;
 }
 
-// As many as a record keeps, after those of before.
-std::vector<JobFailure> ToJobFailures(
-    std::vector<JobFailure> kept,
-    const std::vector<DocumentFailure>& failures) {
-  size_t size_bytes = 0;
-  for (const JobFailure& failure : kept) {
-    size_bytes += failure.document_id.size() + failure.message.size();
-  }
-  for (const DocumentFailure& failure : failures) {
-    size_bytes += failure.document_id.size() + failure.message.size();
-    if (size_bytes > kJobFailuresSizeBytesMax) {
-      break;
-    }
-    kept.push_back(
-        {failure.document_id, failure.operation_number, failure.message});
-  }
-  return kept;
-}
-
 }  // namespace
 
 absl::string_view PushPhaseName(PushPhase phase) {
@@ -92,6 +73,24 @@ std::optional<PushPhase> ParsePushPhase(absl::string_view name) {
   const auto* found = std::ranges::find(kPhases, name, PushPhaseName);
   return found == std::end(kPhases) ? std::nullopt
                                     : std::optional<PushPhase>(*found);
+}
+
+std::vector<JobFailure> ToJobFailures(
+    std::vector<JobFailure> kept,
+    const std::vector<DocumentFailure>& failures) {
+  size_t size_bytes = 0;
+  for (const JobFailure& failure : kept) {
+    size_bytes += failure.document_id.size() + failure.message.size();
+  }
+  for (const DocumentFailure& failure : failures) {
+    size_bytes += failure.document_id.size() + failure.message.size();
+    if (size_bytes > kJobFailuresSizeBytesMax) {
+      break;
+    }
+    kept.push_back(
+        {failure.document_id, failure.operation_number, failure.message});
+  }
+  return kept;
 }
 
 PushWork::PushWork(const PushServices& services,
@@ -143,12 +142,23 @@ absl::Status FinishAsJob(PushSession& session, Job& job,
 absl::Status CheckSameDomain(Store& store, const JobRecord& record) {
   COPSE_ASSIGN_OR_RETURN(const DomainInfo domain,
                          store.GetDomain(record.domain));
-  return domain.domain_number == record.domain_number
+  return domain.domain_number == record.domain_number ||
+                 std::ranges::find(domain.former_numbers,
+                                   record.domain_number) !=
+                     domain.former_numbers.end()
              ? absl::OkStatus()
              : DomainNotFoundError(record.domain);
 }
 
 absl::Status PushWork::Run(Job& job, const CallContext& context) {
+  absl::Status status = RunOnce(job, context);
+  while (IsDomainReplaced(status)) {
+    status = RunOnce(job, context);
+  }
+  return status;
+}
+
+absl::Status PushWork::RunOnce(Job& job, const CallContext& context) {
   absl::Status status;
   if (session_ == nullptr) {
     status = Replay(job, context);

@@ -44,8 +44,12 @@ absl::Status FinishAsJob(PushSession& session, Job& job,
                          const std::function<absl::Time()>& clock,
                          const std::vector<JobFailure>& failures = {});
 
-// Returns OK if the domain of `record` is the one that it was of: of the same
-// name there may be another by now.
+// Returns failures as a record keeps them, as many as it does, after `kept`.
+std::vector<JobFailure> ToJobFailures(
+    std::vector<JobFailure> kept, const std::vector<DocumentFailure>& failures);
+
+// Returns OK if the domain of `record` is the one that it was of, or what that
+// was replaced by: of the same name there may be another by now.
 absl::Status CheckSameDomain(Store& store, const JobRecord& record);
 
 // Thread safety: one thread at a time.
@@ -61,6 +65,7 @@ class PushWork final : public JobWork {
   void Shelve() override { session_ = nullptr; }
 
  private:
+  absl::Status RunOnce(Job& job, const CallContext& context);
   // Makes the session anew of what the record of the job holds.
   absl::Status Replay(Job& job, const CallContext& context);
 

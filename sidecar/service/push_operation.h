@@ -21,10 +21,10 @@
 namespace copse {
 
 struct PushOptions {
-  CommitOptions commit;
+  CommitOptions commit = {};
 
   // If set, the domain is created unless it exists.
-  std::optional<DomainSettings> create_domain;
+  std::optional<DomainSettings> create_domain = {};
 
   // Whether a failed document keeps its parent's version instead of failing
   // the push.

@@ -233,6 +233,16 @@ PushSession::PushSession(const PushServices& services,
       on_progress_(std::move(on_progress)),
       builder_(std::move(builder)) {}
 
+PushSession::PushSession(const PushServices& services,
+                         std::unique_ptr<CommitBuilder> builder,
+                         const CallContext& context,
+                         ProgressCallback on_progress)
+    : services_(services),
+      options_({.commit = builder->options()}),
+      context_(context),
+      on_progress_(std::move(on_progress)),
+      builder_(std::move(builder)) {}
+
 PushSession::~PushSession() = default;
 
 absl::Status PushSession::Add(PushOperation operation) {

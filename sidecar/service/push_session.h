@@ -93,6 +93,11 @@ class PushSession {
       const CallContext& context, ProgressCallback on_progress = nullptr,
       std::shared_ptr<CommitClaim> claim = nullptr);
 
+  // The same for a builder that the caller has: of its domain, and of no push.
+  PushSession(const PushServices& services,
+              std::unique_ptr<CommitBuilder> builder,
+              const CallContext& context, ProgressCallback on_progress);
+
   ~PushSession();
   PushSession(const PushSession&) = delete;
   PushSession& operator=(const PushSession&) = delete;
