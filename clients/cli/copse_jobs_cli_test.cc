@@ -144,6 +144,31 @@ TEST_F(CopseJobsTest, ShowsAndClearsTheEmbeddingCache) {
   EXPECT_THAT(cleared.output, HasSubstr("forgot 1,234 vectors"));
 }
 
+TEST_F(CopseJobsTest, ReembedsADomainAndFollowsTheJob) {
+  EXPECT_THAT(Run({"domain", "reembed", "d"}).error,
+              HasSubstr("--profile is required"));
+  EXPECT_EQ(Run({"domain", "reembed", "nowhere", "--profile", "p"}).exit_code,
+            1);
+  const Result followed =
+      Run({"domain", "reembed", "d", "--profile", "minilm", "--chunking",
+           "window", "--chunk-tokens", "200"});
+  EXPECT_EQ(followed.exit_code, 0) << followed.error;
+  {
+    const std::lock_guard<std::mutex> lock(server_.store().mutex);
+    const v1::ReembedDomainRequest& request = server_.store().reembed_request;
+    EXPECT_EQ(request.domain(), "d");
+    EXPECT_EQ(request.embedding_profile(), "minilm");
+    EXPECT_EQ(request.chunking().mode(), v1::Chunking::MODE_WINDOW);
+    EXPECT_EQ(request.chunking().chunk_token_count(), 200);
+  }
+  const Result begun =
+      Run({"domain", "reembed", "d", "--profile", "minilm", "--no-wait"});
+  EXPECT_EQ(begun.exit_code, 0) << begun.error;
+  const std::lock_guard<std::mutex> lock(server_.store().mutex);
+  EXPECT_THAT(begun.output, HasSubstr(server_.store().jobs.front().job_id()));
+  EXPECT_FALSE(server_.store().reembed_request.has_chunking());
+}
+
 TEST_F(CopseJobsTest, PullsWithWhatItIsTold) {
   std::ofstream(folder_ + "/authorization") << "Bearer secret\nmore\n";
   const Result pulled =

@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// copse domain create|list|show|update|delete
+// copse domain create|list|show|update|reembed|delete
 
 #include <cstddef>
 #include <map>
@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "clients/cli/context.h"
+#include "clients/cli/job_watch.h"
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/options.h"
@@ -26,6 +27,7 @@
 #include "clients/cli/utf8.h"
 #include "clients/cpp/status_macros.h"
 #include "copse/v1/domain_service.pb.h"
+#include "copse/v1/job_service.pb.h"
 
 namespace copse {
 namespace {
@@ -37,6 +39,7 @@ struct Flags {
   RetentionFlags retention;
   bool keep_all = false;
   bool if_exists = false;
+  bool no_wait = false;
 };
 
 std::string MetricName(const v1::Domain& domain) {
@@ -208,6 +211,25 @@ absl::StatusOr<ExitCode> Update(Context& context, const Flags& flags) {
   return ExitCode::kDone;
 }
 
+absl::StatusOr<ExitCode> Reembed(Context& context, const Flags& flags) {
+  v1::ReembedDomainRequest request;
+  request.set_domain(flags.domain);
+  request.set_embedding_profile(flags.settings.profile);
+  request.set_dimension(flags.settings.dimension);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::DomainSettings settings,
+                                ToDomainSettings(flags.settings));
+  if (settings.has_chunking()) {
+    *request.mutable_chunking() = settings.chunking();
+  }
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Job job,
+                                context.client().ReembedDomain(request));
+  if (flags.no_wait) {
+    COPSE_CLIENT_RETURN_IF_ERROR(PrintJobId(context, job.job_id()));
+    return ExitCode::kDone;
+  }
+  return FollowJob(context, job.job_id());
+}
+
 absl::StatusOr<ExitCode> Delete(Context& context, const Flags& flags) {
   v1::DeleteDomainRequest request;
   request.set_domain(flags.domain);
@@ -236,7 +258,7 @@ CLI::App& AddOne(CLI::App& group, const std::string& name,
 
 void AddDomainCommands(CommandLine& line) {
   CLI::App& group = *line.app.add_subcommand(
-      "domain", "Create, list, show, update and delete domains");
+      "domain", "Create, list, show, update, re-embed and delete domains");
   group.require_subcommand(1);
   const auto flags = std::make_shared<Flags>();
 
@@ -282,6 +304,27 @@ void AddDomainCommands(CommandLine& line) {
               "Rules take the place of all that were set before.");
   line.OnChosen(update,
                 [flags](Context& context) { return Update(context, *flags); });
+
+  CLI::App& reembed =
+      AddOne(group, "reembed",
+             "Make all vectors anew, with another embedding profile", *flags);
+  reembed
+      .add_option("--profile", flags->settings.profile,
+                  "The embedding profile, one of `copse stats`")
+      ->type_name("NAME")
+      ->required();
+  AddChunkingFlags(reembed, flags->settings, "as it is");
+  reembed.add_flag("--no-wait", flags->no_wait,
+                   "Print the ID of the job, and do not wait for it");
+  AddExamples(
+      reembed,
+      {"copse domain reembed admin/star_wars --profile openai-small",
+       "copse domain reembed admin/star_wars --profile minilm "
+       "--chunking window --no-wait"},
+      "The domain answers with the old vectors, and takes pushes, until "
+      "the new ones\nare all there.");
+  line.OnChosen(reembed,
+                [flags](Context& context) { return Reembed(context, *flags); });
 
   CLI::App& del = AddOne(
       group, "delete", "Delete a domain with all its commits, at once", *flags);

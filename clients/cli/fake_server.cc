@@ -131,6 +131,19 @@ class Domains : public v1::DomainService::Service {
  public:
   explicit Domains(FakeStore& store) : store_(store) {}
 
+  // Answers with the first job that the test has put there.
+  grpc::Status ReembedDomain(ServerContext*,
+                             const v1::ReembedDomainRequest* request,
+                             v1::Job* response) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    store_.reembed_request = *request;
+    if (!store_.domains.contains(request->domain())) {
+      return DomainNotFound(request->domain());
+    }
+    *response = store_.jobs.front();
+    return grpc::Status::OK;
+  }
+
   grpc::Status CreateDomain(ServerContext*,
                             const v1::CreateDomainRequest* request,
                             v1::Domain* response) override {

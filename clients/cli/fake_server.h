@@ -46,10 +46,11 @@ struct FakeStore {
   v1::CollectGarbageRequest garbage_request;     // The last one.
   std::map<std::string, v1::Lease> leases;
   std::vector<v1::Backup> backups;
-  v1::CreateBackupRequest backup_request;  // The last one.
-  int64_t finding_count = 0;               // That VerifyDomain reports.
-  std::vector<v1::Job> jobs;               // The newest first.
-  v1::PullCommitRequest pull_request;      // The last one.
+  v1::CreateBackupRequest backup_request;    // The last one.
+  int64_t finding_count = 0;                 // That VerifyDomain reports.
+  std::vector<v1::Job> jobs;                 // The newest first.
+  v1::PullCommitRequest pull_request;        // The last one.
+  v1::ReembedDomainRequest reembed_request;  // The same.
 };
 
 // Thread safety: the store is locked by its mutex.

@@ -120,6 +120,29 @@ void NoteAnsweringCommit(Context& context,
   }
 }
 
+void AddChunkingFlags(CLI::App& app, DomainFlags& options,
+                      const std::string& mode) {
+  std::vector<std::string> modes;
+  for (const auto& [name, value] : ChunkingModes()) {
+    modes.push_back(name);
+  }
+  app.add_option("--chunking", options.chunking,
+                 absl::StrCat("How texts are cut: whole, boundary (at "
+                              "paragraphs and sentences) or window [",
+                              mode, "]"))
+      ->type_name("MODE")
+      ->check(CLI::IsMember(modes));
+  app.add_option("--chunk-tokens", options.chunk_tokens,
+                 "At most so many tokens in a chunk [what the model takes]")
+      ->type_name("N")
+      ->check(InRange(1, 1'000'000));
+  app.add_option(
+         "--overlap-tokens", options.overlap_tokens,
+         "Tokens that a chunk shares with the one before it [an eighth]")
+      ->type_name("N")
+      ->check(AtLeast(0));
+}
+
 void AddDomainFlags(CLI::App& app, DomainFlags& options) {
   std::vector<std::string> names;
   for (const auto& [name, metric] : Metrics()) {
@@ -143,24 +166,7 @@ void AddDomainFlags(CLI::App& app, DomainFlags& options) {
       ->excludes(profile);
   app.add_option("--description", options.description, "A text for people")
       ->type_name("TEXT");
-  std::vector<std::string> modes;
-  for (const auto& [name, mode] : ChunkingModes()) {
-    modes.push_back(name);
-  }
-  app.add_option("--chunking", options.chunking,
-                 "How texts are cut: whole, boundary (at paragraphs and "
-                 "sentences) or window [boundary]")
-      ->type_name("MODE")
-      ->check(CLI::IsMember(modes));
-  app.add_option("--chunk-tokens", options.chunk_tokens,
-                 "At most so many tokens in a chunk [what the model takes]")
-      ->type_name("N")
-      ->check(InRange(1, 1'000'000));
-  app.add_option(
-         "--overlap-tokens", options.overlap_tokens,
-         "Tokens that a chunk shares with the one before it [an eighth]")
-      ->type_name("N")
-      ->check(AtLeast(0));
+  AddChunkingFlags(app, options, "boundary");
   CLI::Option* language =
       app.add_option("--language", options.language,
                      "Take off the endings of words of this language, such as "

@@ -91,6 +91,10 @@ struct DomainFlags {
 
 void AddDomainFlags(CLI::App& app, DomainFlags& options);
 
+// Adds only those of how texts are cut. `mode`: what the mode is otherwise.
+void AddChunkingFlags(CLI::App& app, DomainFlags& options,
+                      const std::string& mode);
+
 // Reads the files of templates.
 absl::StatusOr<v1::DomainSettings> ToDomainSettings(const DomainFlags& options);
 

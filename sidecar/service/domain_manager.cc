@@ -355,7 +355,8 @@ absl::StatusOr<DomainOptions> DomainManager::PlanReembedding(
                         .retention = domain.retention,
                         .chunking = settings.chunking,
                         .default_chunking = domain.chunking.mode,
-                        .lexical = domain.lexical},
+                        .lexical = domain.lexical,
+                        .templates = domain.templates},
                        context);
 }
 

@@ -214,7 +214,8 @@ class ReembedWork::Attempt {
     absl::Status status = (*replay)->ForEachChange(
         {.on_document =
              [&session](Document document) {
-               return session.Add(UpsertOperation{std::move(document)});
+               // What is stored is what a template made.
+               return session.Add(UpsertOperation{std::move(document), true});
              },
          .on_delete =
              [&session](const std::string& document_id) {
