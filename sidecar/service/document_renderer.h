@@ -25,6 +25,9 @@ namespace copse {
 // Thread safety: const functions may be called from several threads at once.
 class DocumentRenderer {
  public:
+  // Has no templates, and so renders nothing.
+  DocumentRenderer() = default;
+
   // Compiles the templates of `domain`. Fails with kFailedPrecondition if one
   // that was right when the domain was created is not any more.
   static absl::StatusOr<DocumentRenderer> Make(const DomainOptions& domain);
