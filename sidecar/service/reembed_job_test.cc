@@ -542,5 +542,21 @@ TEST_F(ReembedJobTest, FailsForTextsThatTheProfileRefuses) {
   EXPECT_EQ(store_->GetDomain(kDomain)->options.embedding_profile, "fake");
 }
 
+TEST_F(ReembedJobTest, TakesTheTextsThatTemplatesHaveMade) {
+  PushOptions options = On("main", "c1");
+  options.create_domain->templates = {{"", "{{name}} of {{place}}"}};
+  ASSERT_THAT(Push(options, {Upsert("a", R"({"name":"oak","place":"here"})")}),
+              IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const std::shared_ptr<Job> job, Begin());
+  EXPECT_EQ(Await(*job).state, JobState::kSucceeded);
+  EXPECT_THAT(other_->texts(), Contains("oak of here"));
+  // What is pushed afterwards is rendered, too.
+  ASSERT_THAT(Push(On("main", "c2", "c1"),
+                   {Upsert("b", R"({"name":"elm","place":"there"})")}),
+              IsOk());
+  EXPECT_THAT(other_->texts(), Contains("elm of there"));
+  EXPECT_THAT(IdsOf("c2"), ElementsAre("a", "b"));
+}
+
 }  // namespace
 }  // namespace copse
