@@ -34,7 +34,8 @@ import urllib.request
 
 from content_server import Content, ContentServer
 from copse_daemon import Daemon
-from replay_pages import Pages, ReplayServer, apply_operations, to_lines
+from replay_pages import (Pages, ReplayServer, apply_operations, locate_replay,
+                          to_lines)
 
 SKIPPED = 77
 KEY = "history"
@@ -204,14 +205,7 @@ def parse_options():
     parser.add_argument("replay_server", nargs="?")
     parser.add_argument("--commits", type=int, default=1500)
     options = parser.parse_args()
-    shared = os.environ.get("COPSE_SHARED_DIR") or os.path.join(
-        os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "shared")
-    if not options.replay_server:
-        options.replay_server = os.path.join(
-            os.path.normpath(shared), "tools", "replay_embedding_server.py")
-    options.queries = os.path.join(
-        os.path.dirname(os.path.abspath(options.replay_server)), "..", "data",
-        "tldr_queries.json")
+    options.replay_server, options.queries = locate_replay(options.replay_server)
     return options
 
 

@@ -53,7 +53,7 @@ from fault_proxy import FaultProxy
 from provider_faults import (BY_NAME, CUTS, FAULTS, HALVES, ISOLATES, RETRIES,
                              STOPS, TAKES)
 from replay_pages import (Pages, ReplayServer, apply_operations, commit_pages,
-                          to_lines, to_paths)
+                          locate_replay, to_lines, to_paths)
 
 SKIPPED = 77
 KEY = "sk-check-5b0c77e1f4a94d6fa1"
@@ -719,14 +719,7 @@ def parse_options():
                         choices=list(BY_NAME), metavar="NAME",
                         help="try this one and not all")
     options = parser.parse_args()
-    shared = os.environ.get("COPSE_SHARED_DIR") or os.path.join(
-        os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "shared")
-    if not options.replay_server:
-        options.replay_server = os.path.join(
-            os.path.normpath(shared), "tools", "replay_embedding_server.py")
-    options.queries = os.path.join(
-        os.path.dirname(os.path.abspath(options.replay_server)), "..", "data",
-        "tldr_queries.json")
+    options.replay_server, options.queries = locate_replay(options.replay_server)
     return options
 
 

@@ -15,6 +15,20 @@ import sys
 import urllib.request
 
 
+def locate_replay(path=None):
+    """Returns the paths of the server and of the questions, there or not.
+
+    The server is `path`, or that of the folder COPSE_SHARED_DIR, or of `shared`
+    beside the source folder.
+    """
+    shared = os.environ.get("COPSE_SHARED_DIR") or os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "shared")
+    path = os.path.abspath(path or os.path.join(
+        shared, "tools", "replay_embedding_server.py"))
+    return path, os.path.join(os.path.dirname(path), "..", "data",
+                              "tldr_queries.json")
+
+
 class ReplayServer:
     """The replaying server as a process of its own, and its vectors."""
 
