@@ -185,6 +185,15 @@ void AddDomainFlags(CLI::App& app, DomainFlags& options) {
       .type_name("[TYPE=]FILE");
 }
 
+absl::Status CheckCreateGiven(const DomainFlags& options, bool create) {
+  return create || !options.any_given()
+             ? absl::OkStatus()
+             : UsageError(
+                   "--metric, --dimension, --profile, --vectors-only, "
+                   "--description, --chunking, --language, --fold-accents, "
+                   "--no-words and --template need --create");
+}
+
 absl::StatusOr<v1::DomainSettings> ToDomainSettings(
     const DomainFlags& options) {
   v1::DomainSettings settings;

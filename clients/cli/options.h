@@ -91,6 +91,10 @@ struct DomainFlags {
 
 void AddDomainFlags(CLI::App& app, DomainFlags& options);
 
+// Returns the usage error of flags that say what a new domain is like while
+// `create` does not ask for one.
+absl::Status CheckCreateGiven(const DomainFlags& options, bool create);
+
 // Adds only those of how texts are cut. `mode`: what the mode is otherwise.
 void AddChunkingFlags(CLI::App& app, DomainFlags& options,
                       const std::string& mode);

@@ -52,12 +52,7 @@ absl::StatusOr<std::string> ReadAuthorization(const std::string& path) {
 }
 
 absl::StatusOr<ExitCode> Pull(Context& context, const Flags& flags) {
-  if (flags.settings.any_given() && !flags.create) {
-    return UsageError(
-        "--metric, --dimension, --profile, --vectors-only, --description, "
-        "--chunking, --language, --fold-accents, --no-words and --template "
-        "need --create");
-  }
+  COPSE_CLIENT_RETURN_IF_ERROR(CheckCreateGiven(flags.settings, flags.create));
   v1::PullCommitRequest request;
   request.set_domain(flags.domain);
   request.set_commit(flags.commit);

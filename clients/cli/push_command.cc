@@ -178,12 +178,7 @@ absl::StatusOr<ExitCode> DryRun(Context& context, const Flags& flags,
 }
 
 absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
-  if (flags.settings.any_given() && !flags.create) {
-    return UsageError(
-        "--metric, --dimension, --profile, --vectors-only, --description, "
-        "--chunking, --language, --fold-accents, --no-words and --template "
-        "need --create");
-  }
+  COPSE_CLIENT_RETURN_IF_ERROR(CheckCreateGiven(flags.settings, flags.create));
   v1::PushCommitRequest::Header header;
   header.set_domain(flags.domain);
   header.set_commit(flags.commit);

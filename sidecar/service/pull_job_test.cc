@@ -60,21 +60,6 @@ class PullJobTest : public EngineTest {
     options.content_source.endpoint = server_.url("/api/index");
   }
 
-  // What a new process does with the same folder.
-  void Restart() {
-    engine_ = nullptr;
-    store_ = nullptr;
-    StoreOptions options;
-    options.folder = folder_;
-    options.free_space_min_bytes = 0;
-    COPSE_ASSERT_OK_AND_ASSIGN(store_, Store::Open(options));
-    EngineOptions engine_options;
-    engine_options.find_embedder = FindOnly(embedder_);
-    ConfigureEngine(engine_options);
-    engine_ = std::make_unique<Engine>(*store_, std::move(engine_options));
-    ASSERT_THAT(engine_->jobs().Recover(), IsOk());
-  }
-
   static PullOptions Pull(absl::string_view commit,
                           absl::string_view previous = "") {
     PullOptions options;

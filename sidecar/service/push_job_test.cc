@@ -63,20 +63,6 @@ class PushJobTest : public EngineTest {
     return job.summary();
   }
 
-  // What a new process does with the same folder.
-  void Restart() {
-    engine_ = nullptr;
-    store_ = nullptr;
-    StoreOptions options;
-    options.folder = folder_;
-    options.free_space_min_bytes = 0;
-    COPSE_ASSERT_OK_AND_ASSIGN(store_, Store::Open(options));
-    EngineOptions engine_options;
-    engine_options.find_embedder = FindOnly(embedder_);
-    engine_ = std::make_unique<Engine>(*store_, std::move(engine_options));
-    ASSERT_THAT(engine_->jobs().Recover(), IsOk());
-  }
-
   // Makes the embedder wait until LetGo(), or the push is interrupted.
   void Hold() {
     is_held_ = true;

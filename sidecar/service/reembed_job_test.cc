@@ -108,17 +108,6 @@ class ReembedJobTest : public EngineTest {
     options.embedding_profiles = {"fake", "other"};
   }
 
-  void Reopen() {
-    engine_ = nullptr;
-    store_ = nullptr;
-    COPSE_ASSERT_OK_AND_ASSIGN(
-        store_, Store::Open({.folder = folder_, .free_space_min_bytes = 0}));
-    EngineOptions options;
-    ConfigureEngine(options);
-    engine_ = std::make_unique<Engine>(*store_, std::move(options));
-    ASSERT_THAT(engine_->jobs().Recover(), IsOk());
-  }
-
   static PushOptions On(absl::string_view branch, absl::string_view commit,
                         absl::string_view parent = "") {
     PushOptions options = Options(commit, parent);
@@ -317,7 +306,7 @@ TEST_F(ReembedJobTest, GoesOnAsTheSameHistory) {
           {.domain = std::string(kDomain), .embedding_profile = "fake"}, {}));
   EXPECT_EQ(Await(*back).state, JobState::kSucceeded) << Await(*back).error;
   EXPECT_THAT(store_->GetDomain(kDomain)->former_numbers, SizeIs(2));
-  Reopen();
+  Restart();
   EXPECT_EQ(store_->GetDomain(kDomain)->options.embedding_profile, "fake");
   EXPECT_EQ(store_->VerifyDomain(kDomain)->finding_count(), 0);
 }
@@ -461,7 +450,7 @@ TEST_F(ReembedJobTest, OneThatWasInterruptedGoesOn) {
   }
   const JobId id = job->id();
   other_->OnEmbed(nullptr);
-  Reopen();
+  Restart();
   const std::shared_ptr<Job> resumed = engine_->jobs().Find(id);
   if (resumed != nullptr) {
     Await(*resumed);

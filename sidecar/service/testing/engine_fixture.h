@@ -59,6 +59,19 @@ class EngineTest : public ::testing::Test {
     std::filesystem::remove_all(folder_ + "_backups", ignored);
   }
 
+  // What a new process does with the same folder.
+  void Restart() {
+    engine_ = nullptr;
+    store_ = nullptr;
+    COPSE_ASSERT_OK_AND_ASSIGN(
+        store_, Store::Open({.folder = folder_, .free_space_min_bytes = 0}));
+    EngineOptions engine_options;
+    engine_options.find_embedder = FindOnly(embedder_);
+    ConfigureEngine(engine_options);
+    engine_ = std::make_unique<Engine>(*store_, std::move(engine_options));
+    ASSERT_THAT(engine_->jobs().Recover(), IsOk());
+  }
+
   static PushOptions Options(absl::string_view commit,
                              absl::string_view parent = "") {
     PushOptions options;
