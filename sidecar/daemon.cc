@@ -180,12 +180,12 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
 absl::Status Daemon::OpenStore() {
   const absl::Time start = absl::Now();
   StoreOptions options = StoreOptionsOf(config_);
+  options.on_fold_begin = [this](const FoldReport& report) {
+    fold_jobs_.Begin(report);
+  };
   options.on_fold = [this](const FoldReport& report) {
     LogFold(report);
-    MutexLock lock(fold_mutex_);
-    if (fold_jobs_ != nullptr) {
-      AddFoldJob(*fold_jobs_, report);
-    }
+    fold_jobs_.End(report);
   };
   absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options);
   if (!store.ok()) {
@@ -208,6 +208,9 @@ absl::Status Daemon::OpenStore() {
 }
 
 void Daemon::LogFold(const FoldReport& report) {
+  if (absl::IsCancelled(report.status)) {
+    return;
+  }
   if (!report.status.ok()) {
     logger_.Error("index not brought up to date",
                   {{"domain", report.domain},
@@ -295,10 +298,7 @@ absl::Status Daemon::MakeEmbedders() {
 }
 
 absl::Status Daemon::ResumeJobs() {
-  {
-    MutexLock lock(fold_mutex_);
-    fold_jobs_ = &engine_->jobs();
-  }
+  fold_jobs_.Start(engine_->jobs());
   COPSE_RETURN_IF_ERROR(
       AnnotateStatus(engine_->jobs().Recover(),
                      "cannot take up the jobs that were not finished"));
@@ -500,10 +500,7 @@ void Daemon::ShutDown() {
   metrics_.ClearCollectors();
   http_port_ = nullptr;
   grpc_server_ = nullptr;
-  {
-    MutexLock lock(fold_mutex_);
-    fold_jobs_ = nullptr;
-  }
+  fold_jobs_.Stop();
   engine_ = nullptr;
   embedders_ = nullptr;
   if (store_ == nullptr) {

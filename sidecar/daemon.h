@@ -31,7 +31,7 @@
 #include "sidecar/grpc/grpc_server.h"
 #include "sidecar/http/http_port.h"
 #include "sidecar/service/engine.h"
-#include "sidecar/service/job_runner.h"
+#include "sidecar/service/maintenance_jobs.h"
 #include "sidecar/service/text_cutter.h"
 #include "sidecar/util/http_server.h"
 #include "sidecar/util/logger.h"
@@ -100,16 +100,13 @@ class Daemon {
   EmbeddingMetrics embedding_metrics_;
 
   // In the order in which each needs those before it.
+  FoldJobs fold_jobs_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<EmbedderRegistry> embedders_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<GrpcServer> grpc_server_;
   std::unique_ptr<HttpPort> http_port_;
   std::unique_ptr<HttpServer> http_server_;
-
-  // The engine's, while there is one.
-  Mutex fold_mutex_;
-  JobRunner* fold_jobs_ ABSL_GUARDED_BY(fold_mutex_) = nullptr;
 
   Mutex mutex_;  // Held while the health of grpc_server_ is set.
   bool writable_ ABSL_GUARDED_BY(mutex_) = true;

@@ -247,7 +247,8 @@ void PutFold(Domain& domain, const Fold& fold, MetaBatch& batch) {
 }
 
 absl::StatusOr<std::optional<FoldReport>> FoldCommit(
-    Domain& domain, absl::string_view commit, const std::atomic<bool>& stop) {
+    Domain& domain, absl::string_view commit, const std::atomic<bool>& stop,
+    const std::function<void(const FoldReport&)>& on_begin) {
   GarbagePin pin = domain.pins().Open();
   COPSE_ASSIGN_OR_RETURN(const std::optional<Manifest> manifest,
                          domain.FindManifest(commit));
@@ -269,6 +270,12 @@ absl::StatusOr<std::optional<FoldReport>> FoldCommit(
     }
     return std::nullopt;
   }
+  FoldReport report = {.domain = domain.name(),
+                       .commit = std::string(commit),
+                       .row_count = live->row_count()};
+  if (on_begin != nullptr) {
+    on_begin(report);
+  }
   COPSE_RETURN_IF_ERROR(domain.context().CheckFreeSpace());
   COPSE_ASSIGN_OR_RETURN(const Fold fold,
                          FoldForest(domain, choice.forest.get(), *live,
@@ -278,11 +285,10 @@ absl::StatusOr<std::optional<FoldReport>> FoldCommit(
   COPSE_RETURN_IF_ERROR(domain.Write(batch, Durability::kSynced));
   domain.catalog().AddForest(fold.forest);
   ReopenNearerCommits(domain, fold.forest->covered());
-  return FoldReport{.domain = domain.name(),
-                    .commit = std::string(commit),
-                    .row_count = fold.record.row_count,
-                    .written_page_count = fold.record.written_page_count,
-                    .written_size_bytes = fold.record.written_size_bytes};
+  report.row_count = fold.record.row_count;
+  report.written_page_count = fold.record.written_page_count;
+  report.written_size_bytes = fold.record.written_size_bytes;
+  return report;
 }
 
 }  // namespace copse

@@ -27,6 +27,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -82,10 +83,12 @@ absl::StatusOr<Fold> FoldForest(Domain& domain, const DomainForest* base,
 void PutFold(Domain& domain, const Fold& fold, MetaBatch& batch);
 
 // Makes a forest for a complete commit if one is due, durably, and has opened
-// commits that are nearer to it than to their own opened anew. Returns nullopt
-// if none is due, or the commit is gone. Fails as FoldForest().
+// commits that are nearer to it than to their own opened anew. Tells `on_begin`
+// first, unless that is null. Returns nullopt if none is due, or the commit is
+// gone. Fails as FoldForest().
 absl::StatusOr<std::optional<FoldReport>> FoldCommit(
-    Domain& domain, absl::string_view commit, const std::atomic<bool>& stop);
+    Domain& domain, absl::string_view commit, const std::atomic<bool>& stop,
+    const std::function<void(const FoldReport&)>& on_begin);
 
 }  // namespace copse
 

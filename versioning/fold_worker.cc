@@ -102,25 +102,40 @@ void FoldWorker::Work() {
 }
 
 void FoldWorker::RunTask(const Task& task) {
-  absl::StatusOr<std::optional<FoldReport>> report =
-      FoldCommit(*task.domain, task.commit, stopping_);
-  if (!report.ok() && (stopping_.load() || task.domain->is_deleted() ||
-                       task.domain->is_replaced())) {
+  std::optional<FoldReport> begun;
+  const absl::StatusOr<std::optional<FoldReport>> report = FoldCommit(
+      *task.domain, task.commit, stopping_, [&](const FoldReport& beginning) {
+        begun = beginning;
+        if (on_fold_begin_ != nullptr) {
+          on_fold_begin_(beginning);
+        }
+      });
+  if (report.ok()) {
+    if (report->has_value()) {  // Else another commit's forest serves.
+      End(**report);
+    }
     return;
   }
-  if (report.ok() && !report->has_value()) {
-    return;  // Another commit's forest serves.
+  const bool is_dropped = stopping_.load() || task.domain->is_deleted() ||
+                          task.domain->is_replaced();
+  if (is_dropped && !begun.has_value()) {
+    return;
   }
-  FoldReport told = report.ok() ? **report
-                                : FoldReport{.domain = task.domain->name(),
-                                             .commit = task.commit,
-                                             .status = report.status()};
-  {
+  FoldReport failed = begun.value_or(
+      FoldReport{.domain = task.domain->name(), .commit = task.commit});
+  failed.status = is_dropped ? absl::CancelledError("the fold is not needed")
+                             : report.status();
+  End(failed);
+}
+
+void FoldWorker::End(const FoldReport& report) {
+  if (!absl::IsCancelled(report.status)) {
     MutexLock lock(mutex_);
-    (told.status.ok() ? statistics_.done_count : statistics_.failed_count) += 1;
+    (report.status.ok() ? statistics_.done_count : statistics_.failed_count) +=
+        1;
   }
   if (on_fold_ != nullptr) {
-    on_fold_(told);
+    on_fold_(report);
   }
 }
 

@@ -42,6 +42,7 @@ class FoldWorker {
  public:
   explicit FoldWorker(const StoreOptions& options)
       : is_enabled_(options.fold_mode == StoreOptions::FoldMode::kInBackground),
+        on_fold_begin_(options.on_fold_begin),
         on_fold_(options.on_fold) {}
 
   // REQUIRES: Stop() was called, or Request() never.
@@ -76,8 +77,11 @@ class FoldWorker {
 
   void Work() ABSL_LOCKS_EXCLUDED(mutex_);
   void RunTask(const Task& task) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Counts a fold that began, and tells of its end.
+  void End(const FoldReport& report) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const bool is_enabled_;
+  const std::function<void(const FoldReport&)> on_fold_begin_;
   const std::function<void(const FoldReport&)> on_fold_;
 
   // Read by the fold that runs.

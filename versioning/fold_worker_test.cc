@@ -42,6 +42,8 @@ class FoldWorkerTest : public ::testing::Test {
                .forest = {.fan_out = 8, .leaf_row_count = 8},
                .forest_row_count_min = kRowCountMin,
                .fold_mode = StoreOptions::FoldMode::kInBackground,
+               .on_fold_begin =
+                   [this](const FoldReport& report) { AddBegun(report); },
                .on_fold = [this](const FoldReport& report) { Add(report); }}) {
     test_.CreateDomain("d", Metric::kCosine, 8);
   }
@@ -49,9 +51,23 @@ class FoldWorkerTest : public ::testing::Test {
   // The store calls on_fold until it is closed.
   ~FoldWorkerTest() override { test_.Close(); }
 
+  void AddBegun(const FoldReport& report) {
+    MutexLock lock(mutex_);
+    EXPECT_EQ(begun_.size(), reports_.size()) << "two folds at a time";
+    begun_.push_back(report);
+    changed_.NotifyAll();
+  }
+
   void Add(const FoldReport& report) {
     MutexLock lock(mutex_);
     reports_.push_back(report);
+  }
+
+  void WaitForABegunFold() {
+    MutexLock lock(mutex_);
+    while (begun_.empty()) {
+      changed_.Wait(mutex_);
+    }
   }
 
   std::vector<std::string> FoldedCommits() {
@@ -107,6 +123,8 @@ class FoldWorkerTest : public ::testing::Test {
   }
 
   Mutex mutex_;
+  CondVar changed_;
+  std::vector<FoldReport> begun_ ABSL_GUARDED_BY(mutex_);
   std::vector<FoldReport> reports_ ABSL_GUARDED_BY(mutex_);
   TestStore test_;
   uint32_t next_id_ = 0;
@@ -123,6 +141,20 @@ TEST_F(FoldWorkerTest, NoPushWaitsForAFold) {
   EXPECT_EQ(statistics.folds.failed_count, 0);
   EXPECT_EQ(statistics.folds.running_count, 0);
   EXPECT_EQ(statistics.folds.waiting_count, 0);
+}
+
+TEST_F(FoldWorkerTest, TellsOfEachFoldWhenItBeginsAndWhenItHasEnded) {
+  Push("c1", "", 200);
+  test_->WaitForFolds();
+  Push("c2", "c1", 10);  // Needs no fold.
+  test_->WaitForFolds();
+  MutexLock lock(mutex_);
+  ASSERT_EQ(begun_.size(), 1);
+  EXPECT_EQ(begun_[0].domain, "d");
+  EXPECT_EQ(begun_[0].commit, "c1");
+  EXPECT_EQ(begun_[0].row_count, 200);
+  ASSERT_EQ(reports_.size(), 1);
+  EXPECT_EQ(reports_[0].row_count, 200);
 }
 
 TEST_F(FoldWorkerTest, ReadersGetTheForestWhenTheyAreOpenedAnew) {
@@ -182,7 +214,15 @@ TEST_F(FoldWorkerTest, WhatACrashCutShortIsMadeWhenTheCommitIsOpened) {
 
 TEST_F(FoldWorkerTest, ClosingTheStoreEndsTheFold) {
   Push("c1", "", 2000);
+  WaitForABegunFold();
   test_.Close();
+  {
+    MutexLock lock(mutex_);
+    ASSERT_EQ(reports_.size(), 1);
+    EXPECT_TRUE(reports_[0].status.ok() ||
+                absl::IsCancelled(reports_[0].status))
+        << reports_[0].status;
+  }
   // Ended before, or stopped: no third outcome, and no finding.
   test_.Open();
   COPSE_ASSERT_OK_AND_ASSIGN(const VerifyReport report,

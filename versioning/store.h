@@ -79,6 +79,7 @@ namespace copse {
 struct FoldReport {
   std::string domain = {};
   std::string commit = {};  // The forest covers its rows.
+  // kCancelled if the store was closed, or the domain deleted or replaced.
   absl::Status status = absl::OkStatus();
   int64_t row_count = 0;
   int64_t written_page_count = 0;
@@ -114,7 +115,10 @@ struct StoreOptions {
   // How often a commit says that its fold lasts (commit_builder.h).
   absl::Duration fold_notice_interval = absl::Milliseconds(250);
 
-  // Told of every fold in the background, on its thread. May be null.
+  // Told of every fold in the background when it begins, with the number of
+  // rows that it will cover, and when it has ended, on its thread. A fold that
+  // is not due does not begin. May be null.
+  std::function<void(const FoldReport&)> on_fold_begin = nullptr;
   std::function<void(const FoldReport&)> on_fold = nullptr;
 
   // The time, injected for tests.

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 
 #include "index/util/error_reason.h"
+#include "index/util/mutex.h"
 #include "index/util/status_macros.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/job.h"
@@ -228,16 +229,42 @@ absl::StatusOr<BackupInfo> CreateBackupAsJob(
   return backup;
 }
 
-void AddFoldJob(JobRunner& runner, const FoldReport& report) {
+void FoldJobs::Start(JobRunner& runner) {
+  MutexLock lock(mutex_);
+  runner_ = &runner;
+}
+
+void FoldJobs::Stop() {
+  MutexLock lock(mutex_);
+  runner_ = nullptr;
+  job_ = nullptr;
+}
+
+void FoldJobs::Begin(const FoldReport& report) {
+  MutexLock lock(mutex_);
+  if (runner_ == nullptr) {
+    return;
+  }
   JobRecord record;
   record.kind = JobKind::kFold;
   record.domain = report.domain;
   record.commit = report.commit;
   record.phase = "indexing";
-  record.progress.done_count = report.row_count;
   record.progress.total_count = report.row_count;
-  runner.Detach(runner.Attach(std::move(record), /*is_durable=*/false),
-                report.status);
+  job_ = runner_->Attach(std::move(record), /*is_durable=*/false);
+}
+
+void FoldJobs::End(const FoldReport& report) {
+  MutexLock lock(mutex_);
+  if (job_ == nullptr) {
+    return;
+  }
+  if (report.status.ok()) {
+    job_->Update([&](JobRecord& record) {
+      record.progress.done_count = report.row_count;
+    });
+  }
+  runner_->Detach(std::exchange(job_, nullptr), report.status);
 }
 
 absl::StatusOr<std::unique_ptr<JobWork>> CollectJobHandler::Prepare(

@@ -27,9 +27,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "index/util/mutex.h"
 #include "sidecar/service/backup_keeper.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/garbage_keeper.h"
+#include "sidecar/service/job.h"
 #include "sidecar/service/job_runner.h"
 #include "versioning/job_record.h"
 #include "versioning/store.h"
@@ -48,8 +50,25 @@ absl::StatusOr<BackupInfo> CreateBackupAsJob(
     JobRunner& runner, BackupKeeper& keeper, int64_t kept_count,
     const CallContext& call, const BackupKeeper::ProgressCallback& on_progress);
 
-// Notes a fold that the store has done, as a job that has ended.
-void AddFoldJob(JobRunner& runner, const FoldReport& report);
+// Shows what the store folds in the background as jobs, one at a time. Knows no
+// runner at first, and forgets what it is told until then.
+//
+// Thread safety: any number of threads may use one FoldJobs.
+class FoldJobs {
+ public:
+  // `runner` must outlive this, or Stop().
+  void Start(JobRunner& runner) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Forgets the runner, which ends; the next one forgets the fold that runs.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void Begin(const FoldReport& report) ABSL_LOCKS_EXCLUDED(mutex_);
+  void End(const FoldReport& report) ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  Mutex mutex_;
+  JobRunner* runner_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::shared_ptr<Job> job_ ABSL_GUARDED_BY(mutex_);  // Of the running fold.
+};
 
 // Thread safety: any number of threads may use one CollectJobHandler.
 class CollectJobHandler final : public JobHandler {
@@ -84,6 +103,7 @@ class FoldJobHandler final : public JobHandler {
  public:
   // A commit asks for its fold again when it is opened.
   AfterRestart after_restart() const override { return AfterRestart::kForget; }
+  bool may_resume(const JobRecord& /*record*/) const override { return false; }
   absl::StatusOr<std::unique_ptr<JobWork>> Prepare(
       const JobId& id, const JobRecord& record) override;
 };

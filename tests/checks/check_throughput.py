@@ -12,6 +12,9 @@ A simulated provider (simulated_provider.py) stands before copsed:
             Of the requests less than 0.5 % may be refused, and more than 90 %
             of the limit must be used that binds: tokens, or requests where they
             are small. The limits come from the settings, or from headers alone.
+  memory    a million documents in one push, a provider that takes 20 ms for a
+            request: RssAnon of copsed, sampled each second, must stay below
+            500 MB. Only measured when it is named; takes some ten minutes.
 
 The cases of limits run at the same time, each with a daemon of its own, and
 take about five minutes. With --scale their minutes last 60 / SCALE seconds and
@@ -21,8 +24,8 @@ refused than in real time.
 
   check_throughput.py BUILD_FOLDER [--documents N] [--scale SCALE] [CASE...]
 
-CASE is one of latency, tokens, requests, headers; all are measured unless some
-are named. Prints a table and one JSON object; exits 1 if an aim is missed.
+CASE is one of latency, tokens, requests, headers, memory; the first four are
+measured unless some are named. --documents goes with latency and memory. Prints a table and one JSON object; exits 1 if an aim is missed.
 """
 
 import argparse
@@ -44,9 +47,12 @@ BATCH = 256
 IN_FLIGHT = 8
 REQUESTS_PER_MINUTE = 600
 TOKENS_PER_MINUTE = 200000
+LATENCY_DOCUMENTS = 100000
 LIMITED_DOCUMENTS = 10000
+MEMORY_DOCUMENTS = 1000000
 UTILISATION_MIN = 0.9
 REFUSED_MAX = 0.005
+RSS_ANON_MAX_MB = 500
 
 # Texts of a request, whether copse is told the limits, whether headers tell.
 LIMITED_CASES = {"tokens": (64, True, False), "requests": (4, True, False),
@@ -116,18 +122,65 @@ def push_all(daemon, jobs):
 
 
 def measure_latency(options):
-    lines = make_lines(options.documents, "latency", seed=1)
+    documents = options.documents or LATENCY_DOCUMENTS
+    lines = make_lines(documents, "latency", seed=1)
     with SimulatedProvider(DIMENSION, LATENCY) as provider:
         settings = {"batch_text_count_max": BATCH, "concurrency_max": IN_FLIGHT}
         with Daemons(options.build_folder, provider, settings) as daemon:
             seconds = push_all(daemon, {"latency": lines})["latency"]
         summary = provider.summary()
     ceiling = BATCH * IN_FLIGHT / LATENCY
-    rate = options.documents / seconds
-    return dict(summary, case="latency", documents=options.documents,
-                provider_seconds=summary["seconds"], seconds=round(seconds, 2), texts_per_second=round(rate),
-                ceiling=round(ceiling), utilisation=round(rate / ceiling, 4),
+    rate = documents / seconds
+    return dict(summary, case="latency", documents=documents,
+                provider_seconds=summary["seconds"], seconds=round(seconds, 2),
+                texts_per_second=round(rate), ceiling=round(ceiling), utilisation=round(rate / ceiling, 4),
                 refused_share=0.0)
+
+
+class MemorySamples(threading.Thread):
+    """Reads RssAnon of a process each second, in MB (10^6), until stopped."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.path = "/proc/%d/status" % pid
+        self.stopped = threading.Event()
+        self.megabytes = []
+
+    def run(self):
+        while True:
+            with open(self.path) as status:
+                line = next(row for row in status if row.startswith("RssAnon:"))
+            self.megabytes.append(round(int(line.split()[1]) * 1024 / 1e6, 1))
+            if self.stopped.wait(1.0):
+                return
+
+    def stop(self):
+        self.stopped.set()
+        self.join()
+
+    def thinned(self, count):
+        """Returns `count` samples, evenly spaced, the last one included."""
+        step = max(1, len(self.megabytes) // count)
+        return self.megabytes[::-step][::-1]
+
+
+def measure_memory(options):
+    documents = options.documents or MEMORY_DOCUMENTS
+    lines = make_lines(documents, "memory", seed=4)
+    with SimulatedProvider(DIMENSION, 0.02) as provider:
+        settings = {"batch_text_count_max": BATCH, "concurrency_max": IN_FLIGHT}
+        with Daemons(options.build_folder, provider, settings) as daemon:
+            samples = MemorySamples(daemon.process.pid)
+            samples.start()
+            seconds = push_all(daemon, {"memory": lines})["memory"]
+            samples.stop()
+        summary = provider.summary()
+    return dict(summary, case="memory", documents=documents,
+                provider_seconds=summary["seconds"], seconds=round(seconds, 2),
+                texts_per_second=round(documents / seconds), ceiling=None,
+                utilisation=None, refused_share=0.0,
+                rss_anon_max_mb=max(samples.megabytes),
+                rss_anon_mb=samples.thinned(40))
 
 
 def measure_limited(options, case):
@@ -157,7 +210,10 @@ def measure_limited(options, case):
 
 def misses_of(row):
     misses = []
-    if row["utilisation"] < UTILISATION_MIN:
+    if row.get("rss_anon_max_mb", 0) >= RSS_ANON_MAX_MB:
+        misses.append("%s: RssAnon went up to %.0f MB, expected less than %d" % (
+            row["case"], row["rss_anon_max_mb"], RSS_ANON_MAX_MB))
+    if row["utilisation"] is not None and row["utilisation"] < UTILISATION_MIN:
         misses.append("%s: %.1f %% of the limit are used, expected %.0f %%" % (
             row["case"], 100 * row["utilisation"], 100 * UTILISATION_MIN))
     if row["refused_share"] >= REFUSED_MAX:
@@ -181,7 +237,12 @@ def print_table(rows):
                       "%.2f %%" % (100 * row["refused_share"]),
                       "%.2f" % row["seconds"], row["texts_per_second"],
                       row["in_flight_max"],
+                      "-" if row["utilisation"] is None else
                       "%.1f %%" % (100 * row["utilisation"])))
+        if "rss_anon_max_mb" in row:
+            print("RssAnon, MB: %s; most %s" % (
+                " ".join("%.0f" % value for value in row["rss_anon_mb"]),
+                row["rss_anon_max_mb"]))
 
 
 def main():
@@ -189,15 +250,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build_folder")
     parser.add_argument("cases", nargs="*", metavar="CASE", default=cases)
-    parser.add_argument("--documents", type=int, default=100000)
+    parser.add_argument("--documents", type=int)
     parser.add_argument("--scale", type=float, default=1.0)
     options = parser.parse_args()
     for case in options.cases:
-        if case not in cases:
+        if case not in cases + ["memory"]:
             parser.error("CASE is '%s', expected one of %s" %
-                         (case, ", ".join(cases)))
-    rows = [measure_latency(options)] if "latency" in options.cases else []
-    limited = [case for case in options.cases if case != "latency"]
+                         (case, ", ".join(cases + ["memory"])))
+    rows = [measure(options) for case, measure in
+            (("latency", measure_latency), ("memory", measure_memory))
+            if case in options.cases]
+    limited = [case for case in options.cases if case in LIMITED_CASES]
     with concurrent.futures.ThreadPoolExecutor(len(LIMITED_CASES)) as pool:
         rows += pool.map(lambda case: measure_limited(options, case), limited)
     misses = [miss for row in rows for miss in misses_of(row)]

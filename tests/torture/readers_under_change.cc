@@ -177,6 +177,9 @@ absl::Status Run::Start() {
   options.forest_row_count_min = options_.document_count / 8;
   options.fold_mode = StoreOptions::FoldMode::kInBackground;
   options.on_fold = [this](const FoldReport& report) {
+    if (absl::IsCancelled(report.status)) {
+      return;  // The run has ended.
+    }
     ++changes_.folds;
     if (!report.status.ok()) {
       Fail(AnnotateStatus(report.status, "a fold"));

@@ -200,7 +200,8 @@ StoreOptions Child::MakeStoreOptions() {
                           ? StoreOptions::FoldMode::kInBackground
                           : StoreOptions::FoldMode::kInCommit;
   options.on_fold = [this](const FoldReport& report) {
-    if (!report.status.ok() && !IsFaultOf(report.status)) {
+    if (!report.status.ok() && !absl::IsCancelled(report.status) &&
+        !IsFaultOf(report.status)) {
       FailWrong(AnnotateStatus(report.status, "a fold in the background"));
     }
   };
