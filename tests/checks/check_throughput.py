@@ -39,6 +39,7 @@ import threading
 import time
 
 from copse_daemon import Daemon
+from process_memory import MemorySamples
 from simulated_provider import Limits, SimulatedProvider
 
 DIMENSION = 128
@@ -135,33 +136,6 @@ def measure_latency(options):
                 provider_seconds=summary["seconds"], seconds=round(seconds, 2),
                 texts_per_second=round(rate), ceiling=round(ceiling), utilisation=round(rate / ceiling, 4),
                 refused_share=0.0)
-
-
-class MemorySamples(threading.Thread):
-    """Reads RssAnon of a process each second, in MB (10^6), until stopped."""
-
-    def __init__(self, pid):
-        super().__init__(daemon=True)
-        self.path = "/proc/%d/status" % pid
-        self.stopped = threading.Event()
-        self.megabytes = []
-
-    def run(self):
-        while True:
-            with open(self.path) as status:
-                line = next(row for row in status if row.startswith("RssAnon:"))
-            self.megabytes.append(round(int(line.split()[1]) * 1024 / 1e6, 1))
-            if self.stopped.wait(1.0):
-                return
-
-    def stop(self):
-        self.stopped.set()
-        self.join()
-
-    def thinned(self, count):
-        """Returns `count` samples, evenly spaced, the last one included."""
-        step = max(1, len(self.megabytes) // count)
-        return self.megabytes[::-step][::-1]
 
 
 def measure_memory(options):
