@@ -47,6 +47,8 @@ struct Flags {
   std::string commit;
   size_t text_count = 1000;
   size_t concurrency = 16;
+  size_t scan_budget = 0;
+  size_t rerank_count = 0;
   double seconds = 10;
 };
 
@@ -74,7 +76,9 @@ absl::StatusOr<nlohmann::ordered_json> RunStore(const Flags& flags) {
     COPSE_RETURN_IF_ERROR(
         reader
             ->Search({.query = queries.row(i % queries.row_count()),
-                      .neighbor_count = kNeighborCount})
+                      .neighbor_count = kNeighborCount,
+                      .scan_budget = flags.scan_budget,
+                      .rerank_count = flags.rerank_count})
             .status());
     latencies.push_back(watch.Seconds());
   }
@@ -162,6 +166,8 @@ int Main(int argc, char** argv) {
   store->add_option("--data", flags.data, "Data folder without a daemon")
       ->required();
   store->add_option("--query", flags.query_path, "File of vectors")->required();
+  store->add_option("--scan-budget", flags.scan_budget, "Rows; 0: default");
+  store->add_option("--rerank", flags.rerank_count, "Rows; 0: default");
   grpc->add_option("--address", flags.address, "Of the daemon");
   grpc->add_option("--texts", flags.text_count, "Different texts")
       ->check(CLI::PositiveNumber);
