@@ -366,6 +366,19 @@ bool ProviderCall::TryNewKey() {
   return true;
 }
 
+// Whether there is another key than that of `flight`, which was refused: one
+// that came since, perhaps through another flight of the old key, or a new one.
+bool ProviderCall::HasNewKey(const Flight& flight) {
+  if (endpoint_.api_key() != flight.api_key) {
+    return true;
+  }
+  if (std::exchange(has_reloaded_key_, true) || !endpoint_.ReloadKey()) {
+    return false;
+  }
+  flow_.OnNewKey();
+  return true;
+}
+
 void ProviderCall::NoteWait(FlowWait wait, absl::Time now) {
   if (!wait_begin_time_.has_value()) {
     wait_begin_time_ = now;
@@ -415,7 +428,8 @@ void ProviderCall::Start(Batch batch, const FlowTicket& ticket) {
                            .role = role_,
                            .texts = texts,
                            .asks_for_base64 = flight.asks_for_base64});
-  request.headers = KeyHeaders(dialect_, endpoint_.api_key());
+  flight.api_key = endpoint_.api_key();
+  request.headers = KeyHeaders(dialect_, flight.api_key);
   request.timeout =
       std::min(*profile_.request_timeout, context_.deadline - now);
   request.reply_size_max =
@@ -662,15 +676,11 @@ absl::Status ProviderCall::HandleError(Flight& flight, const HttpReply& reply,
 absl::Status ProviderCall::HandleRefusal(Flight& flight,
                                          absl::string_view setting,
                                          Failure& failure) {
-  if (failure.status == 401 && !has_reloaded_key_) {
-    has_reloaded_key_ = true;
-    if (endpoint_.ReloadKey()) {
-      flow_.OnNewKey();
-      failure.result = FlowResult::kAnswered;
-      flight.batch.attempt += 1;
-      QueueFirst(std::move(flight.batch));
-      return absl::OkStatus();
-    }
+  if (failure.status == 401 && HasNewKey(flight)) {
+    failure.result = FlowResult::kAnswered;
+    flight.batch.attempt += 1;
+    QueueFirst(std::move(flight.batch));
+    return absl::OkStatus();
   }
   return Refused(failure, setting);
 }

@@ -75,6 +75,7 @@ class ProviderCall {
     FlowTicket ticket;
     int64_t size_bytes = 0;
     bool asks_for_base64 = false;
+    std::string api_key;  // That it was sent with.
   };
 
   // A reply that brought nothing, as far as errors, events and the flow control
@@ -104,6 +105,7 @@ class ProviderCall {
   bool IsWorthWaiting(const FlowDecision& decision, absl::Time now) const;
   absl::Status NotNow(const FlowDecision& decision, absl::Time now) const;
   bool TryNewKey();
+  bool HasNewKey(const Flight& flight);
   void NoteWait(FlowWait wait, absl::Time now);
 
   // Each settles the texts of `flight`, queues them again or returns the error

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
+#include <latch>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -227,6 +229,27 @@ TEST_F(ProviderFlowTest, ANewKeyInTheFileEndsARefusal) {
               StatusIs(absl::StatusCode::kFailedPrecondition));
   std::ofstream(path) << "new-key";
   ExpectVectors({"oak", "beech"});
+}
+
+// Each of the two requests that are in flight hears that the old key is wrong.
+TEST_F(ProviderFlowTest, ANewKeyServesAllThatWereSentWithTheOldOne) {
+  const std::string path = absl::StrCat(::testing::TempDir(), "/rotated_key");
+  std::ofstream(path) << "old-key";
+  const auto latch = std::make_shared<std::latch>(2);
+  Start([&](const ScriptedRequest& request) {
+    if (request.headers.at("authorization") == "Bearer new-key") {
+      return RightReply(request);
+    }
+    std::ofstream(path) << "new-key";
+    ScriptedReply refusal = Error(401, "incorrect API key");
+    refusal.latch = latch;
+    return refusal;
+  });
+  options_.api_key_env = "";
+  options_.api_key_file = path;
+  options_.batch_text_count_max = 1;
+  ExpectVectors({"oak", "beech", "elm"});
+  EXPECT_THAT(server_->requests(), SizeIs(5));
 }
 
 TEST_F(ProviderFlowTest, WhatIsWrongWithOneRequestConcernsNoOther) {
