@@ -9,7 +9,9 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -198,19 +200,79 @@ void HideAfter(absl::string_view mark, bool keep_mark, size_t size_min,
   text = std::move(result);
 }
 
-// Cuts `text` where it begins to repeat one of `texts`: providers like to quote
-// what they refuse.
-void HideTexts(std::span<const absl::string_view> texts, std::string& text) {
-  constexpr size_t kQuoteSizeMin = 16;
-  for (const absl::string_view quoted : texts) {
-    if (quoted.size() < kQuoteSizeMin) {
+constexpr absl::string_view kTextMark = "[text]";
+
+// Of an error, in which parts of texts are looked for.
+constexpr size_t kSearchedSizeMax = size_t{16} << 10;
+
+// Cuts `message` where it begins to repeat one of `texts`: providers like to
+// quote what they refuse.
+void CutAtTexts(std::span<const absl::string_view> texts,
+                std::string& message) {
+  constexpr size_t kStartSize = 16;
+  for (const absl::string_view text : texts) {
+    if (text.size() < kStartSize) {
       continue;
     }
-    const absl::string_view start = quoted.substr(0, kQuoteSizeMin);
-    const size_t at = text.find(start.data(), 0, start.size());
+    const absl::string_view start = text.substr(0, kStartSize);
+    const size_t at = message.find(start.data(), 0, start.size());
     if (at != std::string::npos) {
-      text.resize(at);
-      text.append("[text]");
+      message.resize(at);
+      message.append(kTextMark.data(), kTextMark.size());
+    }
+  }
+}
+
+// Hides each run of `message` that is in one of `texts`, wherever it is there,
+// unless it is so short that any sentence may have it.
+void HideParts(std::span<const absl::string_view> texts, std::string& message) {
+  constexpr size_t kPartSize = 24;
+  if (message.size() < kPartSize) {
+    return;
+  }
+  const absl::string_view whole = message;
+  absl::flat_hash_map<absl::string_view, bool> parts;  // Whether a text has it.
+  for (size_t at = 0; at + kPartSize <= whole.size(); ++at) {
+    parts[whole.substr(at, kPartSize)] = false;
+  }
+  for (const absl::string_view text : texts) {
+    for (size_t at = 0; at + kPartSize <= text.size(); ++at) {
+      if (const auto part = parts.find(text.substr(at, kPartSize));
+          part != parts.end()) {
+        part->second = true;
+      }
+    }
+  }
+  std::string result;
+  size_t hidden_end = 0;
+  for (size_t at = 0; at < whole.size(); ++at) {
+    if (at + kPartSize <= whole.size() && parts[whole.substr(at, kPartSize)]) {
+      if (at >= hidden_end) {
+        absl::StrAppend(&result, kTextMark);
+      }
+      hidden_end = at + kPartSize;
+    } else if (at >= hidden_end) {
+      result.push_back(whole[at]);
+    }
+  }
+  message = std::move(result);
+}
+
+// Hides short texts that stand between quotation marks.
+void HideShortTexts(std::span<const absl::string_view> texts,
+                    std::string& message) {
+  constexpr absl::string_view kQuotationMarks = "'\"`";
+  for (const absl::string_view text : texts) {
+    if (text.empty() || text.size() + 2 > message.size()) {
+      continue;
+    }
+    for (size_t at = message.find(text.data(), 1, text.size());
+         at != std::string::npos && at + text.size() < message.size();
+         at = message.find(text.data(), at + 1, text.size())) {
+      if (absl::StrContains(kQuotationMarks, message[at - 1]) &&
+          message[at + text.size()] == message[at - 1]) {
+        message.replace(at, text.size(), kTextMark.data(), kTextMark.size());
+      }
     }
   }
 }
@@ -307,12 +369,16 @@ ErrorVerdict JudgeError(const ErrorSignatures& signatures,
 std::string Redact(absl::string_view message, absl::string_view api_key,
                    std::span<const absl::string_view> texts, size_t size_max) {
   std::string result(message);
-  HideTexts(texts, result);
   if (!api_key.empty()) {
     result = absl::StrReplaceAll(result, {{api_key, "[redacted]"}});
   }
   HideAfter("bearer ", /*keep_mark=*/true, 8, result);
   HideAfter("sk-", /*keep_mark=*/false, 4, result);
+  CutAtTexts(texts, result);
+  // What is cut off here is far behind what is shown.
+  result.resize(std::min(result.size(), kSearchedSizeMax));
+  HideParts(texts, result);
+  HideShortTexts(texts, result);
   std::ranges::replace_if(
       result,
       [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); },

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -69,6 +70,30 @@ TEST(RedactTest, HidesKeysAndTexts) {
             "[redacted] sk-x risk-free");
   EXPECT_EQ(Redact("no: a text that is quoted whole. And", "", texts, 100),
             "no: [text]");
+}
+
+TEST(RedactTest, HidesWhateverPartOfATextIsQuoted) {
+  const absl::string_view texts[] = {
+      "Ms Ann of \u00c5bo was brought to the ward, with a broken leg\nand she "
+      "had a cold",
+      "PIN 4711"};
+  EXPECT_EQ(Redact("near 'was brought to the ward, with': no", "", texts, 100),
+            "near '[text]': no");
+  EXPECT_EQ(Redact(R"(a \"was brought to the ward, with a broken leg\nand\")",
+                   "", texts, 100),
+            R"(a \"[text]\nand\")");
+  EXPECT_EQ(
+      Redact("'and she had a cold' and 'PIN 4711', PIN 4711x", "", texts, 100),
+      "'and she had a cold' and '[text]', PIN 4711x");
+  const std::string both = absl::StrCat(texts[0].substr(4), texts[0].substr(4));
+  EXPECT_EQ(Redact(both, "", texts, 100), "[text][text]");
+}
+
+// What a text has in common with any error in English says nothing.
+TEST(RedactTest, LeavesWordsThatATextSharesWithTheError) {
+  const absl::string_view texts[] = {"input", "this input is too long", ""};
+  EXPECT_EQ(Redact("the input is too long, '' is not", "", texts, 100),
+            "the input is too long, '' is not");
 }
 
 TEST(RedactTest, FitsOnALineOfText) {
