@@ -17,7 +17,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
@@ -30,6 +29,7 @@
 #include "sidecar/embedding/embedding_profile.h"
 #include "sidecar/embedding/text_check.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/chunk_halver.h"
 #include "sidecar/service/document_renderer.h"
 #include "sidecar/service/embedding_task.h"
 #include "sidecar/service/push_operation.h"
@@ -619,56 +619,21 @@ absl::Status PushSession::Write(const Batch& batch,
 }
 
 absl::Status PushSession::HalveRefused(Embedding& embedding) {
-  if (!embedding.has_text() || !cutter_->may_halve()) {
+  if (!embedding.has_text() || !cutter_->may_halve() ||
+      !MayBeTooLong(embedding.status())) {
     return absl::OkStatus();
   }
-  const Document& document = embedding.pending->document;
-  const absl::string_view text = *document.text;
-  for (int round = 0; round < TextCutter::kHalvingCountMax; ++round) {
-    if (!MayBeTooLong(embedding.status())) {
-      return absl::OkStatus();
-    }
-    std::vector<ChunkPlace> places;
-    std::vector<EmbeddingOutcome> outcomes;
-    std::vector<size_t> halves;  // Positions in `places`.
-    for (size_t i = 0; i < embedding.chunk_count(); ++i) {
-      const ChunkPlace place =
-          embedding.places.empty()
-              ? ChunkPlace{.size_bytes = static_cast<uint32_t>(text.size())}
-              : embedding.places[i];
-      const auto pair = MayBeTooLong(embedding.outcomes[i].status())
-                            ? TextCutter::Halve(text, place)
-                            : std::nullopt;
-      if (!pair.has_value()) {
-        places.push_back(place);
-        outcomes.push_back(std::move(embedding.outcomes[i]));
-        continue;
-      }
-      for (const ChunkPlace& half : {pair->first, pair->second}) {
-        if (absl::StripAsciiWhitespace(TextAt(text, half)).empty()) {
-          continue;  // No vector could be made of it.
-        }
-        halves.push_back(places.size());
-        places.push_back(half);
-        outcomes.emplace_back(absl::UnknownError("not embedded yet"));
-      }
-    }
-    embedding.places = std::move(places);
-    embedding.outcomes = std::move(outcomes);
-    if (halves.empty()) {
-      return absl::OkStatus();
-    }
-    std::vector<absl::string_view> texts;
-    for (const size_t half : halves) {
-      texts.push_back(ChunkText(document, embedding.places, half));
-    }
-    COPSE_ASSIGN_OR_RETURN(std::vector<EmbeddingOutcome> embedded,
-                           EmbedTexts(texts));
-    for (size_t i = 0; i < halves.size(); ++i) {
-      embedding.outcomes[halves[i]] = std::move(embedded[i]);
-    }
+  ChunkHalver halver(*embedding.pending->document.text, embedding.places,
+                     std::move(embedding.outcomes));
+  const absl::Status status =
+      halver.Run([this](const std::vector<absl::string_view>& texts) {
+        return EmbedTexts(texts);
+      });
+  if (halver.has_cut()) {
+    embedding.places = halver.places();
   }
-  return absl::OkStatus();
+  embedding.outcomes = halver.TakeOutcomes();
+  return status;
 }
 
 absl::Status PushSession::Stage(std::span<const Embedding> group) {

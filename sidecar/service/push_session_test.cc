@@ -785,6 +785,31 @@ TEST_F(ChunkedPushTest, HalvesWhatTheProviderRefuses) {
   EXPECT_THAT(ChunksOf("c1", "a"), ElementsAre("oak", " elm", " ash"));
 }
 
+TEST_F(ChunkedPushTest, HalvesSomeOfManyChunks) {
+  ASSERT_THAT(Push(Chunked("c0"), {}), IsOk());
+  embedder_->RefuseLongerTexts(15);
+  ASSERT_THAT(Push(Chunked("c1"), {Upsert("a", kLong)}), IsOk());
+  EXPECT_THAT(ChunksOf("c1", "a"),
+              ElementsAre("oak elm box yew", " ash fir fig.", "bay nut oil gum",
+                          " sap bud pod.", "yew elm"));
+}
+
+// It asks for the chunk, its first half, the first half of that, and so on.
+TEST_F(ChunkedPushTest, AsksFewTimesForATextThatIsRefusedAtEverySize) {
+  ASSERT_THAT(Push(Chunked("c0"), {}), IsOk());
+  embedder_->RefuseLongerTexts(0);
+  embedder_->Forget();
+  PushOptions options = Chunked("c1");
+  options.skip_failed_documents = true;
+  COPSE_ASSERT_OK_AND_ASSIGN(const CommitInfo info,
+                             Push(options, {Upsert("a", kLong)}));
+  EXPECT_THAT(embedder_->texts(),
+              ElementsAre(std::string(kOaks), std::string(kBays), "yew elm",
+                          "oak elm box yew", "oak elm", "oak", "o"));
+  ASSERT_THAT(info.skipped_documents, SizeIs(1));
+  EXPECT_THAT(info.skipped_documents[0].message, HasSubstr("too long"));
+}
+
 TEST_F(ChunkedPushTest, ADocumentFailsWithAChunkThatNothingHelps) {
   ASSERT_THAT(Push(Chunked("c1"), {}), IsOk());
   embedder_->RefuseLongerTexts(1);
