@@ -65,25 +65,32 @@ absl::StatusOr<std::string> ChooseMergeBase(const Domain& domain,
 
 absl::StatusOr<CommitInfo> StoreImpl::MergeCommits(
     const MergeOptions& options, const MergeVisitor& visitor) {
-  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Domain> domain,
-                         registry_.Get(options.commit.domain));
-  // The readers keep the rows of all three while the merge lasts.
-  COPSE_ASSIGN_OR_RETURN(const auto ours,
-                         OpenReader(domain, options.commit.parent_commit));
-  COPSE_ASSIGN_OR_RETURN(const auto theirs,
-                         OpenReader(domain, options.theirs_commit));
-  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<CommitBuilderImpl> builder,
-                         BeginBuilder(domain, options.commit));
-  // The builder's parent: another commit may have got its name just now.
-  absl::StatusOr<MergedRows> merged =
-      MergeReaders(domain, *builder->parent(), *theirs, options, visitor);
-  COPSE_RETURN_IF_ERROR(domain->ExplainError(merged.status()));
-  builder->Merge(*std::move(merged), theirs->info());
-  return builder->Commit({}, [&visitor](CommitPhase phase) {
-    return phase == CommitPhase::kDone || visitor.check == nullptr
-               ? absl::OkStatus()
-               : visitor.check();
-  });
+  MergeVisitor remaining = visitor;
+  const auto merge_in =
+      [&](const std::shared_ptr<Domain>& domain) -> absl::StatusOr<CommitInfo> {
+    // The readers keep the rows of all three while the merge lasts.
+    COPSE_ASSIGN_OR_RETURN(const auto ours,
+                           OpenReader(domain, options.commit.parent_commit));
+    COPSE_ASSIGN_OR_RETURN(const auto theirs,
+                           OpenReader(domain, options.theirs_commit));
+    COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<CommitBuilderImpl> builder,
+                           BeginBuilder(domain, options.commit));
+    // The builder's parent: another commit may have got its name just now.
+    absl::StatusOr<MergedRows> merged =
+        MergeReaders(domain, *builder->parent(), *theirs, options, remaining);
+    COPSE_RETURN_IF_ERROR(domain->ExplainError(merged.status()));
+    // If the domain is replaced now, by one of the same contents, the merge is
+    // made again, and finds what was told already.
+    remaining.on_base = nullptr;
+    remaining.on_conflict = nullptr;
+    builder->Merge(*std::move(merged), theirs->info());
+    return builder->Commit({}, [&visitor](CommitPhase phase) {
+      return phase == CommitPhase::kDone || visitor.check == nullptr
+                 ? absl::OkStatus()
+                 : visitor.check();
+    });
+  };
+  return WithDomain(options.commit.domain, merge_in);
 }
 
 absl::StatusOr<MergedRows> StoreImpl::MergeReaders(

@@ -166,6 +166,45 @@ TEST_F(StoreReplacementTest, CommitsInFlightStaySo) {
   EXPECT_EQ(test_->GetStatistics()->in_flight_count, 0);
 }
 
+TEST_F(StoreReplacementTest, AMergeThatTheSwitchMeetsIsMadeAgain) {
+  ASSERT_THAT(test_.Push(Options("c1"), {{"a", 1}, {"b", 1}}), IsOk());
+  ASSERT_THAT(test_.Push(Options("ours", "c1", "main"), {{"a", 2}}), IsOk());
+  ASSERT_THAT(test_.Push(Options("theirs", "c1"), {{"a", 3}, {"b", 3}}),
+              IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto replacement, Begin());
+  bool is_replaced = false;
+  std::vector<std::string> told;
+  MergeVisitor visitor;
+  visitor.on_base = [&](absl::string_view commit, size_t /*base_count*/) {
+    told.emplace_back(commit);
+    return absl::OkStatus();
+  };
+  visitor.on_conflict = [&](const MergeConflict& conflict) {
+    told.push_back(conflict.document_id);
+    return absl::OkStatus();
+  };
+  visitor.check = [&] {
+    if (!told.empty() && !std::exchange(is_replaced, true)) {
+      EXPECT_THAT(Round(*replacement), IsOkAndHolds(Eq(true)));
+    }
+    return absl::OkStatus();
+  };
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const CommitInfo merged,
+      test_->MergeCommits({.commit = Options("m", "ours", "main"),
+                           .theirs_commit = "theirs",
+                           .conflict_policy = ConflictPolicy::kOurs},
+                          visitor));
+  EXPECT_TRUE(is_replaced);
+  EXPECT_THAT(told, ElementsAre("c1", "a"));
+  EXPECT_THAT(merged.parent_commits, ElementsAre("ours", "theirs"));
+  EXPECT_EQ(DimensionNow(), kDimension);
+  EXPECT_EQ(test_->GetBranch("d", "main")->head_commit, "m");
+  EXPECT_THAT(test_.ReadAll("d", "m"),
+              IsOkAndHolds(UnorderedElementsAre(Pair("a", 2), Pair("b", 3))));
+  EXPECT_EQ(test_->VerifyDomain("d")->finding_count(), 0);
+}
+
 TEST_F(StoreReplacementTest, HeldPublicationsWaitForTheirRelease) {
   COPSE_ASSERT_OK_AND_ASSIGN(const auto replacement, Begin());
   replacement->HoldPublications();
