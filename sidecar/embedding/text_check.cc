@@ -43,7 +43,8 @@ size_t InvalidOffset(absl::string_view text) {
   return offset;
 }
 
-// REQUIRES: `text` is valid UTF-8.
+}  // namespace
+
 bool IsWhiteSpace(absl::string_view text) {
   for (size_t offset = 0; offset < text.size();) {
     const auto size =
@@ -58,8 +59,6 @@ bool IsWhiteSpace(absl::string_view text) {
   }
   return true;
 }
-
-}  // namespace
 
 absl::Status CheckText(absl::string_view text) {
   if (!simdjson::validate_utf8(text.data(), text.size())) {

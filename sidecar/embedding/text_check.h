@@ -11,6 +11,10 @@
 
 namespace copse {
 
+// Returns whether `text` is nothing but white space of any script.
+// REQUIRES: it is valid UTF-8
+bool IsWhiteSpace(absl::string_view text);
+
 // Returns kInvalidArgument with EMBEDDING_TEXT_EMPTY if `text` is nothing but
 // white space of any script, and with EMBEDDING_TEXT_INVALID if it is not
 // UTF-8.

@@ -21,6 +21,7 @@
 
 #include "index/util/status_macros.h"
 #include "sidecar/embedding/embedding_profile.h"
+#include "sidecar/embedding/text_check.h"
 #include "sidecar/text/approximate_tokenizer.h"
 #include "sidecar/text/code_points.h"
 #include "sidecar/text/hugging_face_tokenizer.h"
@@ -147,6 +148,10 @@ absl::StatusOr<std::vector<ChunkPlace>> TextCutter::Cut(
   }
   places.reserve(chunked.chunks.size());
   for (const TextChunk& chunk : chunked.chunks) {
+    if (IsWhiteSpace(text.substr(chunk.range.begin,
+                                 chunk.range.end - chunk.range.begin))) {
+      continue;  // A window; no vector could be made of it.
+    }
     places.push_back(Part(chunk.range.begin, chunk.range.end,
                           static_cast<uint32_t>(chunk.first_token),
                           static_cast<uint32_t>(chunk.token_count)));

@@ -94,7 +94,8 @@ class TextCutter {
   // Whether a chunk that the provider refuses may be cut in halves.
   bool may_halve() const { return chunking_.mode == Chunking::Mode::kBoundary; }
 
-  // Returns the chunks of `text`, in its order, or none if it is one chunk.
+  // Returns the chunks of `text`, in its order, without those that are white
+  // space, or none if it is one chunk.
   // Fails with kInvalidArgument if there are more than kChunkCountMax, or the
   // tokenizer takes no such text.
   absl::StatusOr<std::vector<ChunkPlace>> Cut(absl::string_view text) const;

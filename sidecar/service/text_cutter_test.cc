@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -30,6 +31,18 @@ TextCutter MakeCutter(Chunking::Mode mode, uint32_t chunk_token_count,
   return {{.mode = mode,
            .chunk_token_count = chunk_token_count,
            .overlap_token_count = overlap_token_count,
+           .tokenizer = tokenizer.name},
+          tokenizer.counter};
+}
+
+// Counts as for a provider whose tokenizer is not known.
+TextCutter CutterOfBytes(Chunking::Mode mode, uint32_t chunk_token_count) {
+  EmbeddingProfileOptions profile;
+  profile.dialect = EmbeddingDialect::kOpenAi;
+  const ProfileTokenizer tokenizer = Tokenizers().Find(profile, mode);
+  return {{.mode = mode,
+           .chunk_token_count = chunk_token_count,
+           .overlap_token_count = 0,
            .tokenizer = tokenizer.name},
           tokenizer.counter};
 }
@@ -58,6 +71,20 @@ TEST(TextCutterTest, CutsAtBoundariesOrIntoWindows) {
       MakeCutter(Chunking::Mode::kWindow, 2, 1).Cut(text));
   EXPECT_GT(window.size(), 2u);
   EXPECT_EQ(window[1].first_token, 1u);
+}
+
+TEST(TextCutterTest, LeavesOutWindowsOfWhiteSpace) {
+  const std::string spaces(20, ' ');
+  const std::string text =
+      absl::StrCat("oak", spaces, "elm\u3000\u3000\u3000", spaces);
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const std::vector<ChunkPlace> places,
+      CutterOfBytes(Chunking::Mode::kWindow, 4).Cut(text));
+  EXPECT_THAT(TextsOf(text, places), ElementsAre("oak", "elm\u3000"));
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const std::vector<ChunkPlace> none,
+      CutterOfBytes(Chunking::Mode::kWindow, 4).Cut(spaces));
+  EXPECT_THAT(none, IsEmpty()) << "the whole text fails";
 }
 
 TEST(TextCutterTest, ATextThatFitsIsNotCut) {
