@@ -151,9 +151,11 @@ void AddGitCommand(CommandLine& line) {
       "path, its type the extension\nin lower case, or `unknown`. "
       "Skipped and counted are symlinks, submodules,\nbinary files (a "
       "NUL in the first 8 KB), invalid UTF-8, files of nothing or\nwhite "
-      "space, and files above --max-file-size. What was stopped, by "
-      "Ctrl-C or\notherwise, goes on where it was when the same command "
-      "is given again.\nA branch whose history was rewritten, or merged "
+      "space, and files above --max-file-size. A template of the\ndomain "
+      "for a type, or for all others, wants files of JSON objects there: "
+      "others\nfail. What was stopped, by "
+      "Ctrl-C or otherwise, goes on where it was when the\nsame command "
+      "is given again. A branch whose history was rewritten, or merged "
       "in copse, is moved with --force\nonly; from a shallow clone, "
       "which cannot tell, it is moved with a warning.");
   line.OnChosen(app,

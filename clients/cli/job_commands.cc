@@ -356,7 +356,8 @@ void AddJobCommands(CommandLine& line) {
                   "cancelled")
       ->type_name("STATE");
   list.add_option("--kind", flags->kind,
-                  "Only those that push, pull, fold, collect or backup")
+                  "Only those that push, pull, warm, reembed, fold, collect or "
+                  "backup")
       ->type_name("KIND");
   list.add_option("-n,--limit", flags->limit, "The most jobs to list [50]")
       ->type_name("COUNT")
