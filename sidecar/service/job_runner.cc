@@ -89,8 +89,9 @@ absl::Status NotResumableError(const JobId& id, const JobRecord& record) {
   return WithReason(
       absl::FailedPreconditionError(absl::StrFormat(
           "job %s cannot be resumed: %s", text,
-          record.state == JobState::kFailed
-              ? "its error would come again"
+          record.state == JobState::kFailed ? "its error would come again"
+          : record.state == JobState::kCancelled
+              ? "it was cancelled, so begin anew; what was embedded is cached"
               : absl::StrCat("it has ", JobStateName(record.state)))),
       "JOB_NOT_RESUMABLE",
       {{"job", text}, {"state", std::string(JobStateName(record.state))}});
@@ -230,11 +231,10 @@ void JobRunner::RecoverJob(const JobId& id, JobRecord record) {
     table_.Delete(id).IgnoreError();
     return;
   }
-  const bool is_parked =
-      record.state == JobState::kWaiting && record.retry_time > Now();
-  if (!is_parked) {
-    record.state = JobState::kQueued;
-  }
+  // One that waits, too: what it waits for may be other than before, such as a
+  // key or a limit.
+  record.state = JobState::kQueued;
+  record.retry_time = absl::UnixEpoch();
   absl::StatusOr<std::unique_ptr<JobWork>> work =
       after == JobHandler::AfterRestart::kFail
           ? absl::StatusOr<std::unique_ptr<JobWork>>(InterruptedError())
@@ -248,9 +248,6 @@ void JobRunner::RecoverJob(const JobId& id, JobRecord record) {
   MutexLock lock(mutex_);
   const std::shared_ptr<Entry> entry = Insert(job, *std::move(work));
   entry->is_durable = true;
-  if (is_parked) {
-    entry->retry_time = job->record().retry_time;
-  }
   Schedule();
 }
 

@@ -415,6 +415,20 @@ TEST_F(JobRunnerTest, GoesOnAfterARestart) {
   EXPECT_THAT(stage_.begun(), ElementsAre("a", "a", "b"));
 }
 
+TEST_F(JobRunnerTest, WaitsNoLongerAfterARestart) {
+  stage_.EndWith("a", WithReason(absl::UnavailableError("no credit"), "BUSY",
+                                 {{"retry_time", "1970-01-01T00:17:40Z"}}));
+  const auto job = Submit(Record("d", "main", "a"));
+  WaitForState(*job, JobState::kWaiting);
+  runner_->Stop();
+  stage_.EndWith("a", absl::OkStatus());
+  Start();
+  ASSERT_THAT(runner_->Recover(), IsOk());
+  runner_->WaitUntilIdle();
+  EXPECT_THAT(stage_.begun(), ElementsAre("a", "a"));
+  EXPECT_EQ(runner_->totals().ended[JobKind::kPush][JobState::kSucceeded], 1);
+}
+
 TEST_F(JobRunnerTest, GivesIdsThatGrowAcrossRestartsAndStepsOfTheClock) {
   const auto job = Submit(Record("d", "", "a"));
   WaitForEnd(*job);
