@@ -201,7 +201,7 @@ void EmbeddingMetrics::OnFlow(const EmbeddingFlowEvent& event) {
     logger_.Warning(
         "embedding provider is left alone",
         {{"profile", profile},
-         {"until", absl::FormatTime(absl::RFC3339_sec, event.next_try_time,
+         {"until", absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", event.next_try_time,
                                     absl::UTCTimeZone())},
          {"error", event.last_words}});
   } else {

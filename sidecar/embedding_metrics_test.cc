@@ -146,7 +146,7 @@ TEST_F(EmbeddingMetricsTest, LogsOnceThatAProviderIsLeftAlone) {
   EXPECT_EQ(
       log_,
       "1970-01-01T00:00:00.000000Z WARN  embedding provider is left alone "
-      "profile=small until=1970-01-01T00:00:07+00:00 "
+      "profile=small until=1970-01-01T00:00:07Z "
       "error=\"answered 500: the oven is cold\"\n");
   EXPECT_THAT(registry_.Serialize(),
               HasSubstr("copse_embedding_breaker_open{profile=\"small\"} 1\n"));

@@ -379,9 +379,11 @@ TEST_F(ConfigTest, TheFirstProfileOfTheListIsTheDefaultIfThereIsNoOther) {
 }
 
 TEST_F(ConfigTest, NamesTheLineOfAWrongProfile) {
-  ExpectError("embedding:\n  url: http://127.0.0.1:9\n  model: m\n",
-              "c.yaml:2: embedding profile 'default': dimension is 0, expected "
-              "1 to 4096");
+  ExpectError(
+      "embedding:\n  url: http://127.0.0.1:9\n  model: m\n",
+      "c.yaml:2: embedding profile 'default': dimension is not set, and "
+      "nothing is known of the model 'm': expected the components of its "
+      "vectors, 1 to 4096");
   ExpectError(absl::StrCat("embedding:\n", kRemoteProfile,
                            "  api_key_env: A\n  api_key_file: /b\n"),
               "c.yaml:6: embedding profile 'default': api_key_file is set "

@@ -362,6 +362,13 @@ absl::Status CheckProvider(const EmbeddingProfileOptions& options) {
     return Invalid(options, "api_key_file",
                    "is set beside api_key_env, expected one of the two");
   }
+  if (options.dimension == 0) {
+    return Invalid(
+        options, "dimension",
+        absl::StrFormat("is not set, and nothing is known of the model '%s': "
+                        "expected the components of its vectors, 1 to %d",
+                        options.model, kDimensionMax));
+  }
   return CheckRange(options, "dimension", options.dimension, 1, kDimensionMax);
 }
 

@@ -329,7 +329,9 @@ INSTANTIATE_TEST_SUITE_P(
                        o.model = "own";
                        o.dimension = 0;
                      },
-                     "dimension", "is 0, expected 1 to 4096"},
+                     "dimension",
+                     "is not set, and nothing is known of the model 'own': "
+                     "expected the components of its vectors, 1 to 4096"},
         WrongSetting{"DimensionTooLarge", [](auto& o) { o.dimension = 4097; },
                      "dimension", "is 4097, expected 1 to 4096"},
         WrongSetting{"TwoKeys",

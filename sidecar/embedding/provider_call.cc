@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
@@ -789,14 +790,20 @@ absl::Status ProviderCall::Refused(const Failure& failure,
              !profile_.send_dimensions.value_or(false)) {
     setting = "dimension";
   }
-  return WithReason(absl::FailedPreconditionError(absl::StrFormat(
-                        "%s (check the setting %s of embedding profile '%s')",
-                        Describe(failure), setting, profile_.name)),
-                    "EMBEDDING_PROVIDER_REFUSED",
-                    {{"profile", profile_.name},
-                     {"origin", endpoint_.origin()},
-                     {"status", absl::StrCat(failure.status)},
-                     {"setting", std::string(setting)}});
+  // A key that lacks credit is the right one.
+  const bool is_unpaid = absl::StartsWith(setting, "api_key_") &&
+                         (failure.status == 402 || failure.status == 429);
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrFormat(
+          "%s (check %sthe setting %s of embedding profile '%s')",
+          Describe(failure),
+          is_unpaid ? "credit and limits of the account, or " : "", setting,
+          profile_.name)),
+      "EMBEDDING_PROVIDER_REFUSED",
+      {{"profile", profile_.name},
+       {"origin", endpoint_.origin()},
+       {"status", absl::StrCat(failure.status)},
+       {"setting", std::string(setting)}});
 }
 
 absl::Status ProviderCall::DimensionMismatch(const Failure& failure,

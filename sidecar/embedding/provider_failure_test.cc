@@ -290,14 +290,16 @@ TEST_P(RefusalTest, EndsTheCallAtOnceAndNamesTheSetting) {
     return ScriptedReply{.status = GetParam().status, .body = GetParam().body};
   });
   const absl::Status status = EmbedStatus({"oak", "beech"});
+  const bool is_unpaid = GetParam().status == 402 || GetParam().status == 429;
   EXPECT_THAT(
       status,
       StatusIs(absl::StatusCode::kFailedPrecondition,
-               Eq(absl::StrFormat("embedding provider %s answered %d%s (check "
-                                  "the setting %s of embedding profile "
-                                  "'test')",
-                                  server_->url(), GetParam().status,
-                                  GetParam().message, GetParam().setting))));
+               Eq(absl::StrFormat(
+                   "embedding provider %s answered %d%s (check %sthe setting "
+                   "%s of embedding profile 'test')",
+                   server_->url(), GetParam().status, GetParam().message,
+                   is_unpaid ? "credit and limits of the account, or " : "",
+                   GetParam().setting))));
   EXPECT_EQ(ReasonName(status), "EMBEDDING_PROVIDER_REFUSED");
   EXPECT_EQ(MetadataOf(status, "setting"), GetParam().setting);
   EXPECT_EQ(MetadataOf(status, "status"), absl::StrCat(GetParam().status));
