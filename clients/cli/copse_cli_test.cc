@@ -776,7 +776,8 @@ TEST_F(CopseCliTest, HelpIsACommandAsWell) {
   const Result unknown = Run({"help", "branch", "sett"});
   EXPECT_EQ(unknown.exit_code, 2);
   EXPECT_EQ(unknown.error,
-            "copse: copse branch has no command 'sett'; did you mean 'set'?\n");
+            "copse: no command 'sett'; did you mean 'set'? See copse branch "
+            "--help\n");
 }
 
 TEST_F(CopseCliTest, SaysWhatDistanceAndSimilarityMean) {

@@ -28,7 +28,7 @@ namespace {
 
 constexpr size_t kWidth = 80;
 constexpr size_t kNameWidth = 30;     // Of options.
-constexpr size_t kCommandWidth = 12;  // Of commands.
+constexpr size_t kCommandWidth = 13;  // Of commands.
 constexpr size_t kShownSizeBytesMax = 60;
 
 // Returns `text` with line feeds in place of spaces, so that no line has more
@@ -123,6 +123,20 @@ std::string DidYouMean(absl::string_view name,
   return best.empty() ? "" : absl::StrFormat("; did you mean '%s'?", best);
 }
 
+std::string NoCommand(const std::string& name,
+                      const std::vector<std::string>& known) {
+  return absl::StrFormat(
+      "no command '%s'%s",
+      Printable(TruncateUtf8(ToValidUtf8(name), kShownSizeBytesMax)),
+      DidYouMean(name, known));
+}
+
+std::string SeeHelp(const std::string& problem, const std::string& command) {
+  return absl::StrCat(problem,
+                      absl::EndsWith(problem, "?") ? " See " : "; see ",
+                      command, " --help");
+}
+
 std::vector<std::string> CommandNames(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) {
@@ -157,10 +171,8 @@ std::string DescribeProblem(const CLI::App& app, const CLI::App& chosen,
                            DidYouMean(name, OptionNames(chosen)));
   }
   if (chosen.get_require_subcommand_min() > 0) {
-    return first.empty()
-               ? "a command is missing"
-               : absl::StrFormat("no command '%s'%s", shown,
-                                 DidYouMean(first, CommandNames(chosen)));
+    return first.empty() ? "a command is missing"
+                         : NoCommand(first, CommandNames(chosen));
   }
   if (!first.empty()) {
     return absl::StrFormat("unexpected argument '%s'", shown);
@@ -176,10 +188,7 @@ absl::StatusOr<ExitCode> PrintHelp(Context& context, const CLI::App& root,
   for (const std::string& name : names) {
     const std::vector<std::string> known = CommandNames(*app);
     if (std::find(known.begin(), known.end(), name) == known.end()) {
-      return UsageError(
-          absl::StrFormat("%s has no command '%s'%s", path,
-                          Printable(TruncateUtf8(name, kShownSizeBytesMax)),
-                          DidYouMean(name, known)));
+      return UsageError(SeeHelp(NoCommand(name, known), path));
     }
     app = app->get_subcommand(name);
     absl::StrAppend(&path, " ", name);
@@ -216,9 +225,7 @@ std::string DescribeUsage(const CLI::App& app, const CLI::ParseError& error) {
     absl::StrAppend(&command, " ", chosen->get_name());
   }
   const std::string problem = DescribeProblem(app, *chosen, error);
-  return absl::StrCat(problem,
-                      absl::EndsWith(problem, "?") ? " See " : "; see ",
-                      command, " --help");
+  return SeeHelp(problem, command);
 }
 
 }  // namespace copse

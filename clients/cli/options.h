@@ -54,7 +54,7 @@ inline constexpr char kDistanceHelp[] =
 // What a template is, for the end of a help.
 inline constexpr char kTemplateHelp[] =
     "A template (Mustache) makes the text of a document, which is then a JSON\n"
-    "object, such as\n"
+    "object, in a push as a string in the field `string`, such as\n"
     "  {\"title\":\"Alien\",\"cast\":[\"Weaver\",\"Hurt\"]}\n"
     "With the template\n"
     "  {{title}}{{#cast}}, {{.}}{{/cast}}{{^cast}}, nobody{{/cast}}\n"
