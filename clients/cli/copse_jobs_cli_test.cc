@@ -86,12 +86,14 @@ TEST_F(CopseJobsTest, ListsJobsAcrossPages) {
   EXPECT_EQ(wrong.exit_code, 2);
   EXPECT_THAT(wrong.error,
               HasSubstr("--kind is 'dance', expected one of push"));
+  EXPECT_THAT(Run({"job", "list", "--help"}).output, HasSubstr("reembed"));
 }
 
 TEST_F(CopseJobsTest, ShowsWhyAJobWaitsOrFailed) {
   const Result waiting = Run({"job", "show", "03"});
   EXPECT_EQ(waiting.exit_code, 0) << waiting.error;
-  EXPECT_THAT(waiting.output, HasSubstr("goes on"));
+  EXPECT_THAT(waiting.output,
+              HasSubstr("waiting, embedding, 50 of 200, goes on at "));
   EXPECT_THAT(waiting.output, HasSubstr("answered 429: slow down"));
   const Result failed = Run({"job", "show", "01"});
   EXPECT_THAT(failed.output, HasSubstr("`copse job resume 01` does it again"));

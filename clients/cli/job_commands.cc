@@ -51,22 +51,29 @@ std::string StateName(const v1::Job& job) {
   return value == nullptr ? "unknown" : EnumValueName(*value);
 }
 
+// The names of all values but that of the default, which no job has.
+std::string EnumNames(const google::protobuf::EnumDescriptor& descriptor) {
+  std::string names;
+  for (int i = 1; i < descriptor.value_count(); ++i) {
+    absl::StrAppend(&names, i == 1 ? "" : ", ",
+                    EnumValueName(*descriptor.value(i)));
+  }
+  return names;
+}
+
 // Reads "running" as STATE_RUNNING of the enum that `descriptor` is of.
 absl::StatusOr<int> ParseEnum(
     const google::protobuf::EnumDescriptor& descriptor,
     const std::string& prefix, const std::string& option,
     const std::string& text) {
-  std::string names;
   for (int i = 1; i < descriptor.value_count(); ++i) {
     if (descriptor.value(i)->name() ==
         absl::StrCat(prefix, absl::AsciiStrToUpper(text))) {
       return descriptor.value(i)->number();
     }
-    absl::StrAppend(&names, i == 1 ? "" : ", ",
-                    EnumValueName(*descriptor.value(i)));
   }
   return UsageError(absl::StrFormat("%s is '%s', expected one of %s", option,
-                                    Printable(text), names));
+                                    Printable(text), EnumNames(descriptor)));
 }
 
 // Returns why the job failed, as every other error of the server.
@@ -88,31 +95,29 @@ void WriteJob(const v1::Job& job, JsonWriter& json) {
   json.EndObject();
 }
 
-std::string Percent(const v1::Job::Progress& progress) {
-  return progress.total_count() == 0
-             ? "-"
-             : absl::StrFormat("%d%%", 100 * progress.done_count() /
-                                           progress.total_count());
-}
-
-std::string FormatSeconds(double seconds) {
-  const absl::Duration duration = absl::Seconds(seconds);
-  return absl::FormatDuration(absl::Trunc(duration, duration < absl::Seconds(10)
-                                                        ? absl::Milliseconds(10)
-                                                        : absl::Seconds(1)));
+std::string Percent(const v1::Job& job) {
+  const v1::Job::Progress& progress = job.progress();
+  if (progress.total_count() > 0) {
+    return absl::StrFormat(
+        "%d%%", 100 * progress.done_count() / progress.total_count());
+  }
+  return job.state() == v1::Job::STATE_SUCCEEDED ? "100%" : "-";
 }
 
 // How far the job is, in one line.
 std::string FormatProgress(const v1::Job& job) {
   const v1::Job::Progress& progress = job.progress();
-  std::string line = absl::StrCat(StateName(job), ", ", progress.phase());
+  std::string line = StateName(job);
+  if (job.state() != v1::Job::STATE_SUCCEEDED && !progress.phase().empty()) {
+    absl::StrAppend(&line, ", ", progress.phase());
+  }
   if (progress.total_count() > 0) {
     absl::StrAppend(&line, ", ", FormatCount(progress.done_count()), " of ",
                     FormatCount(progress.total_count()));
   } else if (progress.done_count() > 0) {
     absl::StrAppend(&line, ", ", FormatCount(progress.done_count()), " done");
   }
-  if (progress.rate() > 0) {
+  if (progress.rate() >= 1) {
     absl::StrAppend(&line, ", ",
                     FormatCount(static_cast<int64_t>(progress.rate())), "/s");
   }
@@ -152,19 +157,17 @@ std::string FormatJob(const v1::Job& job) {
   if (job.has_end_time()) {
     add("ended", FormatTimestampShort(job.end_time()));
   }
-  if (job.has_retry_time()) {
-    add("goes on", FormatTimestampShort(job.retry_time()));
-  }
   add("attempts", absl::StrCat(job.attempt_count()));
   add("unchanged", FormatCount(progress.unchanged_count()));
   add("texts", absl::StrFormat("%s, %s from the cache",
                                FormatCount(progress.chunk_count()),
                                FormatCount(progress.cache_hit_count())));
-  add("provider", absl::StrFormat("%s requests, %s tokens",
-                                  FormatCount(progress.request_count()),
-                                  FormatCount(progress.token_count())));
+  add("provider",
+      absl::StrFormat("%s, %s",
+                      FormatCounted(progress.request_count(), "request"),
+                      FormatCounted(progress.token_count(), "token")));
   if (progress.cost() > 0) {
-    add("cost", absl::StrFormat("$%.4f", progress.cost()));
+    add("cost", FormatDollars(progress.cost()));
   }
   add("error", Printable(job.error().message()));
   if (job.is_resumable()) {
@@ -228,7 +231,7 @@ absl::StatusOr<ExitCode> ListJobs(Context& context, const JobFlags& flags) {
           WriteJob(job, json);
         } else {
           table.AddRow({job.job_id(), KindName(job), StateName(job),
-                        Percent(job.progress()), job.domain(), job.commit(),
+                        Percent(job), job.domain(), job.commit(),
                         FormatTimestampShort(job.create_time())});
         }
         return absl::OkStatus();
@@ -282,6 +285,10 @@ absl::StatusOr<ExitCode> ResumeJob(Context& context, const JobFlags& flags) {
                                 context.client().ResumeJob(request));
   if (context.json()) {
     COPSE_CLIENT_RETURN_IF_ERROR(PrintJob(context, job));
+  } else if (job.has_retry_time()) {
+    context.Note(absl::StrFormat(
+        "job %s goes on by itself at %s: %s", job.job_id(),
+        FormatTimestampShort(job.retry_time()), job.error().message()));
   } else {
     context.Note(
         absl::StrCat("job ", job.job_id(), " goes on: it is ", StateName(job)));
@@ -352,12 +359,12 @@ void AddJobCommands(CommandLine& line) {
   CLI::App& list = *group.add_subcommand("list", "List jobs, the newest first");
   list.add_option("DOMAIN", flags->domain, "Only those of this domain [all]");
   list.add_option("--state", flags->state,
-                  "Only those queued, running, waiting, succeeded, failed or "
-                  "cancelled")
+                  absl::StrCat("Only those in this state, one of ",
+                               EnumNames(*v1::Job::State_descriptor())))
       ->type_name("STATE");
   list.add_option("--kind", flags->kind,
-                  "Only those that push, pull, warm, reembed, fold, collect or "
-                  "backup")
+                  absl::StrCat("Only those of this kind, one of ",
+                               EnumNames(*v1::Job::Kind_descriptor())))
       ->type_name("KIND");
   list.add_option("-n,--limit", flags->limit, "The most jobs to list [50]")
       ->type_name("COUNT")

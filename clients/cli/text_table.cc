@@ -118,4 +118,9 @@ std::string FormatSeconds(double seconds) {
   return absl::StrFormat("%dh%02dm", whole / 3600, whole % 3600 / 60);
 }
 
+std::string FormatDollars(double dollars) {
+  return dollars > 0 && dollars < 0.0001 ? "less than $0.0001"
+                                         : absl::StrFormat("$%.4f", dollars);
+}
+
 }  // namespace copse

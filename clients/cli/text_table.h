@@ -59,6 +59,9 @@ std::string FormatSize(double size_bytes);
 // Returns 83.4 as "1m23s", 0.532 as "0.5s".
 std::string FormatSeconds(double seconds);
 
+// "$0.0064", and "less than $0.0001" for what would round to nothing.
+std::string FormatDollars(double dollars);
+
 }  // namespace copse
 
 #endif  // COPSE_CLIENTS_CLI_TEXT_TABLE_H_

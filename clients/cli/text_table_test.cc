@@ -72,6 +72,9 @@ TEST(TextTableTest, FormatsNumbersForPeople) {
   EXPECT_EQ(FormatSeconds(83.4), "1m23s");
   EXPECT_EQ(FormatSeconds(7300), "2h01m");
   EXPECT_EQ(FormatSeconds(1e30), "240000h00m");
+  EXPECT_EQ(FormatDollars(0), "$0.0000");
+  EXPECT_EQ(FormatDollars(0.00002), "less than $0.0001");
+  EXPECT_EQ(FormatDollars(1.23456), "$1.2346");
 }
 
 TEST(Utf8Test, MakesAnyBytesValid) {
