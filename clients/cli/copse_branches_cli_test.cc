@@ -78,6 +78,25 @@ TEST_F(CopseBranchesTest, APushOntoABranchBuildsOnItsHead) {
   EXPECT_EQ(again.error, "");
 }
 
+TEST_F(CopseBranchesTest, SaysThatACompleteCommitMovesNoBranch) {
+  ASSERT_EQ(Push("c1", {"--branch", "main"}).exit_code, 0);
+  ASSERT_EQ(Push("c2", {"--branch", "main"}).exit_code, 0);
+  ASSERT_EQ(Push("r1", {"--branch", "other", "--root"}).exit_code, 0);
+  EXPECT_EQ(Push("c1", {"--branch", "main", "--root"}).error, "")
+      << "which is at a commit that descends from it";
+  const Result none = Push("c1", {"--branch", "new"});
+  EXPECT_EQ(none.exit_code, 0) << none.error;
+  EXPECT_EQ(none.error,
+            "branch new does not exist: `copse branch set d new c1` creates "
+            "it\n");
+  const Result elsewhere = Push("c1", {"--branch", "other", "--parent", "r1"});
+  EXPECT_EQ(elsewhere.exit_code, 0) << elsewhere.error;
+  EXPECT_EQ(elsewhere.error,
+            "branch other stays at r1, which does not descend from that: "
+            "`copse branch set d other c1` moves it\n");
+  EXPECT_EQ(HeadOf("other"), "r1");
+}
+
 TEST_F(CopseBranchesTest, ARootIsAskedFor) {
   ASSERT_EQ(Push("c1", {"--branch", "main"}).exit_code, 0);
   const Result root = Push("c2", {"--branch", "main", "--root"}, "y");

@@ -119,6 +119,7 @@ absl::Status LinePush::SendAll(v1::PushCommitRequest::Header header,
     options.on_accepted = [this](const std::string& job_id) {
       context_.progress().Clear();
       context_.Note(absl::StrCat("accepted as job ", job_id));
+      job_id_ = job_id;
       SetInterruptNote(JobGoesOnNote(job_id));
     };
   }
@@ -136,6 +137,10 @@ absl::Status LinePush::End(const absl::Status& status) {
   context_.progress().Clear();
   push_.reset();
   failures_.Print(context_);
+  const std::string way_on = DescribeWayOn(context_, job_id_, status);
+  if (!way_on.empty()) {
+    context_.Note(way_on);
+  }
   return status.ok() ? status : ToLine(status);
 }
 
@@ -198,7 +203,13 @@ void LinePush::Hear(const v1::PushCommitResponse::Progress& progress) {
     context_.Note(wait);
     noted_wait_ = wait;
   }
-  context_.progress().Show([&] { return DescribeProgress(progress); });
+  context_.progress().Show([&] {
+    const absl::Time now = absl::Now();
+    if (!server_meter_.has_value()) {
+      server_meter_.emplace(now);
+    }
+    return DescribeProgress(progress, *server_meter_, now);
+  });
 }
 
 void LinePush::NoteBlankLine(int64_t line_number) {

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,8 @@ class LinePush {
   int64_t operation_count_ = 0;
   std::vector<int64_t> blank_lines_;
   std::string noted_wait_;  // What was told of waiting for the provider.
+  std::string job_id_;      // Once the push is accepted.
+  std::optional<RateMeter> server_meter_;  // Since then.
 };
 
 }  // namespace copse

@@ -70,7 +70,7 @@ absl::StatusOr<ExitCode> Pull(Context& context, const Flags& flags) {
   const absl::StatusOr<v1::Job> job = context.client().PullCommit(request);
   if (IsCommitExistsError(job.status())) {
     COPSE_CLIENT_RETURN_IF_ERROR(
-        PrintAlreadyIndexed(context, flags.domain, flags.commit));
+        PrintAlreadyIndexed(context, flags.domain, flags.commit, flags.branch));
     return ExitCode::kDone;
   }
   COPSE_CLIENT_RETURN_IF_ERROR(job.status());
@@ -117,8 +117,13 @@ void AddPullCommand(CommandLine& line) {
                "copse pull admin/star_wars --commit 9f31c07a --previous "
                "77ab0012 --branch main"},
               "The server asks its content_endpoint, as TerminusDB up to 12.0 "
-              "has one. Without\n--previous, or if that is not complete, the "
-              "commit is all that the database has.\n"
+              "has one:\n"
+              "  GET ENDPOINT/DOMAIN?commit_id=COMMIT"
+              "[&previous_commit_id=PREVIOUS]\n"
+              "The answer is lines as `copse push` reads them, with a "
+              "Content-Length or in chunks.\n"
+              "Without --previous, or if that is not complete, the commit is "
+              "all that the database\nhas.\n"
               "A commit that is complete is `already indexed`, and not pulled "
               "again.\n"
               "The authorization is kept in the memory of the server only: a "

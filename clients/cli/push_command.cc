@@ -94,6 +94,21 @@ absl::StatusOr<std::string> FindLeftCommit(
   return descends ? std::string() : head;
 }
 
+std::string DescribeCost(const v1::PushCommitResponse::Estimate& estimate) {
+  if (estimate.token_count() == 0) {
+    return "nothing to pay for";
+  }
+  std::string cost = "no price is known: set price_per_million_tokens";
+  if (estimate.has_cost()) {
+    cost = absl::StrFormat("%s%s at $%.3f for a million tokens",
+                           estimate.cost() >= 0.0001 ? "about " : "",
+                           FormatDollars(estimate.cost()),
+                           estimate.price_per_million_tokens());
+  }
+  return absl::StrFormat("about %s to pay for; %s",
+                         FormatCounted(estimate.token_count(), "token"), cost);
+}
+
 absl::Status PrintEstimate(Context& context,
                            const v1::PushCommitResponse::Estimate& estimate) {
   if (context.json()) {
@@ -110,17 +125,9 @@ absl::Status PrintEstimate(Context& context,
       FormatCount(estimate.unchanged_document_count()),
       FormatCount(estimate.deleted_document_count()),
       FormatCount(estimate.failed_document_count()))));
-  std::string cost = "no price is known: set price_per_million_tokens";
-  if (estimate.has_cost()) {
-    cost =
-        absl::StrFormat("about $%.4f at $%.3f for a million tokens",
-                        estimate.cost(), estimate.price_per_million_tokens());
-  }
-  return context.output().WriteLine(
-      absl::StrFormat("%s, %s in the cache; about %s to pay for; %s",
-                      FormatCounted(estimate.text_count(), "text"),
-                      FormatCount(estimate.cache_hit_count()),
-                      FormatCounted(estimate.token_count(), "token"), cost));
+  return context.output().WriteLine(absl::StrFormat(
+      "%s, %s in the cache; %s", FormatCounted(estimate.text_count(), "text"),
+      FormatCount(estimate.cache_hit_count()), DescribeCost(estimate)));
 }
 
 // Sets the parent. A branch that exists is the parent unless another is named:
@@ -164,7 +171,7 @@ absl::StatusOr<ExitCode> DryRun(Context& context, const Flags& flags,
   const absl::StatusOr<v1::Commit> commit = context.client().GetCommit(request);
   if (commit.ok()) {
     COPSE_CLIENT_RETURN_IF_ERROR(
-        PrintAlreadyIndexed(context, flags.domain, flags.commit));
+        PrintAlreadyIndexed(context, flags.domain, flags.commit, flags.branch));
     return ExitCode::kDone;
   }
   if (!absl::IsNotFound(commit.status())) {
@@ -203,7 +210,7 @@ absl::StatusOr<ExitCode> Push(Context& context, const Flags& flags) {
       LinePush(context, flags.file).Run(std::move(header));
   if (IsCommitExistsError(commit.status())) {
     COPSE_CLIENT_RETURN_IF_ERROR(
-        PrintAlreadyIndexed(context, flags.domain, flags.commit));
+        PrintAlreadyIndexed(context, flags.domain, flags.commit, flags.branch));
     return ExitCode::kDone;
   }
   COPSE_CLIENT_RETURN_IF_ERROR(commit.status());

@@ -6,25 +6,62 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 #include "clients/cli/context.h"
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
+#include "clients/cli/progress_line.h"
+#include "clients/cli/resolve_commit.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
 #include "clients/cpp/error.h"
+#include "clients/cpp/status_macros.h"
+#include "copse/v1/branch_service.pb.h"
 #include "copse/v1/commit_service.pb.h"
+#include "copse/v1/job_service.pb.h"
 #include "copse/v1/types.pb.h"
 
 namespace copse {
 namespace {
 
 constexpr size_t kFailureCountMax = 10'000;
+
+// A commit that is complete is left alone, and so is its branch.
+absl::Status WarnOfUnmovedBranch(Context& context, const std::string& domain,
+                                 const std::string& commit,
+                                 const std::string& branch) {
+  if (branch.empty()) {
+    return absl::OkStatus();
+  }
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const std::optional<v1::Branch> found,
+                                FindBranch(context.client(), domain, branch));
+  std::string where = "does not exist";
+  absl::string_view what = "creates";
+  if (found.has_value()) {
+    COPSE_CLIENT_ASSIGN_OR_RETURN(
+        const bool has_commit,
+        Descends(context.client(), domain, found->head_commit(), commit));
+    if (has_commit) {
+      return absl::OkStatus();
+    }
+    where = absl::StrFormat("stays at %s, which does not descend from that",
+                            Printable(found->head_commit()));
+    what = "moves";
+  }
+  context.Warn(absl::StrFormat(
+      "branch %s %s: `copse branch set %s %s %s` %s it", Printable(branch),
+      where, Printable(domain), Printable(branch), Printable(commit), what));
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -34,7 +71,10 @@ bool IsCommitExistsError(const absl::Status& status) {
 }
 
 absl::Status PrintAlreadyIndexed(Context& context, const std::string& domain,
-                                 const std::string& commit) {
+                                 const std::string& commit,
+                                 const std::string& branch) {
+  COPSE_CLIENT_RETURN_IF_ERROR(
+      WarnOfUnmovedBranch(context, domain, commit, branch));
   if (!context.json()) {
     return context.output().WriteLine(
         absl::StrFormat("already indexed: commit %s is complete and stays as "
@@ -58,19 +98,29 @@ void WarnOfMove(Context& context, const std::string& branch,
       Printable(branch), Printable(moved_from), Printable(commit)));
 }
 
-std::string DescribeProgress(const v1::PushCommitResponse::Progress& progress) {
+std::string DescribeProgress(const v1::PushCommitResponse::Progress& progress,
+                             const RateMeter& meter, absl::Time now) {
   const auto* phase =
       v1::PushCommitResponse::Progress::Phase_descriptor()->FindValueByNumber(
           progress.phase());
+  const int64_t done =
+      progress.unchanged_document_count() + progress.embedded_document_count();
+  const int64_t total = progress.operation_count();
   std::string line =
-      absl::StrFormat("%s, %s operations, %s unchanged, %s vectors at hand",
+      absl::StrFormat("%s, %s of %s, %s unchanged",
                       phase == nullptr ? "working" : EnumValueName(*phase),
-                      FormatCount(progress.operation_count()),
-                      FormatCount(progress.unchanged_document_count()),
-                      FormatCount(progress.embedded_document_count()));
+                      FormatCount(done), FormatCounted(total, "operation"),
+                      FormatCount(progress.unchanged_document_count()));
   if (progress.failed_document_count() > 0) {
     absl::StrAppend(&line, ", ", FormatCount(progress.failed_document_count()),
                     " failed");
+  }
+  if (progress.has_retry_time()) {
+    absl::StrAppend(&line, ", goes on at ",
+                    FormatTimestampShort(progress.retry_time()));
+  } else if (progress.phase() ==
+             v1::PushCommitResponse::Progress::PHASE_EMBEDDING) {
+    absl::StrAppend(&line, meter.TimeLeft(done, total, now));
   }
   return line;
 }
@@ -82,6 +132,25 @@ std::string DescribeWait(const v1::PushCommitResponse::Progress& progress) {
   return absl::StrFormat("waiting until %s: %s",
                          FormatTimestampShort(progress.retry_time()),
                          Printable(progress.wait_reason()));
+}
+
+std::string DescribeWayOn(Context& context, const std::string& job_id,
+                          const absl::Status& status) {
+  if (status.ok() || job_id.empty()) {
+    return "";
+  }
+  if (IsServerUnavailable(status)) {
+    return absl::StrFormat(
+        "job %s is durable and goes on when the server runs again: `copse job "
+        "watch %s` shows it",
+        job_id, job_id);
+  }
+  v1::GetJobRequest request;
+  request.set_job_id(job_id);
+  const absl::StatusOr<v1::Job> job = context.client().GetJob(request);
+  return job.ok() && job->is_resumable()
+             ? absl::StrFormat("`copse job resume %s` does it again", job_id)
+             : "";
 }
 
 std::string JobGoesOnNote(const std::string& job_id) {

@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 #include "clients/cli/context.h"
+#include "clients/cli/progress_line.h"
 #include "copse/v1/commit_service.pb.h"
 #include "copse/v1/types.pb.h"
 
@@ -22,19 +24,29 @@ namespace copse {
 // Whether a push failed because the commit is complete already.
 bool IsCommitExistsError(const absl::Status& status);
 
-// Prints that there is nothing to do: the commit is complete.
+// Prints that there is nothing to do: the commit is complete. Warns if
+// `branch`, which may be empty, is not there or is in another history: nothing
+// moves it.
 absl::Status PrintAlreadyIndexed(Context& context, const std::string& domain,
-                                 const std::string& commit);
+                                 const std::string& commit,
+                                 const std::string& branch);
 
 // Warns that a branch left the history of the commit where it was.
 void WarnOfMove(Context& context, const std::string& branch,
                 const std::string& moved_from, const std::string& commit);
 
-// Says in one line what the server does with a push.
-std::string DescribeProgress(const v1::PushCommitResponse::Progress& progress);
+// Says in one line what the server does with a push; `meter` runs since it has
+// all of it.
+std::string DescribeProgress(const v1::PushCommitResponse::Progress& progress,
+                             const RateMeter& meter, absl::Time now);
 
 // Says why and how long a push waits for the embedding provider, or "".
 std::string DescribeWait(const v1::PushCommitResponse::Progress& progress);
+
+// What to tell whose push was accepted and failed with `status`, if anything:
+// how it goes on. The client asks the server for the job.
+std::string DescribeWayOn(Context& context, const std::string& job_id,
+                          const absl::Status& status);
 
 // What to tell who no longer waits for a push that was accepted.
 std::string JobGoesOnNote(const std::string& job_id);
