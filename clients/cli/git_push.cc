@@ -151,8 +151,9 @@ class GitPusher {
         profile != options_.embedding_profile) {
       return absl::FailedPreconditionError(absl::StrFormat(
           "domain '%s' was made with the embedding profile '%s', found "
-          "--profile '%s': a domain keeps its profile, so leave the option out "
-          "or give another --domain",
+          "--profile '%s': leave the option out, give another --domain, or "
+          "change "
+          "the profile with `copse domain reembed`",
           options_.domain, profile, options_.embedding_profile));
     }
     state.commit_count = domain->commit_count();
