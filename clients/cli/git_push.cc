@@ -152,8 +152,7 @@ class GitPusher {
       return absl::FailedPreconditionError(absl::StrFormat(
           "domain '%s' was made with the embedding profile '%s', found "
           "--profile '%s': leave the option out, give another --domain, or "
-          "change "
-          "the profile with `copse domain reembed`",
+          "change the profile with `copse domain reembed`",
           options_.domain, profile, options_.embedding_profile));
     }
     state.commit_count = domain->commit_count();

@@ -95,7 +95,9 @@ absl::StatusOr<std::string> FindLeftCommit(
 }
 
 std::string DescribeCost(const v1::PushCommitResponse::Estimate& estimate) {
-  if (estimate.token_count() == 0) {
+  const bool is_free =
+      estimate.has_cost() && estimate.price_per_million_tokens() == 0;
+  if (estimate.token_count() == 0 || is_free) {
     return "nothing to pay for";
   }
   std::string cost = "no price is known: set price_per_million_tokens";
