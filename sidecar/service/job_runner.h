@@ -20,9 +20,9 @@
 //   it. Others are done side by side, `concurrency_max` at most; a domain with
 //   many jobs does not keep those of another waiting.
 // * A job whose error has a `retry_time` waits until then, or a restart, with
-//   its place in the order, and begins anew. Any other error ends it; the commit
-//   is then free, and what it was made of stays until its record goes, if
-//   Resume() can help.
+//   its place in the order, and begins anew. Any other error ends it; the
+//   commit is then free, and what it was made of stays until its record goes,
+//   if Resume() can help.
 // * Work that others do, such as a call that collects garbage, is a job from
 //   Attach() to its end, too, and is not counted.
 
