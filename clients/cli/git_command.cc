@@ -155,8 +155,8 @@ void AddGitCommand(CommandLine& line) {
       "for a type, or for all others, wants files of JSON objects there: "
       "others\nfail. What was stopped, by "
       "Ctrl-C or otherwise, goes on where it was when the\nsame command "
-      "is given again. A branch whose history was rewritten, or merged "
-      "in copse, is moved with --force\nonly; from a shallow clone, "
+      "is given again. A branch whose history was rewritten, or merged\n"
+      "in copse, is moved with --force only; from a shallow clone,\n"
       "which cannot tell, it is moved with a warning.");
   line.OnChosen(app,
                 [flags](Context& context) { return Git(context, *flags); });
