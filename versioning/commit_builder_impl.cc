@@ -440,6 +440,9 @@ absl::Status CommitBuilderImpl::PutVersion(const NewVersion& version,
     domain_->texts().Put(version.content_hash, *document.text, batch_);
     batch_texts_.push_back(version.content_hash);
   }
+  if (domain_->has_attribute_index()) {
+    postings_.AddAttributes(first, document.attributes, record.chunk_count);
+  }
   for (; record.chunk < record.chunk_count; ++record.chunk) {
     if (record.chunk_count > 1) {
       record.place = embedded.chunks[record.chunk].place;

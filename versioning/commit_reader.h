@@ -26,6 +26,8 @@
 #include "index/forest.h"
 #include "versioning/commit.h"
 #include "versioning/document.h"
+#include "versioning/lexical/bm25.h"
+#include "versioning/search_filter.h"
 
 namespace copse {
 
@@ -68,6 +70,13 @@ struct DocumentSearchOptions {
 
   // Whether each row is returned, and not only the nearest of a document.
   bool by_chunk = false;
+
+  // Only documents that pass are returned. The fewer do, the more of them are
+  // looked at, up to all.
+  SearchFilter filter = {};
+
+  // Whether the plan of the result says how many rows pass.
+  bool explains = false;
 };
 
 struct DocumentNeighbor {
@@ -84,11 +93,25 @@ struct DocumentNeighbor {
   ContentHash content_hash = {};
 };
 
+// How a search was done.
+struct SearchPlan {
+  // Rows of the commit that pass the filters; only where it is asked for.
+  int64_t passing_row_count = 0;
+
+  // Of them, those that were compared without the forest.
+  int64_t compared_row_count = 0;
+  bool uses_forest = false;  // For the others.
+
+  // How often rows were asked for, each time for more of them.
+  int round_count = 0;
+};
+
 struct DocumentSearchResult {
   // Ascending by (distance, bytes of the ID, chunk); one entry for each
   // document, or row.
   std::vector<DocumentNeighbor> neighbors = {};
   SearchWork work = {};
+  SearchPlan plan = {};
 };
 
 // A chunk of a document as it is stored at a commit.
@@ -114,6 +137,7 @@ struct TextSearchOptions {
   std::vector<std::string> document_ids = {};
   bool by_chunk = false;
   std::function<absl::Status()> check = nullptr;
+  SearchFilter filter = {};
 };
 
 struct TextNeighbor {
@@ -136,6 +160,31 @@ struct TextSearchResult {
 
   // How many rows have a word of the query, and pass the filters.
   int64_t matching_row_count = 0;
+
+  LexicalStatistics statistics = {};  // Of the commit.
+};
+
+struct ChunkName {
+  std::string document_id = {};
+  uint32_t chunk = 0;
+};
+
+// What one item of a query adds to the score of a row (lexical/bm25.h).
+struct TermScore {
+  // As it is looked for: a word, a phrase in quotes, or a beginning with *.
+  std::string term = {};
+
+  int64_t matching_row_count = 0;  // Of the commit, whatever filters.
+  double inverse_document_frequency = 0;
+  uint32_t count = 0;     // In the row.
+  double saturation = 0;  // What the score is of, times the frequency.
+  double score = 0;
+};
+
+// How the score of a row comes about.
+struct TextScore {
+  uint32_t length = 0;                // In words.
+  std::vector<TermScore> terms = {};  // In the order of the query.
 };
 
 struct SuggestOptions {
@@ -220,6 +269,13 @@ class CommitReader {
   // domain whose words are not indexed, and kDataLoss naming what is damaged.
   virtual absl::StatusOr<TextSearchResult> SearchText(
       const TextSearchOptions& options) const = 0;
+
+  // Returns how SearchText() comes to the scores of `chunks`, in their order;
+  // filters and counts of the options make no difference. Fails with kNotFound
+  // for a chunk that the commit does not have, and as SearchText().
+  virtual absl::StatusOr<std::vector<TextScore>> ExplainText(
+      const TextSearchOptions& options,
+      std::span<const ChunkName> chunks) const = 0;
 
   // Returns words of the commit that begin with the last word of the text, the
   // most frequent first, and then, if there is room, words that differ from it

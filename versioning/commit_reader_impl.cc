@@ -22,6 +22,7 @@
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
 #include "versioning/document_search.h"
+#include "versioning/filtered_rows.h"
 #include "versioning/keys.h"
 #include "versioning/meta_database.h"
 #include "versioning/row_reader.h"
@@ -214,7 +215,19 @@ absl::Status CommitReaderImpl::LoadTypes() const {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::shared_ptr<const FilteredRows>> CommitReaderImpl::Filter(
+    const RowQuestion& question,
+    const std::function<absl::Status()>& check) const {
+  std::shared_ptr<const FilteredRows> rows = filters_.Find(question);
+  if (rows == nullptr) {
+    COPSE_ASSIGN_OR_RETURN(rows, FindFilteredRows(*this, question, check));
+    filters_.Put(question, rows);
+  }
+  return rows;
+}
+
 void CommitReaderImpl::ReleasePages() const {
+  filters_.Clear();
   if (forest_ != nullptr) {
     forest_->ReleasePages();
   }
@@ -260,6 +273,15 @@ absl::StatusOr<TextSearchResult> CommitReaderImpl::SearchText(
   // Asked afterwards: a deleted domain looks like one without words.
   COPSE_RETURN_IF_ERROR(domain_->CheckExists());
   return result;
+}
+
+absl::StatusOr<std::vector<TextScore>> CommitReaderImpl::ExplainText(
+    const TextSearchOptions& options, std::span<const ChunkName> chunks) const {
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  absl::StatusOr<std::vector<TextScore>> scores =
+      ExplainTexts(*this, options, chunks);
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  return scores;
 }
 
 absl::StatusOr<std::vector<TermSuggestion>> CommitReaderImpl::SuggestTerms(

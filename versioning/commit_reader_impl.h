@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@
 #include "versioning/commit_reader.h"
 #include "versioning/domain.h"
 #include "versioning/domain_forest.h"
+#include "versioning/filtered_rows.h"
 #include "versioning/fold.h"
 #include "versioning/garbage_pins.h"
 #include "versioning/lexical/bm25.h"
@@ -107,6 +109,12 @@ class CommitReaderImpl final : public CommitReader {
   // Makes the types of all live rows known to domain().types().
   absl::Status LoadTypes() const;
 
+  // Returns the rows that `question` asks for, as FindFilteredRows(), or as it
+  // did before.
+  absl::StatusOr<std::shared_ptr<const FilteredRows>> Filter(
+      const RowQuestion& question,
+      const std::function<absl::Status()>& check) const;
+
   // Lets go of what a search can get again.
   void ReleasePages() const;
 
@@ -116,6 +124,9 @@ class CommitReaderImpl final : public CommitReader {
       const DocumentSearchOptions& options) const override;
   absl::StatusOr<TextSearchResult> SearchText(
       const TextSearchOptions& options) const override;
+  absl::StatusOr<std::vector<TextScore>> ExplainText(
+      const TextSearchOptions& options,
+      std::span<const ChunkName> chunks) const override;
   absl::StatusOr<std::vector<TermSuggestion>> SuggestTerms(
       const SuggestOptions& options) const override;
   absl::StatusOr<std::optional<StoredDocument>> GetDocument(
@@ -157,6 +168,7 @@ class CommitReaderImpl final : public CommitReader {
   const std::shared_ptr<const DomainForest> forest_;
   mutable std::atomic<bool> fold_is_due_;
   const MemoryCharge charge_;
+  mutable FilterCache filters_;
 
   mutable Mutex mutex_;
   mutable std::shared_ptr<const CommitTail> tail_ ABSL_GUARDED_BY(mutex_);

@@ -25,9 +25,11 @@
 #include "index/exact_search.h"
 #include "index/forest.h"
 #include "index/packed_rows.h"
+#include "index/row_bitmap.h"
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "versioning/commit_reader_impl.h"
+#include "versioning/filtered_rows.h"
 #include "versioning/row_filter.h"
 #include "versioning/row_reader.h"
 #include "versioning/row_record.h"
@@ -53,6 +55,11 @@ constexpr int kForestRoundCountMax = 3;
 // choice between forest and exact scan.
 constexpr size_t kScanBudgetDefault = 4096;
 
+// How many of the rows that a filter passes are compared, all of them, in the
+// place of one that the forest would scan: it finds every one, and rows are
+// read in their order.
+constexpr size_t kRowsScannedPerCompared = 4;
+
 bool IsNearer(const Neighbor& left, const Neighbor& right) {
   return left.distance < right.distance ||
          (left.distance == right.distance && left.ordinal < right.ordinal);
@@ -77,11 +84,15 @@ class DocumentSearch {
   absl::Status CheckOptions() const;
   absl::Status FindExcluded();
 
+  // About how many rows a search through the forest scans.
+  size_t ScanBudget() const;
+
   // Decides how much of the forest to look at.
   void FindEffort(const DomainForest& forest);
 
   // Decides between forest and exact scan, and collects the rows of the latter.
   absl::Status PreparePlan();
+  absl::Status PrepareFiltered(const FilteredRows& passing, bool all);
 
   absl::StatusOr<Candidates> Find(size_t row_count);
 
@@ -93,6 +104,8 @@ class DocumentSearch {
   // Puts into result_ the first documents of `candidates`. Returns whether
   // these are surely the nearest, or nothing more can be found.
   absl::StatusOr<bool> Resolve(const Candidates& candidates);
+
+  void FillPlan(int round_count);
 
   // Returns whether documents are missing and others had more than one row.
   bool IsCrowded(const Candidates& candidates) const;
@@ -114,6 +127,10 @@ class DocumentSearch {
   std::shared_ptr<const CommitTail> tail_;
   std::shared_ptr<const PackedRows> packed_tail_;  // Null: not packed.
   std::shared_ptr<const TypedRows> typed_rows_;
+
+  // What the forest may return, and what it may not; null: anything, nothing.
+  const RowBitmap* allowed_ = nullptr;
+  const RowBitmap* removed_ = nullptr;
   std::shared_ptr<const Forest> forest_;  // Null: scan_rows_ are all there are.
   std::vector<Ordinal> scan_rows_;
   SearchEffort effort_;  // 0: the defaults of a forest.
@@ -150,7 +167,7 @@ void DocumentSearch::FindEffort(const DomainForest& forest) {
     const auto row_count = static_cast<size_t>(forest.covered().row_count());
     effort_ = EffortFor(forest.calibration(), options_.recall_target,
                         domain_.metric(), options_.neighbor_count, row_count);
-    if (!options_.types.empty()) {
+    if (filter_.has_types() || filter_.passing() != nullptr) {
       effort_ = FilteredEffort(effort_, domain_.metric(),
                                options_.neighbor_count, row_count);
     }
@@ -167,7 +184,7 @@ absl::Status DocumentSearch::PreparePlan() {
   const std::shared_ptr<const DomainForest>& forest = reader_.forest();
   if (filter_.rows().has_value()) {
     for (const Ordinal ordinal : *filter_.rows()) {
-      if (filter_.IsOfType(ordinal)) {
+      if (filter_.Allows(ordinal)) {
         scan_rows_.push_back(ordinal);
       }
     }
@@ -175,6 +192,9 @@ absl::Status DocumentSearch::PreparePlan() {
   }
   const bool all = options_.recall_target >= 1 && options_.scan_budget == 0 &&
                    options_.rerank_count == 0;
+  if (filter_.passing() != nullptr) {
+    return PrepareFiltered(*filter_.passing(), options_.exact || all);
+  }
   if (options_.exact || all || forest == nullptr) {
     reader_.live().ForEach([this](Ordinal ordinal) {
       if (filter_.IsOfType(ordinal)) {
@@ -185,7 +205,8 @@ absl::Status DocumentSearch::PreparePlan() {
   }
   FindEffort(*forest);
   tail_ = reader_.GetTail();
-  if (options_.types.empty()) {
+  removed_ = tail_->removed().empty() ? nullptr : &tail_->removed();
+  if (!filter_.has_types()) {
     COPSE_ASSIGN_OR_RETURN(packed_tail_,
                            tail_->Packed(domain_.metric(), domain_.vectors()));
   }
@@ -194,12 +215,13 @@ absl::Status DocumentSearch::PreparePlan() {
       scan_rows_.push_back(ordinal);
     }
   }
-  if (!options_.types.empty()) {
+  if (filter_.has_types()) {
     typed_rows_ = forest->RowsOfTypes(filter_.type_numbers(), domain_.types());
-    const size_t budget =
-        effort_.scan_budget == 0 ? kScanBudgetDefault : effort_.scan_budget;
+    allowed_ = &typed_rows_->rows;
+    const size_t budget = ScanBudget();
     const auto typed_count = static_cast<size_t>(typed_rows_->rows.row_count());
-    if (typed_count == typed_rows_->list.size() && typed_count / 4 <= budget) {
+    if (typed_count == typed_rows_->list.size() &&
+        typed_count / kRowsScannedPerCompared <= budget) {
       for (const Ordinal ordinal : typed_rows_->list) {
         if (!tail_->removed().Contains(ordinal)) {
           scan_rows_.push_back(ordinal);
@@ -209,6 +231,29 @@ absl::Status DocumentSearch::PreparePlan() {
     }
   }
   COPSE_ASSIGN_OR_RETURN(forest_, forest->Open());
+  return absl::OkStatus();
+}
+
+size_t DocumentSearch::ScanBudget() const {
+  return effort_.scan_budget == 0 ? kScanBudgetDefault : effort_.scan_budget;
+}
+
+absl::Status DocumentSearch::PrepareFiltered(const FilteredRows& passing,
+                                             bool all) {
+  const std::shared_ptr<const DomainForest>& forest = reader_.forest();
+  scan_rows_ = passing.tail;
+  if (forest == nullptr || passing.covered.empty()) {
+    return absl::OkStatus();
+  }
+  FindEffort(*forest);
+  const auto covered_count = static_cast<size_t>(passing.covered.row_count());
+  if (!all && covered_count / kRowsScannedPerCompared > ScanBudget()) {
+    allowed_ = &passing.covered;
+    COPSE_ASSIGN_OR_RETURN(forest_, forest->Open());
+    return absl::OkStatus();
+  }
+  passing.covered.ForEach(
+      [this](Ordinal ordinal) { scan_rows_.push_back(ordinal); });
   return absl::OkStatus();
 }
 
@@ -236,8 +281,8 @@ absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
       .rerank_count = effort_.rerank_count == 0
                           ? 0
                           : std::max(effort_.rerank_count, row_count),
-      .allowed = typed_rows_ == nullptr ? nullptr : &typed_rows_->rows,
-      .excluded = tail_->removed().empty() ? nullptr : &tail_->removed(),
+      .allowed = allowed_,
+      .excluded = removed_,
       .check = Check()};
   COPSE_ASSIGN_OR_RETURN(const std::vector<Neighbor> neighbors,
                          forest_->Search(domain_.vectors(), options_.query,
@@ -335,10 +380,27 @@ bool DocumentSearch::IsCrowded(const Candidates& candidates) const {
          result_.neighbors.size() < candidates.rows.size();
 }
 
+void DocumentSearch::FillPlan(int round_count) {
+  SearchPlan& plan = result_.plan;
+  plan.compared_row_count = static_cast<int64_t>(scan_rows_.size());
+  plan.uses_forest = forest_ != nullptr;
+  plan.round_count = round_count;
+  if (!plan.uses_forest) {
+    plan.passing_row_count = plan.compared_row_count;
+  } else if (filter_.passing() != nullptr) {
+    plan.passing_row_count = filter_.passing()->rows.row_count();
+  } else if (!filter_.has_types()) {
+    plan.passing_row_count = reader_.live().row_count();
+  } else if (options_.explains) {
+    reader_.live().ForEach([&](Ordinal ordinal) {
+      plan.passing_row_count += filter_.IsOfType(ordinal) ? 1 : 0;
+    });
+  }
+}
+
 absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
   COPSE_RETURN_IF_ERROR(CheckOptions());
-  COPSE_ASSIGN_OR_RETURN(
-      filter_, RowFilter::Make(reader_, options_.types, options_.document_ids));
+  COPSE_ASSIGN_OR_RETURN(filter_, RowFilter::Make(reader_, options_));
   if (filter_.is_hopeless()) {
     return std::move(result_);
   }
@@ -347,7 +409,9 @@ absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
   if (options_.is_user_query) {
     domain_.query_sample().Add(options_.query);
   }
-  const auto all_count = static_cast<size_t>(reader_.live().row_count());
+  const auto all_count = static_cast<size_t>(
+      filter_.passing() != nullptr ? filter_.passing()->rows.row_count()
+                                   : reader_.live().row_count());
   const int64_t document_count =
       reader_.info().document_count - (excluded_.count == 0 ? 0 : 1);
   size_t row_count = options_.neighbor_count + kExtraRowCount + excluded_.count;
@@ -361,6 +425,7 @@ absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
         forest_ != nullptr && row_count < all_count &&
         result_.neighbors.size() < static_cast<size_t>(document_count);
     if (done && !(may_have_more && IsCrowded(candidates))) {
+      FillPlan(round);
       return std::move(result_);
     }
     row_count *= kGrowth;

@@ -187,6 +187,9 @@ class Domain {
   Metric metric() const { return metric_; }
   uint32_t dimension() const { return dimension_; }
 
+  // Whether the postings have the attributes of all its documents.
+  bool has_attribute_index() const { return has_attribute_index_; }
+
   // The options as they are now: the description may change.
   std::shared_ptr<const DomainOptions> options() const;
   absl::StatusOr<DomainInfo> GetInfo() const;
@@ -454,6 +457,7 @@ class Domain {
   const std::string name_;
   const Metric metric_;
   const uint32_t dimension_;
+  const bool has_attribute_index_;
   const std::unique_ptr<VectorSegments> vectors_;
   NumberAllocator ordinals_;
   NumberAllocator forest_numbers_;

@@ -29,9 +29,13 @@ constexpr uint8_t kVersionChunking = 3;
 constexpr uint8_t kVersionLexical = 4;
 constexpr uint8_t kVersionTemplates = 5;
 constexpr uint8_t kVersionFormer = 6;
+constexpr uint8_t kVersionAttributes = 7;
 
 uint8_t VersionFor(const DomainRecord& record) {
   const DomainOptions& options = record.options;
+  if (record.has_attribute_index) {
+    return kVersionAttributes;
+  }
   if (!record.former_numbers.empty()) {
     return kVersionFormer;
   }
@@ -182,10 +186,19 @@ void ReadFormer(RecordReader& reader, DomainRecord& record) {
   for (uint32_t i = 0; i < count && reader.ok(); ++i) {
     record.former_numbers.push_back(reader.U32("former number"));
   }
-  if (reader.ok() && count == 0) {
+  if (reader.ok() && count == 0 && reader.version() == kVersionFormer) {
     reader.Fail("former count", "is 0, expected at least 1");
   }
   record.owner = reader.Text("owner", kReplacementOwnerSizeBytesMax);
+}
+
+void ReadAttributeIndex(RecordReader& reader, DomainRecord& record) {
+  record.has_attribute_index = reader.Bool("attributes indexed");
+  // One encoding for each content: without it is an earlier version.
+  if (reader.ok() && reader.version() == kVersionAttributes &&
+      !record.has_attribute_index) {
+    reader.Fail("attributes indexed", "is 0, expected 1");
+  }
 }
 
 void CheckOwner(RecordReader& reader, const DomainRecord& record) {
@@ -229,13 +242,16 @@ std::string DomainRecord::Encode() const {
   if (version >= kVersionFormer) {
     WriteFormer(*this, writer);
   }
+  if (version >= kVersionAttributes) {
+    writer.Bool(has_attribute_index);
+  }
   return std::move(writer).Finish();
 }
 
 absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
-      RecordReader::Open(bytes, RecordKind::kDomain, kVersionFormer));
+      RecordReader::Open(bytes, RecordKind::kDomain, kVersionAttributes));
   DomainRecord record;
   record.state = static_cast<DomainState>(reader.U8("state"));
   if (reader.ok() && (record.state < DomainState::kLive ||
@@ -281,6 +297,9 @@ absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   }
   if (reader.version() >= kVersionFormer) {
     ReadFormer(reader, record);
+  }
+  if (reader.version() >= kVersionAttributes) {
+    ReadAttributeIndex(reader, record);
   }
   CheckOwner(reader, record);
   COPSE_RETURN_IF_ERROR(reader.Finish());

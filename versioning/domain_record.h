@@ -61,6 +61,14 @@
 //   owner                text    at most kReplacementOwnerSizeBytesMax; not
 //                                empty if and only if the state is 3
 //
+// Version 7, which is written if and only if attributes are indexed, has all of
+// that, with a former count that may be 0, and goes on:
+//
+//   attributes indexed   u8      1
+//
+// The attributes of a domain of an earlier version are in its rows only: those
+// of its first documents were never indexed.
+//
 // A domain that is deleted keeps its record until everything of it is gone, so
 // that a start after a crash goes on with the deletion. One that is being
 // filled has no name yet: it is to replace the last of the former numbers
@@ -106,6 +114,9 @@ struct DomainRecord {
 
   // Who fills the domain; empty if nobody does.
   std::string owner = {};
+
+  // Whether the postings have the attributes of all documents.
+  bool has_attribute_index = false;
 
   std::string Encode() const;
   static absl::StatusOr<DomainRecord> Parse(absl::string_view bytes);

@@ -282,7 +282,8 @@ absl::StatusOr<DomainInfo> DomainRegistry::Create(
   COPSE_ASSIGN_OR_RETURN(const uint64_t number, domain_numbers_.Allocate(1));
   const DomainRecord record = {.domain_number = static_cast<uint32_t>(number),
                                .options = options,
-                               .create_time = context_->options.clock()};
+                               .create_time = context_->options.clock(),
+                               .has_attribute_index = true};
   COPSE_RETURN_IF_ERROR(
       context_->folder->CreateDomainFolder(record.domain_number));
   MetaBatch batch(database);
@@ -591,7 +592,8 @@ absl::StatusOr<DomainRecord> DomainRegistry::MakeFilling(
                          .options = options,
                          .create_time = info.create_time,
                          .former_numbers = info.former_numbers,
-                         .owner = std::string(owner)};
+                         .owner = std::string(owner),
+                         .has_attribute_index = true};
   record.former_numbers.push_back(source.number());
   if (record.former_numbers.size() > kFormerNumberCountMax) {
     record.former_numbers.erase(record.former_numbers.begin());

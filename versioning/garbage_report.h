@@ -43,7 +43,9 @@ struct GarbageReport {
   GarbageCount pages = {};
   GarbageCount rows = {};      // With the documents that they are of.
   GarbageCount texts = {};     // Kept: not counted.
-  GarbageCount postings = {};  // Of words: one for each term of each row.
+  // Of words, one for each term of each row, and of attributes, one for each of
+  // each document.
+  GarbageCount postings = {};
 
   // Vectors have no size of their own: they are freed by segment.
   int64_t rewritten_segment_count = 0;

@@ -91,6 +91,12 @@ std::string PostingPrefix(uint32_t domain_number, uint8_t term_kind) {
   return DomainSubtablePrefix(domain_number, static_cast<char>(term_kind));
 }
 
+// Appends what the escaped texts that begin with `prefix` begin with.
+void AppendEscapedPrefix(absl::string_view prefix, std::string& key) {
+  AppendEscaped(prefix, key);
+  key.resize(key.size() - 2);  // Without the end.
+}
+
 std::string NumberKey(uint32_t domain_number, uint64_t number) {
   std::string key = DomainPrefix(domain_number);
   AppendBigEndian(number, key);
@@ -284,6 +290,12 @@ std::string DocumentPrefix(uint32_t domain_number,
   return key;
 }
 
+KeyRange DocumentRange(uint32_t domain_number, absl::string_view id_prefix) {
+  std::string key = DomainPrefix(domain_number);
+  AppendEscapedPrefix(id_prefix, key);
+  return PrefixRange(key);
+}
+
 std::string DocumentKey(uint32_t domain_number, absl::string_view document_id,
                         Ordinal ordinal) {
   std::string key = DocumentPrefix(domain_number, document_id);
@@ -370,7 +382,7 @@ KeyRange PostingRange(uint32_t domain_number, uint8_t term_kind,
 KeyRange PostingPrefixRange(uint32_t domain_number, uint8_t term_kind,
                             absl::string_view prefix) {
   std::string key = PostingPrefix(domain_number, term_kind);
-  key.append(prefix.data(), prefix.size());
+  AppendEscapedPrefix(prefix, key);
   return PrefixRange(key);
 }
 

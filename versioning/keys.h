@@ -123,6 +123,8 @@ std::string DocumentKey(uint32_t domain_number, absl::string_view document_id,
 // What the keys of all rows of a document begin with, and no others.
 std::string DocumentPrefix(uint32_t domain_number,
                            absl::string_view document_id);
+// All rows of the documents whose IDs begin with `id_prefix`.
+KeyRange DocumentRange(uint32_t domain_number, absl::string_view id_prefix);
 struct DocumentKeyParts {
   uint32_t domain_number = 0;
   std::string document_id;
@@ -149,8 +151,7 @@ absl::StatusOr<PostingKeyParts> ParsePostingKey(absl::string_view key);
 // All buckets of a term, ascending.
 KeyRange PostingRange(uint32_t domain_number, uint8_t term_kind,
                       absl::string_view term);
-// All terms that begin with `prefix`, ascending by their bytes. REQUIRES: no
-// term has a zero byte.
+// All terms that begin with `prefix`, ascending by their bytes.
 KeyRange PostingPrefixRange(uint32_t domain_number, uint8_t term_kind,
                             absl::string_view prefix);
 

@@ -121,6 +121,22 @@ constexpr absl::string_view kDomainFormer =
     "6b7300f153650000000088130000000000000000000000000000000000000100"
     "00000000010000000600000000000000ea86ecc8f3b607ce";
 
+constexpr absl::string_view kDomainAttributes =
+    "010701070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f153650000000088130000000000000000000000000000000000000100"
+    "00000000000000000000000001bfdbd68355f5372d";
+
+constexpr absl::string_view kDomainAttributesAll =
+    "010703070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f1536500000000881300000a000000008d270000000000020000000400"
+    "00006d61696e0700000072656c6561736502000200003d0000000b0000006170"
+    "70726f78696d6174650107000000656e676c6973680100000000020000000500"
+    "000006000000050000006a6f622037018b625ed2d91ad70b";
+
 constexpr absl::string_view kDomainName = "0c0107000000342f7960fa26b440";
 
 constexpr absl::string_view kManifest =
@@ -291,6 +307,9 @@ std::vector<Layout> Layouts() {
       {"domain with everything", kDomainTemplatesAll, Rewrite<DomainRecord>},
       {"domain that is filled", kDomainFilling, Rewrite<DomainRecord>},
       {"domain that was replaced", kDomainFormer, Rewrite<DomainRecord>},
+      {"domain with attributes", kDomainAttributes, Rewrite<DomainRecord>},
+      {"domain with attributes and everything", kDomainAttributesAll,
+       Rewrite<DomainRecord>},
       {"domain name", kDomainName,
        [](absl::string_view bytes) -> absl::StatusOr<std::string> {
          COPSE_ASSIGN_OR_RETURN(const uint32_t number, ParseDomainName(bytes));
@@ -546,6 +565,25 @@ TEST(DomainRecordTest, HoldsWhatItReplaces) {
   // Without them it is a record of before there were any.
   record.former_numbers.clear();
   EXPECT_EQ(record.Encode(), Bytes(kDomain));
+}
+
+TEST(DomainRecordTest, SaysWhetherAttributesAreIndexed) {
+  COPSE_ASSERT_OK_AND_ASSIGN(DomainRecord record,
+                             DomainRecord::Parse(Bytes(kDomainAttributes)));
+  EXPECT_TRUE(record.has_attribute_index);
+  EXPECT_THAT(record.former_numbers, IsEmpty());
+  record.has_attribute_index = false;
+  EXPECT_EQ(record.Encode(), Bytes(kDomain));
+  COPSE_ASSERT_OK_AND_ASSIGN(record,
+                             DomainRecord::Parse(Bytes(kDomainAttributesAll)));
+  EXPECT_TRUE(record.has_attribute_index);
+  record.has_attribute_index = false;
+  EXPECT_EQ(record.Encode(), Bytes(kDomainFilling));
+  // Without an index it is a record of before there were any.
+  const size_t offset = Bytes(kDomainAttributes).size() - 8 - 1;
+  EXPECT_THAT(DomainRecord::Parse(Patched(kDomainAttributes, offset, 0)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("attributes indexed at offset 141 is 0")));
 }
 
 TEST(DomainRecordTest, RefusesValuesThatNobodyWrites) {

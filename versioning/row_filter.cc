@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,8 +15,10 @@
 #include "absl/strings/string_view.h"
 
 #include "index/util/status_macros.h"
+#include "versioning/commit_reader.h"
 #include "versioning/commit_reader_impl.h"
 #include "versioning/document.h"
+#include "versioning/filtered_rows.h"
 #include "versioning/row_reader.h"
 
 namespace copse {
@@ -46,13 +49,28 @@ absl::Status FindRows(const CommitReaderImpl& reader,
 }  // namespace
 
 absl::StatusOr<RowFilter> RowFilter::Make(
-    const CommitReaderImpl& reader, const std::vector<std::string>& types,
-    const std::vector<std::string>& document_ids) {
+    const CommitReaderImpl& reader, const DocumentSearchOptions& options) {
+  return Make(reader, {options.types, options.filter}, options.document_ids,
+              options.check);
+}
+
+absl::StatusOr<RowFilter> RowFilter::Make(const CommitReaderImpl& reader,
+                                          const TextSearchOptions& options) {
+  return Make(reader, {options.types, options.filter}, options.document_ids,
+              options.check);
+}
+
+absl::StatusOr<RowFilter> RowFilter::Make(
+    const CommitReaderImpl& reader, const RowQuestion& question,
+    const std::vector<std::string>& document_ids,
+    const std::function<absl::Status()>& check) {
   RowFilter filter;
-  if (!types.empty()) {
+  if (!question.filter.empty()) {
+    COPSE_ASSIGN_OR_RETURN(filter.passing_, reader.Filter(question, check));
+  } else if (!question.types.empty()) {
     COPSE_RETURN_IF_ERROR(reader.LoadTypes());
     filter.types_ = &reader.domain().types();
-    for (const std::string& type : types) {
+    for (const std::string& type : question.types) {
       const std::optional<uint32_t> number = filter.types_->Find(type);
       if (number.has_value()) {
         filter.type_numbers_.push_back(*number);

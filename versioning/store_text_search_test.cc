@@ -439,7 +439,8 @@ TEST_F(StoreTextSearchTest, VerificationFindsDamagedAndForeignWords) {
       report.findings,
       ElementsAre(AllOf(Field(&VerifyFinding::object, "row 1"),
                         Field(&VerifyFinding::message,
-                              "its postings are not those of its text"),
+                              "its postings are not those of its text and "
+                              "attributes"),
                         Field(&VerifyFinding::commits, ElementsAre("c1")))));
   patch("foreign", "junk");
   COPSE_ASSERT_OK_AND_ASSIGN(report, test_->VerifyDomain("d"));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <tuple>
@@ -15,6 +16,8 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 
 #include "index/util/status_macros.h"
@@ -126,6 +129,7 @@ void TextSearch::AddScores(const LexicalStatistics& statistics,
 absl::Status TextSearch::ScoreRows() {
   COPSE_ASSIGN_OR_RETURN(const LexicalStatistics statistics,
                          reader_.GetLexicalStatistics());
+  result_.statistics = statistics;
   LexicalAnalyzer analyzer(index_.options());
   const std::vector<LexicalQueryItem> items = ParseLexicalQuery(
       options_.query, analyzer, {.has_operators = options_.has_operators});
@@ -205,8 +209,7 @@ absl::StatusOr<bool> TextSearch::Resolve(std::span<const ScoredRow> rows) {
 
 absl::StatusOr<TextSearchResult> TextSearch::Run() {
   COPSE_RETURN_IF_ERROR(CheckOptions());
-  COPSE_ASSIGN_OR_RETURN(
-      filter_, RowFilter::Make(reader_, options_.types, options_.document_ids));
+  COPSE_ASSIGN_OR_RETURN(filter_, RowFilter::Make(reader_, options_));
   if (filter_.is_hopeless()) {
     return std::move(result_);
   }
@@ -227,7 +230,88 @@ absl::StatusOr<TextSearchResult> TextSearch::Run() {
   }
 }
 
+// Returns an item as a person would write it.
+std::string ShowItem(const LexicalQueryItem& item) {
+  switch (item.mode) {
+    case LexicalQueryItem::Mode::kTerm:
+      break;
+    case LexicalQueryItem::Mode::kPhrase:
+      return absl::StrCat("\"", absl::StrJoin(item.terms, " "), "\"");
+    case LexicalQueryItem::Mode::kPrefix:
+      return absl::StrCat(item.terms.front(), "*");
+  }
+  return item.terms.front();
+}
+
+absl::StatusOr<std::vector<Ordinal>> FindChunks(
+    const CommitReaderImpl& reader, std::span<const ChunkName> chunks) {
+  std::vector<Ordinal> ordinals;
+  ordinals.reserve(chunks.size());
+  DocumentFinder finder(reader.domain().database(), reader.domain().number());
+  for (const ChunkName& chunk : chunks) {
+    COPSE_ASSIGN_OR_RETURN(const std::optional<LiveDocument> document,
+                           finder.Find(chunk.document_id, reader.live()));
+    if (!document.has_value() || chunk.chunk >= document->record.chunk_count) {
+      return absl::NotFoundError(
+          absl::StrCat("chunk ", chunk.chunk, " of document '",
+                       ShownName(chunk.document_id), "' is not in the commit"));
+    }
+    ordinals.push_back(document->ordinal + chunk.chunk);
+  }
+  return ordinals;
+}
+
+TermScore ScoreTerm(const LexicalStatistics& statistics,
+                    std::span<const RowMatch> matches, Ordinal ordinal,
+                    uint32_t length) {
+  TermScore score;
+  score.matching_row_count = static_cast<int64_t>(matches.size());
+  score.inverse_document_frequency =
+      InverseDocumentFrequency(statistics, score.matching_row_count);
+  const auto match =
+      std::ranges::lower_bound(matches, ordinal, {}, &RowMatch::ordinal);
+  if (match != matches.end() && match->ordinal == ordinal) {
+    score.count = match->count;
+    score.saturation = Bm25TermScore(statistics, 1, match->count, length);
+    // As it was summed, to the last bit.
+    score.score = Bm25TermScore(statistics, score.inverse_document_frequency,
+                                match->count, length);
+  }
+  return score;
+}
+
 }  // namespace
+
+absl::StatusOr<std::vector<TextScore>> ExplainTexts(
+    const CommitReaderImpl& reader, const TextSearchOptions& options,
+    std::span<const ChunkName> chunks) {
+  const LexicalIndex& index = reader.domain().lexical();
+  if (!index.options().is_enabled) {
+    return LexicalIndexOffError(reader.domain().name());
+  }
+  COPSE_ASSIGN_OR_RETURN(const std::vector<Ordinal> ordinals,
+                         FindChunks(reader, chunks));
+  COPSE_ASSIGN_OR_RETURN(const LexicalStatistics statistics,
+                         reader.GetLexicalStatistics());
+  std::vector<TextScore> scores(chunks.size());
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    scores[i].length = index.LengthOf(ordinals[i]);
+  }
+  LexicalAnalyzer analyzer(index.options());
+  // One item after the other: the matches of all of them may be many.
+  for (const LexicalQueryItem& item : ParseLexicalQuery(
+           options.query, analyzer, {.has_operators = options.has_operators})) {
+    COPSE_ASSIGN_OR_RETURN(
+        const std::vector<RowMatch> matches,
+        FindMatches(index, reader.live(), item, options.check));
+    for (size_t i = 0; i < chunks.size(); ++i) {
+      scores[i].terms.push_back(
+          ScoreTerm(statistics, matches, ordinals[i], scores[i].length));
+      scores[i].terms.back().term = ShowItem(item);
+    }
+  }
+  return scores;
+}
 
 absl::StatusOr<TextSearchResult> SearchTexts(const CommitReaderImpl& reader,
                                              const TextSearchOptions& options) {

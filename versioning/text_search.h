@@ -14,6 +14,9 @@
 #ifndef COPSE_VERSIONING_TEXT_SEARCH_H_
 #define COPSE_VERSIONING_TEXT_SEARCH_H_
 
+#include <span>
+#include <vector>
+
 #include "absl/status/statusor.h"
 
 #include "versioning/commit_reader.h"
@@ -25,6 +28,11 @@ class CommitReaderImpl;
 // See CommitReader::SearchText().
 absl::StatusOr<TextSearchResult> SearchTexts(const CommitReaderImpl& reader,
                                              const TextSearchOptions& options);
+
+// See CommitReader::ExplainText().
+absl::StatusOr<std::vector<TextScore>> ExplainTexts(
+    const CommitReaderImpl& reader, const TextSearchOptions& options,
+    std::span<const ChunkName> chunks);
 
 }  // namespace copse
 

@@ -114,9 +114,10 @@ class DomainVerifier {
   absl::Status CheckRow(Ordinal ordinal, const RowRecord& row);
 
   // Checks that the text of a row is there, and its words in the index.
+  // Adds the words of the row to postings_.
   absl::Status CheckText(Ordinal ordinal, const RowRecord& row);
   // Checks that the postings of a row are those of its text.
-  absl::Status CheckWords(Ordinal ordinal, absl::string_view text);
+  absl::Status CheckPostings(Ordinal ordinal, const RowRecord& row);
 
   // Returns kDataLoss unless rows_ has all rows of the document of `row`, or
   // none if `is_added` is false.
@@ -144,12 +145,12 @@ class DomainVerifier {
   PageCache page_cache_;
   RocksPageStore pages_;
 
-  // The sum of DigestOf() over the postings of each row; empty where words are
-  // not indexed, or where not all of them can be read.
+  // The sum of DigestOf() over the postings of each row; empty where neither
+  // words nor attributes are indexed, or where not all of them can be read.
   absl::flat_hash_map<Ordinal, uint64_t> digests_;
   bool has_digests_ = false;
   LexicalAnalyzer analyzer_;
-  PostingBuffer words_;
+  PostingBuffer postings_;  // That the row which is checked should have.
 
   // The last one that was read: the next row may be a chunk of the same.
   std::optional<std::pair<ContentHash, std::string>> text_;
@@ -418,9 +419,11 @@ absl::Status DomainVerifier::CheckRow(Ordinal ordinal, const RowRecord& row) {
       document.content_hash != row.content_hash) {
     return absl::DataLossError("its document record is of other content");
   }
+  postings_.Clear();
   if (row.has_text) {
     COPSE_RETURN_IF_ERROR(CheckText(ordinal, row));
   }
+  COPSE_RETURN_IF_ERROR(CheckPostings(ordinal, row));
   return domain_.vectors().Verify(ordinal);
 }
 
@@ -452,30 +455,36 @@ absl::Status DomainVerifier::CheckText(Ordinal ordinal, const RowRecord& row) {
                                             row.place.first_byte, " to ", end,
                                             " of a text of ", text.size()));
   }
-  return CheckWords(ordinal, TextOfRow(text, row));
+  if (domain_.lexical().options().is_enabled) {
+    postings_.AddRow(ordinal, TextOfRow(text, row), analyzer_);
+  }
+  return absl::OkStatus();
 }
 
-absl::Status DomainVerifier::CheckWords(Ordinal ordinal,
-                                        absl::string_view text) {
+absl::Status DomainVerifier::CheckPostings(Ordinal ordinal,
+                                           const RowRecord& row) {
   if (!has_digests_) {
     return absl::OkStatus();
   }
-  words_.Clear();
-  words_.AddRow(ordinal, text, analyzer_);
+  if (domain_.has_attribute_index()) {
+    postings_.AddAttributes(ordinal, row.attributes, row.chunk_count);
+  }
   uint64_t expected = 0;
-  words_.ForEach([&expected](const PostingBuffer::RowTerm& row) {
-    expected += DigestOf(row.kind, row.term, row.count, row.positions);
+  postings_.ForEach([&expected](const PostingBuffer::RowTerm& term) {
+    expected += DigestOf(term.kind, term.term, term.count, term.positions);
   });
   const auto found = digests_.find(ordinal);
   if ((found == digests_.end() ? 0 : found->second) != expected) {
-    return absl::DataLossError("its postings are not those of its text");
+    return absl::DataLossError(
+        "its postings are not those of its text and attributes");
   }
   return absl::OkStatus();
 }
 
 // What is written since belongs to other rows than those of the manifests.
 absl::Status DomainVerifier::ReadPostings() {
-  has_digests_ = domain_.lexical().options().is_enabled;
+  has_digests_ =
+      domain_.lexical().options().is_enabled || domain_.has_attribute_index();
   const auto read = [this](absl::string_view key,
                            absl::string_view value) -> absl::Status {
     COPSE_RETURN_IF_ERROR(CheckStop());

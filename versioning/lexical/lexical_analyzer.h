@@ -46,6 +46,7 @@ enum class TermKind : uint8_t {
   kWord = 2,    // Has positions.
   kIdentifier = 3,
   kStem = 4,
+  kAttribute = 5,  // Of a document, see attribute_term.h; counts its rows.
 };
 
 inline constexpr size_t kTermSizeBytesMax = 128;

@@ -13,6 +13,8 @@
 #include "absl/strings/string_view.h"
 #include "xxhash.h"
 
+#include "versioning/attribute_term.h"
+#include "versioning/document.h"
 #include "versioning/keys.h"
 #include "versioning/lexical/lexical_analyzer.h"
 #include "versioning/lexical/posting_list.h"
@@ -47,6 +49,14 @@ void PostingBuffer::AddRow(Ordinal ordinal, absl::string_view text,
       });
   if (word_count > 0) {
     Add(ordinal, TermKind::kLength, "", word_count, nullptr);
+  }
+}
+
+void PostingBuffer::AddAttributes(Ordinal ordinal, const Attributes& attributes,
+                                  uint32_t row_count) {
+  for (const auto& [name, value] : attributes) {
+    Add(ordinal, TermKind::kAttribute, AttributeTerm(name, value), row_count,
+        nullptr);
   }
 }
 

@@ -21,6 +21,7 @@
 #include "absl/strings/string_view.h"
 
 #include "index/vector_source.h"
+#include "versioning/document.h"
 #include "versioning/lexical/lexical_analyzer.h"
 #include "versioning/meta_database.h"
 
@@ -43,6 +44,11 @@ class PostingBuffer {
     uint32_t count = 0;
     std::span<const uint32_t> positions;
   };
+
+  // Adds the attributes of a document of `row_count` rows, of which `ordinal`
+  // is the first. REQUIRES: as AddRow().
+  void AddAttributes(Ordinal ordinal, const Attributes& attributes,
+                     uint32_t row_count);
 
   // Adds all terms of `text`, and its length unless it has no word. REQUIRES:
   // `ordinal` is greater than those before it, `text` is valid UTF-8.
