@@ -236,9 +236,10 @@ class AdminRpcs final : public RawAdminService {
         request, response,
         [this](const v1::MeasureRecallRequest& message, const CallContext& call,
                v1::MeasureRecallResponse& answer) -> absl::Status {
-          COPSE_ASSIGN_OR_RETURN(
-              const RecallReport report,
-              engine_.recall_meter().Measure(ToRecallRequest(message), call));
+          COPSE_ASSIGN_OR_RETURN(const RecallRequest recall,
+                                 ToRecallRequest(message));
+          COPSE_ASSIGN_OR_RETURN(const RecallReport report,
+                                 engine_.recall_meter().Measure(recall, call));
           Fill(report, answer);
           return absl::OkStatus();
         });

@@ -245,8 +245,8 @@ absl::Status OperationInvalidError(absl::string_view field,
                      {"wanted", std::string(wanted)}});
 }
 
-absl::StatusOr<AttributeValue> ToAttributeValue(const std::string& name,
-                                                v1::AttributeValue& message) {
+// Returns nullopt if no value is set.
+std::optional<AttributeValue> ToAttributeValue(v1::AttributeValue&& message) {
   switch (message.value_case()) {
     case v1::AttributeValue::kStringValue:
       return std::move(*message.mutable_string_value());
@@ -259,18 +259,23 @@ absl::StatusOr<AttributeValue> ToAttributeValue(const std::string& name,
     case v1::AttributeValue::VALUE_NOT_SET:
       break;
   }
-  return OperationInvalidError(absl::StrCat("attributes['", name, "']"),
-                               "without a value",
-                               "a string, int64, double or bool");
+  return std::nullopt;
 }
+
+constexpr absl::string_view kValueWanted = "a string, int64, double or bool";
 
 absl::StatusOr<Document> ToDocument(v1::Document& message) {
   Document document;
   document.id = std::move(*message.mutable_document_id());
   document.type = std::move(*message.mutable_type());
   for (auto& [name, value] : *message.mutable_attributes()) {
-    COPSE_ASSIGN_OR_RETURN(document.attributes[name],
-                           ToAttributeValue(name, value));
+    std::optional<AttributeValue> attribute =
+        ToAttributeValue(std::move(value));
+    if (!attribute.has_value()) {
+      return OperationInvalidError(absl::StrCat("attributes['", name, "']"),
+                                   "without a value", kValueWanted);
+    }
+    document.attributes[name] = *std::move(attribute);
   }
   if (message.has_text()) {
     document.text = std::move(*message.mutable_text());
@@ -297,6 +302,86 @@ void FillAttributes(
       target.set_bool_value(std::get<bool>(value));
     }
   }
+}
+
+absl::StatusOr<AttributeValue> ToFilterValue(
+    const std::string& field, const v1::AttributeValue& message) {
+  std::optional<AttributeValue> value =
+      ToAttributeValue(v1::AttributeValue(message));
+  if (!value.has_value()) {
+    return FilterInvalidError(field, "without a value", kValueWanted);
+  }
+  return *std::move(value);
+}
+
+absl::StatusOr<AttributeIn> ToAttributeIn(
+    const std::string& field, const v1::AttributeCondition::Values& message) {
+  AttributeIn in;
+  for (int i = 0; i < message.values_size(); ++i) {
+    COPSE_ASSIGN_OR_RETURN(
+        AttributeValue value,
+        ToFilterValue(absl::StrCat(field, ".any_of.values[", i, "]"),
+                      message.values(i)));
+    in.values.push_back(std::move(value));
+  }
+  return in;
+}
+
+absl::StatusOr<AttributeRange> ToAttributeRange(
+    const std::string& field, const v1::AttributeCondition::Range& message) {
+  AttributeRange range = {.excludes_least = message.excludes_least(),
+                          .excludes_greatest = message.excludes_greatest()};
+  if (message.has_least()) {
+    COPSE_ASSIGN_OR_RETURN(
+        range.least,
+        ToFilterValue(absl::StrCat(field, ".range.least"), message.least()));
+  }
+  if (message.has_greatest()) {
+    COPSE_ASSIGN_OR_RETURN(range.greatest,
+                           ToFilterValue(absl::StrCat(field, ".range.greatest"),
+                                         message.greatest()));
+  }
+  return range;
+}
+
+absl::StatusOr<AttributeCondition> ToAttributeCondition(
+    const std::string& field, const v1::AttributeCondition& message) {
+  AttributeCondition condition;
+  condition.name = message.name();
+  condition.is_negated = message.negated();
+  switch (message.test_case()) {
+    case v1::AttributeCondition::kExists:
+      condition.is_negated = message.negated() == message.exists();
+      return condition;
+    case v1::AttributeCondition::kAnyOf: {
+      COPSE_ASSIGN_OR_RETURN(condition.test,
+                             ToAttributeIn(field, message.any_of()));
+      return condition;
+    }
+    case v1::AttributeCondition::kRange: {
+      COPSE_ASSIGN_OR_RETURN(condition.test,
+                             ToAttributeRange(field, message.range()));
+      return condition;
+    }
+    case v1::AttributeCondition::TEST_NOT_SET:
+      break;
+  }
+  return FilterInvalidError(absl::StrCat(field, ".test"), "not set",
+                            "exists, any_of or range");
+}
+
+absl::StatusOr<SearchFilter> ToSearchFilter(const v1::SearchSettings& message) {
+  SearchFilter filter;
+  for (int i = 0; i < message.conditions_size(); ++i) {
+    COPSE_ASSIGN_OR_RETURN(
+        AttributeCondition condition,
+        ToAttributeCondition(absl::StrCat("settings.conditions[", i, "]"),
+                             message.conditions(i)));
+    filter.conditions.push_back(std::move(condition));
+  }
+  filter.id_prefixes.assign(message.document_id_prefixes().begin(),
+                            message.document_id_prefixes().end());
+  return filter;
 }
 
 absl::StatusOr<std::optional<Chunking::Mode>> ToChunkingMode(
@@ -767,8 +852,11 @@ DocumentMask ToDocumentMask(const v1::DocumentMask& message) {
           .chunks = message.chunks()};
 }
 
-SearchSettings ToSearchSettings(const v1::SearchSettings& message) {
+absl::StatusOr<SearchSettings> ToSearchSettings(
+    const v1::SearchSettings& message) {
   SearchSettings settings;
+  COPSE_ASSIGN_OR_RETURN(settings.filter, ToSearchFilter(message));
+  settings.explain = message.explain();
   settings.neighbor_count = message.neighbor_count();
   settings.types.assign(message.types().begin(), message.types().end());
   settings.scan_budget = message.scan_budget();
@@ -810,11 +898,13 @@ absl::StatusOr<SearchRequest> ToSearchRequest(
     case v1::SearchRequest::QUERY_NOT_SET:
       break;
   }
-  request.settings = ToSearchSettings(message.settings());
+  COPSE_ASSIGN_OR_RETURN(request.settings,
+                         ToSearchSettings(message.settings()));
   return request;
 }
 
-SearchRequest ToSearchRequest(const v1::FindSimilarRequest& message) {
+absl::StatusOr<SearchRequest> ToSearchRequest(
+    const v1::FindSimilarRequest& message) {
   SearchRequest request;
   request.domain = message.domain();
   request.at = ToCommitSelector(message.at());
@@ -824,7 +914,8 @@ SearchRequest ToSearchRequest(const v1::FindSimilarRequest& message) {
     query.source = ToCommitSelector(message.source());
   }
   request.query = std::move(query);
-  request.settings = ToSearchSettings(message.settings());
+  COPSE_ASSIGN_OR_RETURN(request.settings,
+                         ToSearchSettings(message.settings()));
   return request;
 }
 
@@ -879,6 +970,65 @@ void Fill(SearchNeighbor&& neighbor, const DocumentMask& mask,
   }
 }
 
+void Fill(NeighborExplanation&& explanation, const SearchExplanation& search,
+          double distance, v1::Explanation& message) {
+  const bool is_fused = search.vector_weight.has_value();
+  if (is_fused) {
+    message.set_vector_weight(*search.vector_weight);
+  }
+  if (explanation.vector.has_value()) {
+    v1::Explanation::VectorPart& part = *message.mutable_vector();
+    part.set_rank(static_cast<int32_t>(explanation.vector->rank));
+    part.set_distance(distance);
+    if (is_fused) {
+      part.set_value(explanation.vector->value);
+    }
+  }
+  if (!explanation.text.has_value()) {
+    return;
+  }
+  v1::Explanation::TextPart& part = *message.mutable_text();
+  part.set_rank(static_cast<int32_t>(explanation.text->rank));
+  part.set_score(explanation.text_score);
+  part.set_chunk_number(static_cast<int32_t>(explanation.text_chunk));
+  part.set_length(explanation.text_terms.length);
+  if (is_fused) {
+    part.set_value(explanation.text->value);
+  }
+  for (TermScore& term : explanation.text_terms.terms) {
+    v1::TermScore& target = *part.add_terms();
+    target.set_term(std::move(term.term));
+    target.set_matching_chunk_count(term.matching_row_count);
+    target.set_inverse_document_frequency(term.inverse_document_frequency);
+    target.set_count(term.count);
+    target.set_saturation(term.saturation);
+    target.set_score(term.score);
+  }
+}
+
+void Fill(const SearchExplanation& explanation,
+          v1::SearchExplanation& message) {
+  message.set_chunk_count(explanation.row_count);
+  for (const SearchPlan& plan : explanation.vector_searches) {
+    v1::SearchExplanation::VectorSearch& search =
+        *message.add_vector_searches();
+    search.set_passing_chunk_count(plan.passing_row_count);
+    search.set_directly_compared_chunk_count(plan.compared_row_count);
+    search.set_used_index(plan.uses_forest);
+    search.set_round_count(plan.round_count);
+  }
+  for (const SearchExplanation::TextSearch& text : explanation.text_searches) {
+    v1::SearchExplanation::TextSearch& search = *message.add_text_searches();
+    search.set_matching_chunk_count(text.matching_row_count);
+    search.set_chunk_count(text.statistics.row_count);
+    search.set_mean_length(
+        text.statistics.row_count == 0
+            ? 0
+            : static_cast<double>(text.statistics.word_count) /
+                  static_cast<double>(text.statistics.row_count));
+  }
+}
+
 void Fill(TermSuggestion&& suggestion, v1::TermSuggestion& message) {
   message.set_term(std::move(suggestion.term));
   message.set_text(std::move(suggestion.text));
@@ -886,11 +1036,13 @@ void Fill(TermSuggestion&& suggestion, v1::TermSuggestion& message) {
   message.set_edit_count(suggestion.edit_count);
 }
 
-RecallRequest ToRecallRequest(const v1::MeasureRecallRequest& message) {
+absl::StatusOr<RecallRequest> ToRecallRequest(
+    const v1::MeasureRecallRequest& message) {
   RecallRequest request;
   request.domain = message.domain();
   request.at = ToCommitSelector(message.at());
-  request.settings = ToSearchSettings(message.settings());
+  COPSE_ASSIGN_OR_RETURN(request.settings,
+                         ToSearchSettings(message.settings()));
   for (const v1::Vector& query : message.queries()) {
     request.queries.emplace_back(query.components().begin(),
                                  query.components().end());

@@ -109,18 +109,26 @@ void Fill(const BranchInfo& info, v1::Branch& message);
 
 CommitSelector ToCommitSelector(const v1::CommitSelector& message);
 DocumentMask ToDocumentMask(const v1::DocumentMask& message);
-SearchSettings ToSearchSettings(const v1::SearchSettings& message);
+// Fails with FILTER_INVALID for a condition or value that is not set.
+absl::StatusOr<SearchSettings> ToSearchSettings(
+    const v1::SearchSettings& message);
 absl::StatusOr<SearchRequest> ToSearchRequest(const v1::SearchRequest& message);
-SearchRequest ToSearchRequest(const v1::FindSimilarRequest& message);
+absl::StatusOr<SearchRequest> ToSearchRequest(
+    const v1::FindSimilarRequest& message);
 void Fill(const AnsweringCommit& answering, v1::AnsweringCommit& message);
 void Fill(StoredDocument&& document, const DocumentMask& mask,
           v1::StoredDocument& message);
 void Fill(SearchNeighbor&& neighbor, const DocumentMask& mask,
           v1::Neighbor& message);
 void Fill(TermSuggestion&& suggestion, v1::TermSuggestion& message);
-RecallRequest ToRecallRequest(const v1::MeasureRecallRequest& message);
+absl::StatusOr<RecallRequest> ToRecallRequest(
+    const v1::MeasureRecallRequest& message);
 void Fill(const RecallReport& report, v1::MeasureRecallResponse& message);
 void Fill(const SearchWork& work, v1::SearchWork& message);
+// `distance` is that of the neighbor.
+void Fill(NeighborExplanation&& explanation, const SearchExplanation& search,
+          double distance, v1::Explanation& message);
+void Fill(const SearchExplanation& explanation, v1::SearchExplanation& message);
 
 void Fill(const EngineStatistics& statistics, v1::ServerStatistics& message);
 void Fill(const DomainStatistics& statistics, v1::DomainStatistics& message);

@@ -48,9 +48,17 @@ void FillSearchResponse(SearchResponse&& response, const DocumentMask& mask,
                         Answer& answer) {
   Fill(response.answered_by, *answer.mutable_answered_by());
   for (SearchNeighbor& neighbor : response.neighbors) {
-    Fill(std::move(neighbor), mask, *answer.add_neighbors());
+    v1::Neighbor& target = *answer.add_neighbors();
+    if (neighbor.explanation.has_value() && response.explanation.has_value()) {
+      Fill(*std::move(neighbor.explanation), *response.explanation,
+           double{neighbor.distance}, *target.mutable_explanation());
+    }
+    Fill(std::move(neighbor), mask, target);
   }
   Fill(response.work, *answer.mutable_work());
+  if (response.explanation.has_value()) {
+    Fill(*response.explanation, *answer.mutable_explanation());
+  }
 }
 
 absl::Status ExportDocuments(DocumentReader& documents,
@@ -116,7 +124,8 @@ class SearchRpcs final : public RawSearchService {
         request, response,
         [this](const v1::FindSimilarRequest& message, const CallContext& call,
                v1::FindSimilarResponse& answer) -> absl::Status {
-          const SearchRequest search = ToSearchRequest(message);
+          COPSE_ASSIGN_OR_RETURN(const SearchRequest search,
+                                 ToSearchRequest(message));
           COPSE_ASSIGN_OR_RETURN(SearchResponse result,
                                  engine_.searcher().Search(search, call));
           if (result.source.has_value()) {

@@ -79,6 +79,85 @@ TEST_F(SearchRpcsTest, SearchesByWordsAndByBoth) {
   EXPECT_THAT(Search(request), RpcFailsWith(kInvalid, "FIELD_INVALID"));
 }
 
+TEST_F(SearchRpcsTest, FiltersByAttributesAndExplains) {
+  v1::PushCommitRequest operations;
+  AddInsert("old", "oak elm", operations);
+  (*operations.mutable_operations()
+        ->mutable_operations(0)
+        ->mutable_insert()
+        ->mutable_attributes())["year"]
+      .set_int64_value(1979);
+  ASSERT_THAT(
+      PushRequests({Header("c3", "c2"), operations, FinishRequest()}).status,
+      RpcIsOk());
+  v1::SearchRequest request = TextSearch("c3", "oak");
+  request.set_mode(v1::SearchRequest::MODE_HYBRID);
+  v1::SearchSettings& settings = *request.mutable_settings();
+  settings.set_explain(true);
+  v1::AttributeCondition& condition = *settings.add_conditions();
+  condition.set_name("year");
+  condition.mutable_any_of()->add_values()->set_int64_value(1979);
+  ASSERT_THAT(Search(request), RpcIsOk());
+  EXPECT_THAT(IdsOf(search_response_.neighbors()), ElementsAre("old"));
+  const v1::Explanation& parts = search_response_.neighbors(0).explanation();
+  EXPECT_EQ(parts.vector().rank(), 1);
+  EXPECT_EQ(parts.text().terms(0).term(), "oak");
+  EXPECT_EQ(parts.vector_weight(), 0.5);
+  EXPECT_EQ(search_response_.explanation().chunk_count(), 3);
+  EXPECT_EQ(
+      search_response_.explanation().vector_searches(0).passing_chunk_count(),
+      1);
+  condition.set_exists(false);
+  settings.add_document_id_prefixes("b");
+  ASSERT_THAT(Search(request), RpcIsOk());
+  EXPECT_THAT(IdsOf(search_response_.neighbors()), ElementsAre("b"));
+  condition.mutable_range()->mutable_least()->set_int64_value(1979);
+  condition.set_negated(true);
+  ASSERT_THAT(Search(request), RpcIsOk());
+  EXPECT_THAT(IdsOf(search_response_.neighbors()), ElementsAre("b"));
+
+  v1::FindSimilarRequest similar;
+  similar.set_domain("admin/trees");
+  similar.mutable_at()->set_commit("c3");
+  similar.set_document_id("b");
+  similar.mutable_settings()->set_explain(true);
+  similar.mutable_settings()->add_document_id_prefixes("o");
+  v1::FindSimilarResponse found;
+  ASSERT_THAT(
+      Call(*searches_, &v1::SearchService::Stub::FindSimilar, similar, found),
+      RpcIsOk());
+  EXPECT_THAT(IdsOf(found.neighbors()), ElementsAre("old"));
+  EXPECT_TRUE(found.has_explanation());
+}
+
+TEST_F(SearchRpcsTest, RefusesConditionsThatCannotBe) {
+  const auto problem = [this](const v1::AttributeCondition& condition) {
+    v1::SearchRequest request = TextSearch("c1", "oak");
+    *request.mutable_settings()->add_conditions() = condition;
+    const grpc::Status status = Search(request);
+    EXPECT_THAT(status, RpcFailsWith(kInvalid, "FILTER_INVALID"));
+    return status.error_message();
+  };
+  v1::AttributeCondition condition;
+  condition.set_name("year");
+  EXPECT_EQ(
+      problem(condition),
+      "settings.conditions[0].test is not set, expected exists, any_of or "
+      "range");
+  condition.mutable_any_of()->add_values();
+  EXPECT_EQ(problem(condition),
+            "settings.conditions[0].any_of.values[0] is without a value, "
+            "expected a string, int64, double or bool");
+  condition.mutable_range()->mutable_least();
+  EXPECT_EQ(problem(condition),
+            "settings.conditions[0].range.least is without a value, expected a "
+            "string, int64, double or bool");
+  condition.set_exists(true);
+  condition.clear_name();
+  EXPECT_EQ(problem(condition),
+            "settings.conditions[0].name is 0 bytes, expected 1 to 512 bytes");
+}
+
 TEST_F(SearchRpcsTest, SuggestsWords) {
   v1::SuggestTermsRequest request;
   request.set_domain("admin/trees");

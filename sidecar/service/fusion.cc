@@ -29,7 +29,9 @@ RankedChunk FromText(TextNeighbor matching) {
                        .distance = TextDistance(matching.score),
                        .content_hash = matching.content_hash},
           .has_vector_distance = false,
-          .score = matching.score};
+          .score = matching.score,
+          .text_score = matching.score,
+          .text_chunk = matching.chunk};
 }
 
 // What the lists are worth, rank by rank.
@@ -77,17 +79,22 @@ std::vector<RankedChunk> RankByText(std::vector<TextNeighbor> matching) {
   ranked.reserve(matching.size());
   for (TextNeighbor& neighbor : matching) {
     ranked.push_back(FromText(std::move(neighbor)));
+    ranked.back().text_part.rank = static_cast<int64_t>(ranked.size());
   }
   return ranked;
+}
+
+double VectorWeightOf(const Fusion& fusion) {
+  return fusion.vector_weight.value_or(fusion.method ==
+                                               Fusion::Method::kReciprocalRank
+                                           ? 0.5
+                                           : kNormalizedVectorWeight);
 }
 
 std::vector<RankedChunk> Fuse(std::vector<DocumentNeighbor> nearest,
                               std::vector<TextNeighbor> matching,
                               const Fusion& fusion) {
-  const double weight = fusion.vector_weight.value_or(
-      fusion.method == Fusion::Method::kReciprocalRank
-          ? 0.5
-          : kNormalizedVectorWeight);
+  const double weight = VectorWeightOf(fusion);
   const std::vector<double> vector_shares =
       VectorShares(nearest, fusion.method);
   const std::vector<double> text_shares = TextShares(matching, fusion.method);
@@ -98,20 +105,29 @@ std::vector<RankedChunk> Fuse(std::vector<DocumentNeighbor> nearest,
   absl::flat_hash_map<std::pair<std::string, uint32_t>, size_t> places;
   for (size_t i = 0; i < nearest.size(); ++i) {
     places.emplace(key_of(nearest[i].document_id, nearest[i].chunk), i);
-    fused.push_back({.neighbor = std::move(nearest[i]),
-                     .has_vector_distance = true,
-                     .score = weight * vector_shares[i]});
+    fused.push_back(
+        {.neighbor = std::move(nearest[i]),
+         .has_vector_distance = true,
+         .score = weight * vector_shares[i],
+         .vector_part = {static_cast<int64_t>(i) + 1, vector_shares[i]}});
   }
   for (size_t i = 0; i < matching.size(); ++i) {
     const double share = (1 - weight) * text_shares[i];
+    const RankedChunk::Part part = {static_cast<int64_t>(i) + 1,
+                                    text_shares[i]};
     const auto place =
         places.find(key_of(matching[i].document_id, matching[i].chunk));
     if (place != places.end()) {
-      fused[place->second].score += share;
+      RankedChunk& both = fused[place->second];
+      both.score += share;
+      both.text_part = part;
+      both.text_score = matching[i].score;
+      both.text_chunk = matching[i].chunk;
       continue;
     }
     fused.push_back(FromText(std::move(matching[i])));
     fused.back().score = share;
+    fused.back().text_part = part;
   }
   std::ranges::sort(fused, {}, [](const RankedChunk& ranked) {
     return std::tuple<double, absl::string_view, uint32_t>(

@@ -21,6 +21,7 @@
 #ifndef COPSE_SIDECAR_SERVICE_FUSION_H_
 #define COPSE_SIDECAR_SERVICE_FUSION_H_
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -55,7 +56,20 @@ struct RankedChunk {
   DocumentNeighbor neighbor;
   bool has_vector_distance = false;
   double score = 0;  // Of the fusion, or of the words; unset for vectors alone.
+
+  // Its place in one of the lists, and what the fusion takes that for.
+  struct Part {
+    int64_t rank = 0;  // From 1; 0: it is not there.
+    double value = 0;
+  };
+  Part vector_part = {};
+  Part text_part = {};
+  double text_score = 0;    // Of the words, for `text_chunk`.
+  uint32_t text_chunk = 0;  // With the best words, in the list of those.
 };
+
+// Returns what the value of the list of vectors is multiplied by.
+double VectorWeightOf(const Fusion& fusion);
 
 // Returns the distance of what was found by its words, for a BM25 score, which
 // is more than 0: 1 / (1 + score), and less than 1 as a float, too.

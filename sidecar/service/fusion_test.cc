@@ -49,6 +49,29 @@ TEST(FusionTest, ReciprocalRanksAddUp) {
   EXPECT_THAT(fused[2].neighbor.distance, FloatEq(0.2F));  // 1 / (1 + 4)
 }
 
+TEST(FusionTest, KeepsThePartsOfEachScore) {
+  for (const Fusion& fusion :
+       {Fusion{}, Fusion{.method = Fusion::Method::kNormalizedScores,
+                  .vector_weight = 0.25}}) {
+    const double weight = VectorWeightOf(fusion);
+    for (const RankedChunk& chunk : Fuse(Nearest(), Matching(), fusion)) {
+      EXPECT_THAT(chunk.score,
+                  DoubleNear(weight * chunk.vector_part.value +
+                                 (1 - weight) * chunk.text_part.value,
+                             1e-15));
+      EXPECT_EQ(chunk.vector_part.rank > 0, chunk.has_vector_distance);
+    }
+  }
+  const std::vector<RankedChunk> fused = Fuse(Nearest(), Matching(), {});
+  EXPECT_EQ(fused[0].vector_part.rank, 2);
+  EXPECT_EQ(fused[0].text_part.rank, 2);
+  EXPECT_EQ(fused[0].text_score, 3);
+  EXPECT_EQ(fused[1].text_part.rank, 0);
+  const std::vector<RankedChunk> ranked = RankByText(Matching());
+  EXPECT_EQ(ranked[2].text_part.rank, 3);
+  EXPECT_EQ(ranked[2].text_score, 1);
+}
+
 TEST(FusionTest, WeightsDecide) {
   EXPECT_THAT(IdsOf(Fuse(Nearest(), Matching(), {.vector_weight = 1})),
               ElementsAre("a", "b", "c", "d", "e"));
@@ -87,6 +110,7 @@ TEST(FusionTest, DocumentsAreRankedByTheBestOfTheirChunks) {
   EXPECT_THAT(fused[0].score, DoubleNear(1.0 / 61, 1e-15));
   // The one whose distance is told.
   EXPECT_EQ(fused[0].neighbor.chunk, 1U);
+  EXPECT_EQ(fused[0].text_chunk, 0U);
 }
 
 TEST(FusionTest, ChunksAreRankedEachForItselfIfAsked) {

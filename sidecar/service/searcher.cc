@@ -178,6 +178,7 @@ std::vector<RankedChunk> RankByDistance(std::vector<DocumentNeighbor> nearest) {
   for (DocumentNeighbor& neighbor : nearest) {
     ranked.push_back(
         {.neighbor = std::move(neighbor), .has_vector_distance = true});
+    ranked.back().vector_part.rank = static_cast<int64_t>(ranked.size());
   }
   return ranked;
 }
@@ -188,19 +189,41 @@ struct Query {
   const CommitReader& reader;
   std::span<const std::vector<float>> vectors;  // None to search by words only.
   DocumentSearchOptions options;                // Without a vector.
+  SearchExplanation* explanation;               // Null if nobody asks.
 };
+
+TextSearchOptions ToTextOptions(const Query& query) {
+  return {.query = std::get<TextQuery>(query.request.query).text,
+          .has_operators = !query.request.is_plain,
+          .types = query.options.types,
+          .document_ids = query.options.document_ids,
+          .check = query.options.check,
+          .filter = query.options.filter};
+}
 
 absl::StatusOr<TextSearchResult> SearchText(const Query& query,
                                             size_t neighbor_count,
                                             bool by_chunk) {
-  return query.reader.SearchText(
-      {.query = std::get<TextQuery>(query.request.query).text,
-       .has_operators = !query.request.is_plain,
-       .neighbor_count = neighbor_count,
-       .types = query.options.types,
-       .document_ids = query.options.document_ids,
-       .by_chunk = by_chunk,
-       .check = query.options.check});
+  TextSearchOptions options = ToTextOptions(query);
+  options.neighbor_count = neighbor_count;
+  options.by_chunk = by_chunk;
+  COPSE_ASSIGN_OR_RETURN(TextSearchResult result,
+                         query.reader.SearchText(options));
+  if (query.explanation != nullptr) {
+    query.explanation->text_searches.push_back(
+        {result.matching_row_count, result.statistics});
+  }
+  return result;
+}
+
+absl::StatusOr<DocumentSearchResult> SearchVector(
+    const Query& query, const DocumentSearchOptions& options) {
+  COPSE_ASSIGN_OR_RETURN(DocumentSearchResult result,
+                         query.reader.Search(options));
+  if (query.explanation != nullptr) {
+    query.explanation->vector_searches.push_back(result.plan);
+  }
+  return result;
 }
 
 // Returns what is nearest to any of the vectors.
@@ -208,11 +231,11 @@ absl::StatusOr<DocumentSearchResult> SearchNearest(const Query& query) {
   DocumentSearchOptions options = query.options;
   options.query = query.vectors.front();
   COPSE_ASSIGN_OR_RETURN(DocumentSearchResult result,
-                         query.reader.Search(options));
+                         SearchVector(query, options));
   for (const std::vector<float>& vector : query.vectors.subspan(1)) {
     options.query = vector;
     COPSE_ASSIGN_OR_RETURN(DocumentSearchResult other,
-                           query.reader.Search(options));
+                           SearchVector(query, options));
     Merge(std::move(other), options.neighbor_count, result);
   }
   return result;
@@ -280,6 +303,46 @@ absl::StatusOr<std::vector<RankedChunk>> Rank(Query query,
   return documents;
 }
 
+// Returns the explanations of `ranked`.
+absl::StatusOr<std::vector<NeighborExplanation>> ExplainNeighbors(
+    const Query& query, std::span<const RankedChunk> ranked) {
+  std::vector<NeighborExplanation> explanations(ranked.size());
+  std::vector<ChunkName> chunks;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < ranked.size(); ++i) {
+    const RankedChunk& chunk = ranked[i];
+    NeighborExplanation& explanation = explanations[i];
+    if (chunk.vector_part.rank > 0) {
+      explanation.vector = chunk.vector_part;
+    }
+    if (chunk.text_part.rank > 0) {
+      explanation.text = chunk.text_part;
+      explanation.text_score = chunk.text_score;
+      explanation.text_chunk = chunk.text_chunk;
+      chunks.push_back({chunk.neighbor.document_id, chunk.text_chunk});
+      places.push_back(i);
+    }
+  }
+  if (chunks.empty()) {
+    return explanations;
+  }
+  COPSE_ASSIGN_OR_RETURN(
+      std::vector<TextScore> scores,
+      query.reader.ExplainText(ToTextOptions(query), chunks));
+  for (size_t i = 0; i < scores.size(); ++i) {
+    explanations[places[i]].text_terms = std::move(scores[i]);
+  }
+  return explanations;
+}
+
+// Returns the part of `ranked` that a page which begins at `start` explains.
+std::span<const RankedChunk> ExplainedPart(std::span<const RankedChunk> ranked,
+                                           size_t start) {
+  const std::span<const RankedChunk> page =
+      ranked.subspan(std::min(start, ranked.size()));
+  return page.first(std::min(page.size(), kExplanationCountMax));
+}
+
 }  // namespace
 
 absl::Status CheckSearchSettings(const SearchSettings& settings) {
@@ -319,7 +382,7 @@ absl::Status CheckSearchSettings(const SearchSettings& settings) {
   if (settings.max_distance.has_value() && std::isnan(*settings.max_distance)) {
     return FieldInvalidError("settings.max_distance", "NaN", "a number");
   }
-  return absl::OkStatus();
+  return CheckSearchFilter(settings.filter, "settings.");
 }
 
 DocumentSearchOptions ToSearchOptions(const SearchSettings& settings) {
@@ -332,6 +395,8 @@ DocumentSearchOptions ToSearchOptions(const SearchSettings& settings) {
   options.exact = settings.exact;
   options.types = settings.types;
   options.document_ids = settings.document_ids;
+  options.filter = settings.filter;
+  options.explains = settings.explain;
   return options;
 }
 
@@ -353,10 +418,22 @@ absl::StatusOr<SearchResponse> Searcher::Search(const SearchRequest& request,
   const auto start = static_cast<size_t>(request.settings.start.value_or(0));
   SearchResponse response;
   const size_t end = start + options.neighbor_count;
-  COPSE_ASSIGN_OR_RETURN(
-      const std::vector<RankedChunk> ranked,
-      Rank({request, *at.reader, query.vectors, std::move(options)}, end,
-           response.work));
+  if (request.settings.explain) {
+    response.explanation.emplace().row_count = at.reader->info().vector_count;
+    if (request.mode == SearchMode::kHybrid) {
+      response.explanation->vector_weight = VectorWeightOf(request.fusion);
+    }
+  }
+  const Query ranking = {
+      request, *at.reader, query.vectors, std::move(options),
+      response.explanation.has_value() ? &*response.explanation : nullptr};
+  COPSE_ASSIGN_OR_RETURN(const std::vector<RankedChunk> ranked,
+                         Rank(ranking, end, response.work));
+  std::vector<NeighborExplanation> explanations;
+  if (request.settings.explain) {
+    COPSE_ASSIGN_OR_RETURN(
+        explanations, ExplainNeighbors(ranking, ExplainedPart(ranked, start)));
+  }
   response.answered_by = {at.commit, at.lag};
   response.source = query.source;
   const auto* text = std::get_if<TextQuery>(&request.query);
@@ -382,6 +459,9 @@ absl::StatusOr<SearchResponse> Searcher::Search(const SearchRequest& request,
     }
     if (request.mode != SearchMode::kVector) {
       found.score = ranked[i].score;
+    }
+    if (i - start < explanations.size()) {
+      found.explanation = std::move(explanations[i - start]);
     }
     response.neighbors.push_back(std::move(found));
   }

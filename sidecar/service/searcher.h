@@ -39,6 +39,8 @@
 #include "sidecar/service/domain_embedders.h"
 #include "sidecar/service/fusion.h"
 #include "versioning/commit_reader.h"
+#include "versioning/lexical/bm25.h"
+#include "versioning/search_filter.h"
 #include "versioning/store.h"
 
 namespace copse {
@@ -52,6 +54,9 @@ inline constexpr int64_t kSuggestionCountDefault = 10;
 
 // A snippet reads the text of its document, which may have megabytes.
 inline constexpr size_t kSnippetCountMax = 100;
+
+// Explaining a score looks for each word of the query in its chunk.
+inline constexpr size_t kExplanationCountMax = 100;
 
 // Chunks of a document that are searched for, spread evenly over it.
 inline constexpr size_t kQueryChunkCountMax = 16;
@@ -99,6 +104,13 @@ struct SearchSettings {
   // [0, kNeighborCountMax]; see above.
   std::optional<int64_t> start;
 
+  // Only documents that pass are found.
+  SearchFilter filter;
+
+  // Whether the response explains how it was found, and the first
+  // kExplanationCountMax neighbors why.
+  bool explain = false;
+
   // What the documents of the neighbors hold.
   DocumentMask mask;
 
@@ -136,6 +148,35 @@ struct DocumentSnippet {
   std::vector<Match> matches;  // Words of the query.
 };
 
+// The parts of the score of a neighbor.
+struct NeighborExplanation {
+  // Unset if the search by vectors was not done, or did not find it; its value
+  // goes into a fusion, and is 0 without one.
+  std::optional<RankedChunk::Part> vector;
+
+  // The same of the search by words, and what it found.
+  std::optional<RankedChunk::Part> text;
+  double text_score = 0;
+  uint32_t text_chunk = 0;
+  TextScore text_terms;
+};
+
+// How a search was done.
+struct SearchExplanation {
+  struct TextSearch {
+    int64_t matching_row_count = 0;
+    LexicalStatistics statistics;
+  };
+
+  int64_t row_count = 0;  // Of the commit.
+
+  // In their order: again where more neighbors were needed.
+  std::vector<SearchPlan> vector_searches;
+  std::vector<TextSearch> text_searches;
+
+  std::optional<double> vector_weight;  // Of the fusion.
+};
+
 struct SearchNeighbor {
   StoredDocument document;
 
@@ -151,7 +192,8 @@ struct SearchNeighbor {
   uint32_t chunk = 0;
   ChunkPlace place;
 
-  std::optional<DocumentSnippet> snippet;  // Only where asked for.
+  std::optional<DocumentSnippet> snippet;          // Only where asked for.
+  std::optional<NeighborExplanation> explanation;  // The same.
 };
 
 struct SuggestRequest {
@@ -175,10 +217,11 @@ struct SearchResponse {
   std::optional<AnsweringCommit> source;  // Of a DocumentQuery.
   std::vector<SearchNeighbor> neighbors;
   SearchWork work;
+  std::optional<SearchExplanation> explanation;  // Only where asked for.
 };
 
-// Returns OK, or kInvalidArgument, FIELD_INVALID, naming the field that is out
-// of range.
+// Returns OK, or kInvalidArgument, FIELD_INVALID or FILTER_INVALID, naming the
+// field that is out of range.
 absl::Status CheckSearchSettings(const SearchSettings& settings);
 
 // Returns the options without a query. REQUIRES: CheckSearchSettings()

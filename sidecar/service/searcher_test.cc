@@ -34,6 +34,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 class SearcherTest : public EngineTest {
  protected:
@@ -444,6 +445,85 @@ TEST_F(SearcherTest, FiltersDocumentsInEveryMode) {
     request.settings.document_ids = {"c", "b", "unknown"};
     request.settings.types = {"tree"};
     EXPECT_THAT(IdsOf(Search(request)), ElementsAre("b"));
+  }
+}
+
+TEST_F(SearcherTest, FiltersByAttributesInEveryMode) {
+  UpsertOperation old = Typed("old", "oak rose", "tree");
+  old.document.attributes = {{"year", int64_t{1979}},
+                             {"lang", std::string("en")}};
+  ASSERT_THAT(Push(Options("c3", "c2"), {old}), IsOk());
+  for (const SearchMode mode :
+       {SearchMode::kVector, SearchMode::kText, SearchMode::kHybrid}) {
+    SearchRequest request = TextRequest("c3", "oak tulip");
+    request.mode = mode;
+    request.settings.filter.conditions = {
+        {.name = "year", .test = AttributeRange{.greatest = int64_t{1989}}}};
+    EXPECT_THAT(IdsOf(Search(request)), ElementsAre("old"));
+    request.settings.filter.conditions[0].is_negated = true;
+    EXPECT_THAT(IdsOf(Search(request)), UnorderedElementsAre("a", "b"));
+    request.settings.filter.id_prefixes = {"b", "ol"};
+    EXPECT_THAT(IdsOf(Search(request)), ElementsAre("b"));
+    request.settings.filter.conditions[0].test = AttributeRange();
+    EXPECT_THAT(
+        Search(request),
+        StatusIs(absl::StatusCode::kInvalidArgument,
+                 HasSubstr("settings.conditions[0].range is without a bound, "
+                           "expected at least one")));
+  }
+  SearchRequest similar = TextRequest("c3", "");
+  similar.query = DocumentQuery{"a", std::nullopt};
+  similar.settings.filter.conditions = {{.name = "lang"}};
+  EXPECT_THAT(IdsOf(Search(similar)), ElementsAre("old"));
+}
+
+TEST_F(SearcherTest, ExplainsTheScoreOfEachNeighbor) {
+  for (const SearchMode mode :
+       {SearchMode::kVector, SearchMode::kText, SearchMode::kHybrid}) {
+    SearchRequest request = TextRequest("c1", "oak beech nowhere");
+    request.mode = mode;
+    request.settings.explain = true;
+    COPSE_ASSERT_OK_AND_ASSIGN(const SearchResponse response, Search(request));
+    ASSERT_TRUE(response.explanation.has_value());
+    EXPECT_EQ(response.explanation->row_count, 3);
+    EXPECT_EQ(response.explanation->vector_searches.empty(),
+              mode == SearchMode::kText);
+    EXPECT_EQ(response.explanation->text_searches.empty(),
+              mode == SearchMode::kVector);
+    int64_t rank = 0;
+    for (const SearchNeighbor& neighbor : response.neighbors) {
+      ++rank;
+      ASSERT_TRUE(neighbor.explanation.has_value());
+      const NeighborExplanation& parts = *neighbor.explanation;
+      EXPECT_EQ(parts.vector.has_value(), mode != SearchMode::kText);
+      double sum = 0;
+      for (const TermScore& term : parts.text_terms.terms) {
+        EXPECT_NEAR(term.score,
+                    term.inverse_document_frequency * term.saturation, 1e-12);
+        sum += term.score;
+      }
+      EXPECT_EQ(sum, parts.text_score);
+      if (mode == SearchMode::kVector) {
+        EXPECT_EQ(parts.vector->rank, rank);
+        EXPECT_FALSE(parts.text.has_value());
+      } else if (mode == SearchMode::kText) {
+        EXPECT_EQ(parts.text->rank, rank);
+        EXPECT_EQ(parts.text_score, neighbor.score);
+        ASSERT_THAT(parts.text_terms.terms, SizeIs(3));
+        EXPECT_EQ(parts.text_terms.terms[2].term, "nowhere");
+        EXPECT_EQ(parts.text_terms.terms[2].matching_row_count, 0);
+      } else {
+        EXPECT_EQ(response.explanation->vector_weight, 0.5);
+        EXPECT_NEAR(*neighbor.score,
+                    0.5 * parts.vector->value +
+                        0.5 * (parts.text.has_value() ? parts.text->value : 0),
+                    1e-12);
+      }
+    }
+    request.settings.explain = false;
+    COPSE_ASSERT_OK_AND_ASSIGN(const SearchResponse silent, Search(request));
+    EXPECT_FALSE(silent.explanation.has_value());
+    EXPECT_FALSE(silent.neighbors[0].explanation.has_value());
   }
 }
 
