@@ -335,6 +335,21 @@ TEST_F(CopseCliTest, ReadsDocumentsAtACommitOrBranch) {
                    "--start", "0", "--commit", "c1", "two"})
                   .output,
               AllOf(HasSubstr("SCORE"), HasSubstr("0.2500")));
+  const Result filtered =
+      Run({"search", "d", "--commit", "c1", "--where", "has:n", "--where",
+           "not has:m", "--id-prefix", "b", "--explain", "two"});
+  EXPECT_THAT(filtered.output,
+              AllOf(HasSubstr("T     b"),
+                    HasSubstr("vectors: 1 of 2 chunks pass the filters"),
+                    HasSubstr("b\n  vectors: rank 1, distance 0.0")));
+  EXPECT_EQ(
+      Run({"search", "d", "--commit", "c1", "--where", "not has:n", "two"})
+          .error,
+      "no documents found\n");
+  const Result malformed = Run({"search", "d", "x", "--where", "year>="});
+  EXPECT_EQ(malformed.exit_code, 2);
+  EXPECT_EQ(malformed.error,
+            "copse: --where 'year>=': at byte 7 is the end, wanted a value\n");
   EXPECT_THAT(Run({"suggest", "d", "-k", "3", "two", "wo"}).output,
               HasSubstr("     3      0  two wox"));
   EXPECT_THAT(Run({"similar", "d", "a"}).output, HasSubstr("c"));

@@ -735,6 +735,18 @@ class Branches : public v1::BranchService::Service {
   FakeStore& store_;
 };
 
+// Only the tests of existence, and the first prefix.
+bool Passes(const v1::SearchSettings& settings, const v1::Document& document) {
+  for (const v1::AttributeCondition& condition : settings.conditions()) {
+    const bool exists = document.attributes().contains(condition.name());
+    if (exists == condition.negated()) {
+      return false;
+    }
+  }
+  return settings.document_id_prefixes().empty() ||
+         document.document_id().find(settings.document_id_prefixes(0)) == 0;
+}
+
 class Searches : public v1::SearchService::Service {
  public:
   explicit Searches(FakeStore& store) : store_(store) {}
@@ -751,8 +763,14 @@ class Searches : public v1::SearchService::Service {
     }
     for (const auto& [id, document] : commit->documents) {
       const size_t place = document.text().find(request->text());
+      if (!Passes(request->settings(), document)) {
+        continue;
+      }
       if (place != std::string::npos || request->has_vector()) {
         v1::Neighbor& neighbor = *response->add_neighbors();
+        if (request->settings().explain()) {
+          neighbor.mutable_explanation()->mutable_vector()->set_rank(1);
+        }
         *neighbor.mutable_document() =
             ToStored(document, request->settings().document_mask());
         neighbor.set_distance(request->has_vector()
@@ -763,6 +781,13 @@ class Searches : public v1::SearchService::Service {
           neighbor.set_score(request->fusion().vector_weight());
         }
       }
+    }
+    if (request->settings().explain()) {
+      response->mutable_explanation()->set_chunk_count(
+          static_cast<int64_t>(commit->documents.size()));
+      response->mutable_explanation()
+          ->add_vector_searches()
+          ->set_passing_chunk_count(response->neighbors_size());
     }
     return grpc::Status::OK;
   }

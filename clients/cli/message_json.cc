@@ -135,6 +135,10 @@ void WriteNeighbor(const v1::Neighbor& neighbor, JsonWriter& json) {
     json.Key("snippet");
     WriteSnippet(neighbor.snippet(), json);
   }
+  if (neighbor.has_explanation()) {
+    json.Key("explanation");
+    WriteMessage(neighbor.explanation(), json);
+  }
   json.EndObject();
 }
 

@@ -27,7 +27,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 
+#include "clients/cli/condition_parser.h"
 #include "clients/cli/context.h"
+#include "clients/cli/explanation_text.h"
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
 #include "clients/cli/operation_parser.h"
@@ -41,6 +43,15 @@
 
 namespace copse {
 namespace {
+
+// What --where takes, for the end of a help.
+constexpr char kConditionHelp[] =
+    "A CONDITION is has:NAME, NAME in (VALUE, ...), or NAME, one of = != < <= "
+    "> "
+    ">=, and\na VALUE; with not before it, what does not pass it. A VALUE is "
+    "true, false, a\nnumber, or a text, in quotes if it is a number or has "
+    "spaces. As in JSON, 1980 is\na whole number and 1980.0 is not: values of "
+    "two types are never equal, and a\nrange has those of its own type only.";
 
 // What a vector or a text from a file may be at most.
 constexpr size_t kInputSizeBytesMax = size_t{4} << 20;
@@ -56,6 +67,9 @@ struct Flags {
   std::optional<double> max_distance;
   std::optional<int32_t> start;
   std::vector<std::string> ids;
+  std::vector<std::string> conditions;
+  std::vector<std::string> id_prefixes;
+  bool explain = false;
   std::string mode = "vector";
   std::string fusion;
   std::optional<double> vector_weight;
@@ -86,7 +100,7 @@ const std::map<std::string, v1::Fusion::Method>& Fusions() {
   return fusions;
 }
 
-v1::SearchSettings ToSettings(const Flags& flags) {
+absl::StatusOr<v1::SearchSettings> ToSettings(const Flags& flags) {
   v1::SearchSettings settings;
   settings.set_neighbor_count(flags.neighbor_count);
   for (const std::string& type : flags.types) {
@@ -104,6 +118,18 @@ v1::SearchSettings ToSettings(const Flags& flags) {
   for (const std::string& id : flags.ids) {
     settings.add_document_ids(id);
   }
+  for (const std::string& text : flags.conditions) {
+    absl::StatusOr<v1::AttributeCondition> condition = ParseCondition(text);
+    if (!condition.ok()) {
+      return UsageError(absl::StrFormat("--where '%s': %s", Printable(text),
+                                        condition.status().message()));
+    }
+    *settings.add_conditions() = *std::move(condition);
+  }
+  for (const std::string& prefix : flags.id_prefixes) {
+    settings.add_document_id_prefixes(prefix);
+  }
+  settings.set_explain(flags.explain);
   settings.mutable_document_mask()->set_text(flags.text);
   settings.mutable_document_mask()->set_attributes(flags.attributes);
   settings.mutable_document_mask()->set_vector(flags.vectors);
@@ -234,6 +260,19 @@ absl::Status PrintNeighbors(
   return context.output().Write(table.Format(context.output().width()));
 }
 
+// Prints how the search was done and why each document was found, if the
+// response says it.
+template <typename Response>
+absl::Status PrintExplanation(Context& context, const Response& response) {
+  return response.has_explanation()
+             ? context.output().Write(absl::StrCat(
+                   "\n",
+                   FormatExplanation(response.explanation(), response.work(),
+                                     {response.neighbors().begin(),
+                                      response.neighbors().end()})))
+             : absl::OkStatus();
+}
+
 // A table has no room for vectors.
 absl::Status CheckVectorsShown(const Context& context, const Flags& flags) {
   return flags.vectors && !context.json() ? UsageError("--vectors needs --json")
@@ -247,7 +286,7 @@ absl::StatusOr<ExitCode> Search(Context& context, const Flags& flags) {
   COPSE_CLIENT_ASSIGN_OR_RETURN(
       *request.mutable_at(),
       ResolveSelector(context.client(), flags.domain, flags.at));
-  *request.mutable_settings() = ToSettings(flags);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(*request.mutable_settings(), ToSettings(flags));
   request.set_mode(Modes().at(flags.mode));
   request.set_plain_text(flags.plain);
   if (!flags.fusion.empty()) {
@@ -285,6 +324,7 @@ absl::StatusOr<ExitCode> Search(Context& context, const Flags& flags) {
     NoteAnsweringCommit(context, response.answered_by());
     COPSE_CLIENT_RETURN_IF_ERROR(
         PrintNeighbors(context, flags, response.neighbors()));
+    COPSE_CLIENT_RETURN_IF_ERROR(PrintExplanation(context, response));
   }
   return ExitCode::kDone;
 }
@@ -296,7 +336,7 @@ absl::StatusOr<ExitCode> Similar(Context& context, const Flags& flags) {
   COPSE_CLIENT_ASSIGN_OR_RETURN(
       *request.mutable_at(),
       ResolveSelector(context.client(), flags.domain, flags.at));
-  *request.mutable_settings() = ToSettings(flags);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(*request.mutable_settings(), ToSettings(flags));
   request.set_document_id(flags.document_id);
   if (!flags.from_commit.empty()) {
     COPSE_CLIENT_ASSIGN_OR_RETURN(
@@ -312,6 +352,7 @@ absl::StatusOr<ExitCode> Similar(Context& context, const Flags& flags) {
     NoteAnsweringCommit(context, response.answered_by());
     COPSE_CLIENT_RETURN_IF_ERROR(
         PrintNeighbors(context, flags, response.neighbors()));
+    COPSE_CLIENT_RETURN_IF_ERROR(PrintExplanation(context, response));
   }
   return ExitCode::kDone;
 }
@@ -383,6 +424,15 @@ void AddSettings(CLI::App& app, Flags& flags) {
   AddRepeated(app, "--type", flags.types,
               "Only documents of this type; repeatable")
       .type_name("TYPE");
+  AddRepeated(app, "--where", flags.conditions,
+              "Only documents whose attributes are so, such as 'year>=1980'; "
+              "repeatable, and all must hold; see below")
+      .type_name("CONDITION");
+  AddRepeated(app, "--id-prefix", flags.id_prefixes,
+              "Only documents whose IDs begin so; repeatable")
+      .type_name("PREFIX");
+  app.add_flag("--explain", flags.explain,
+               "Show how the search was done, and the parts of each score");
   app.add_option("--max-distance", flags.max_distance,
                  "Only documents that are at most so far away")
       ->type_name("D");
@@ -423,8 +473,11 @@ void AddSearchCommands(CommandLine& line) {
               {"copse search admin/star_wars 'who flies the Falcon?'",
                "copse search docs --commit 9f31c07a -k 3 --type md install",
                "copse search docs --mode text '\"working tree\" rebas*'",
-               "copse search docs --mode hybrid --start 10 undo a commit"},
-              kDistanceHelp);
+               "copse search docs --mode hybrid --start 10 undo a commit",
+               "copse search films --where 'year>=1980' --where 'lang in (en, "
+               "de)' robots",
+               "copse search docs --id-prefix docs/ --explain install"},
+              absl::StrCat(kConditionHelp, "\n\n", kDistanceHelp));
   line.OnChosen(search,
                 [flags](Context& context) { return Search(context, *flags); });
 
@@ -438,8 +491,10 @@ void AddSearchCommands(CommandLine& line) {
                   "The commit or branch to take the document from [the one "
                   "searched]")
       ->type_name("COMMIT");
-  AddExamples(similar, {"copse similar docs --branch main docs/install.md"},
-              kDistanceHelp);
+  AddExamples(similar,
+              {"copse similar docs --branch main docs/install.md",
+               "copse similar films --where 'not has:sequel' Alien"},
+              absl::StrCat(kConditionHelp, "\n\n", kDistanceHelp));
   line.OnChosen(similar,
                 [flags](Context& context) { return Similar(context, *flags); });
 
