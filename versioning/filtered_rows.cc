@@ -401,7 +401,7 @@ size_t SizeBytesOf(const RowQuestion& question) {
   }
   for (const auto* texts : {&question.types, &question.filter.id_prefixes}) {
     for (const std::string& text : *texts) {
-      size_bytes += sizeof(text) + text.size();
+      size_bytes += sizeof(std::string) + text.size();
     }
   }
   return size_bytes;

@@ -47,10 +47,9 @@ namespace {
 // What --where takes, for the end of a help.
 constexpr char kConditionHelp[] =
     "A CONDITION is has:NAME, NAME in (VALUE, ...), or NAME, one of = != < <= "
-    "> "
-    ">=, and\na VALUE; with not before it, what does not pass it. A VALUE is "
-    "true, false, a\nnumber, or a text, in quotes if it is a number or has "
-    "spaces. As in JSON, 1980 is\na whole number and 1980.0 is not: values of "
+    "> >=,\nand a VALUE; with not before it, what does not pass it. A VALUE is "
+    "true, false,\na number, or a text, in quotes if it is a number or has "
+    "spaces. As in JSON, 1980\nis a whole number and 1980.0 is not: values of "
     "two types are never equal, and a\nrange has those of its own type only.";
 
 // What a vector or a text from a file may be at most.
