@@ -55,9 +55,13 @@ class QueryParser {
     if (text.empty() || text.size() > kTermSizeBytesMax) {
       return;
     }
+    std::string beginning = analyzer_.FoldWhole(text);
+    if (beginning.empty()) {
+      return;  // All words begin with an accent that is taken off.
+    }
     Add({.mode = LexicalQueryItem::Mode::kPrefix,
          .kind = IsPlainWord(text) ? TermKind::kWord : TermKind::kIdentifier,
-         .terms = {analyzer_.FoldWhole(text)}});
+         .terms = {std::move(beginning)}});
   }
 
   // Reads words, phrases and beginnings.
