@@ -14,9 +14,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
@@ -32,6 +34,7 @@
 #include "sidecar/garbage_metrics.h"
 #include "sidecar/grpc/grpc_server.h"
 #include "sidecar/http/http_port.h"
+#include "sidecar/http/http_services.h"
 #include "sidecar/job_metrics.h"
 #include "sidecar/recall_collector.h"
 #include "sidecar/service/content_source.h"
@@ -113,6 +116,60 @@ absl::StatusOr<std::string> ReadHttpSecret(const Config& config) {
         "are 'http_admin_secret_env' and 'http_admin_secret_file'"));
   }
   return secret;
+}
+
+absl::StatusOr<ContentSourceOptions> ContentSourceOf(const Config& config) {
+  ContentSourceOptions source;
+  source.endpoint = config.content_endpoint;
+  source.user_header = config.user_forward_header;
+  source.ca_file = config.content_ca_file;
+  if (!config.content_authorization_env.empty()) {
+    const char* value = std::getenv(config.content_authorization_env.c_str());
+    source.authorization = value == nullptr ? "" : value;
+    if (!IsCredential(source.authorization)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "variable ", config.content_authorization_env,
+          " holds no Authorization for the database, expected printable ASCII; "
+          "the setting is 'content_authorization_env'"));
+    }
+  }
+  COPSE_RETURN_IF_ERROR(CheckContentSource(source));
+  return source;
+}
+
+// Whether the provider of `profile` refuses who shows no key: those on the
+// network do, one of an own machine or a container seldom.
+bool NeedsKey(const EmbeddingProfileOptions& profile) {
+  return profile.api_key_env.empty() && profile.api_key_file.empty() &&
+         absl::StartsWith(profile.url, "https://");
+}
+
+V1Settings V1SettingsOf(const Config& config,
+                        const EmbedderRegistry& embedders) {
+  V1Settings v1;
+  v1.dialect = static_cast<V1Settings::Dialect>(config.vectorlink_dialect);
+  v1.has_content_endpoint = !config.content_endpoint.empty();
+  v1.is_anonymous = config.vectorlink_v1_anonymous;
+  v1.assign_wait = config.v1_assign_wait;
+  v1.takes_api_key = config.api_key_from_request;
+  const absl::flat_hash_set<absl::string_view> urls =
+      absl::StrSplit(config.embedding_urls_from_request, absl::ByAnyChar(", "),
+                     absl::SkipEmpty());
+  for (const EmbeddingProfileOptions& profile : config.embedding_profiles) {
+    if (urls.contains(profile.url)) {
+      v1.profiles.push_back({.name = profile.name,
+                             .url = profile.url,
+                             .model = profile.model,
+                             .dimension = profile.dimension});
+    }
+    if (NeedsKey(profile)) {
+      v1.keyless_profiles.insert(profile.name);
+      if (profile.name == embedders.default_profile()) {
+        v1.keyless_profiles.insert("");
+      }
+    }
+  }
+  return v1;
 }
 
 }  // namespace
@@ -282,10 +339,8 @@ absl::Status Daemon::MakeEmbedders() {
   engine_options.embedding_profiles = embedders_->names();
   engine_options.default_embedding_profile = embedders_->default_profile();
   engine_options.backup_folder = config_.backup_folder;
-  engine_options.content_source.endpoint = config_.content_endpoint;
-  engine_options.content_source.user_header = config_.user_forward_header;
-  engine_options.content_source.ca_file = config_.content_ca_file;
-  COPSE_RETURN_IF_ERROR(CheckContentSource(engine_options.content_source));
+  COPSE_ASSIGN_OR_RETURN(engine_options.content_source,
+                         ContentSourceOf(config_));
   engine_options.version = version_;
   engine_options.jobs.concurrency_max = config_.jobs_concurrency_max;
   engine_options.jobs.retention =
@@ -409,6 +464,13 @@ absl::Status Daemon::StartHttp() {
       static_cast<size_t>(config_.push_line_size_bytes_max);
   options.connection_count_max = config_.http_connection_count_max;
   options.search_ready = config_.search_ready;
+  options.v1 = V1SettingsOf(config_, *embedders_);
+  if (options.v1.is_anonymous && options.v1.has_content_endpoint &&
+      options.v1.dialect != V1Settings::Dialect::kV2) {
+    logger_.Warning(
+        "the paths of VectorLink's first dialect are open to anybody who "
+        "reaches the HTTP port, as 'vectorlink_v1_anonymous' says");
+  }
   absl::StatusOr<std::unique_ptr<HttpPort>> port = HttpPort::Start(options);
   if (!port.ok()) {
     return absl::Status(

@@ -55,6 +55,9 @@
 
 namespace copse {
 
+// Which dialects of VectorLink the HTTP port speaks.
+enum class VectorLinkDialect { kAuto, kV1, kV2 };
+
 // The members have the defaults and the names of the settings; setting_table.cc
 // says what each is for and what it may be.
 struct Config {
@@ -81,9 +84,16 @@ struct Config {
   absl::Duration shutdown_timeout = absl::Seconds(30);
   bool core_dumps = false;
 
-  std::string content_endpoint;     // Empty for none.
-  std::string user_forward_header;  // Empty for none.
-  std::string content_ca_file;      // Empty for the system's certificates.
+  std::string content_endpoint;           // Empty for none.
+  std::string user_forward_header;        // Empty for none.
+  std::string content_authorization_env;  // Empty for none.
+  std::string content_ca_file;  // Empty for the system's certificates.
+
+  VectorLinkDialect vectorlink_dialect = VectorLinkDialect::kAuto;
+  bool vectorlink_v1_anonymous = false;
+  absl::Duration v1_assign_wait = absl::Minutes(10);
+  bool api_key_from_request = false;
+  std::string embedding_urls_from_request;  // Separated by commas.
 
   int64_t pool_size_bytes = int64_t{1} << 30;
   int64_t embedding_cache_size_bytes = int64_t{4} << 30;

@@ -40,6 +40,7 @@ constexpr int64_t kPiB = int64_t{1} << 50;
 constexpr absl::string_view kLogLevels[] = {"debug", "info", "warning",
                                             "error"};
 constexpr absl::string_view kLogFormats[] = {"text", "json"};
+constexpr absl::string_view kVectorLinkDialects[] = {"auto", "v1", "v2"};
 
 template <typename Enum, size_t kSize>
 Enum FindEnum(const absl::string_view (&names)[kSize],
@@ -79,6 +80,11 @@ void Write(const SettingValue& value, NetworkAddress& member) {
 void Write(const SettingValue& value, LogLevel& member) {
   member = FindEnum<LogLevel>(kLogLevels, std::get<std::string>(value));
 }
+void Write(const SettingValue& value, VectorLinkDialect& member) {
+  member = FindEnum<VectorLinkDialect>(kVectorLinkDialects,
+                                       std::get<std::string>(value));
+}
+
 void Write(const SettingValue& value, LogFormat& member) {
   member = FindEnum<LogFormat>(kLogFormats, std::get<std::string>(value));
 }
@@ -111,6 +117,10 @@ std::optional<SettingValue> Read(const NetworkAddress& member) {
 std::optional<SettingValue> Read(LogLevel member) {
   return std::string(kLogLevels[static_cast<size_t>(member)]);
 }
+std::optional<SettingValue> Read(VectorLinkDialect member) {
+  return std::string(kVectorLinkDialects[static_cast<size_t>(member)]);
+}
+
 std::optional<SettingValue> Read(LogFormat member) {
   return std::string(kLogFormats[static_cast<size_t>(member)]);
 }
@@ -282,6 +292,14 @@ SettingGroup<Config> PullGroup() {
                      "setting, lets copse be its user admin. Empty for none.",
              .may_be_empty = true,
              .sample = "X-User-Forward"}),
+       Bind(&Config::content_authorization_env,
+            {.key = "content_authorization_env",
+             .kind = SettingKind::kText,
+             .help = "The environment variable that holds the Authorization "
+                     "for that database of pulls that bring none, such as "
+                     "`Basic YWRtaW46cm9vdA==`.",
+             .may_be_empty = true,
+             .sample = "CONTENT_AUTHORIZATION"}),
        Bind(&Config::content_ca_file,
             {.key = "content_ca_file",
              .kind = SettingKind::kPath,
@@ -289,6 +307,49 @@ SettingGroup<Config> PullGroup() {
                      "of the system.",
              .may_be_empty = true,
              .sample = "/etc/copse/database-ca.pem"})}};
+}
+
+SettingGroup<Config> FirstDialectGroup() {
+  return {
+      "VectorLink's first dialect, by which clients of old have copse pull",
+      {Bind(&Config::vectorlink_dialect,
+            {.key = "vectorlink_dialect",
+             .kind = SettingKind::kChoice,
+             .help = "What the HTTP port speaks: `v2`; `auto`, which is both, "
+                     "told apart by the request; or `v1`, where the paths that "
+                     "both have are those of the first. Without "
+                     "content_endpoint all are v2.",
+             .choices = {std::begin(kVectorLinkDialects),
+                         std::end(kVectorLinkDialects)}}),
+       Bind(&Config::vectorlink_v1_anonymous,
+            {.key = "vectorlink_v1_anonymous",
+             .kind = SettingKind::kFlag,
+             .help = "Whether the paths of the first dialect need no "
+                     "credentials of ours. Then the Authorization of a request "
+                     "is passed on to the database."}),
+       Bind(&Config::v1_assign_wait,
+            {.key = "v1_assign_wait",
+             .kind = SettingKind::kSeconds,
+             .help = "How many seconds GET /assign waits for the index of its "
+                     "source.",
+             .min = 0,
+             .max = 86400}),
+       Bind(&Config::api_key_from_request,
+            {.key = "api_key_from_request",
+             .kind = SettingKind::kFlag,
+             .help = "Whether the header VECTORLINK_EMBEDDING_API_KEY of a "
+                     "request is shown to the embedding provider in place of "
+                     "the configured key."}),
+       Bind(&Config::embedding_urls_from_request,
+            {.key = "embedding_urls_from_request",
+             .kind = SettingKind::kText,
+             .help = "The URLs, separated by commas, by which the headers "
+                     "VECTORLINK_OLLAMA_URL, _MODEL and _DIMENSIONS of a "
+                     "request may choose an embedding profile for a new "
+                     "domain: that profile has to be configured. Others are "
+                     "ignored.",
+             .may_be_empty = true,
+             .sample = "http://localhost:11434"})}};
 }
 
 SettingGroup<Config> MemoryAndDisk() {
@@ -719,9 +780,9 @@ void AppendLimitRows(ProfileRows& rows) {
 
 const std::vector<SettingGroup<Config>>& DaemonSettings() {
   static const auto& groups = *new std::vector<SettingGroup<Config>>{
-      FolderAndAddresses(), HttpPortGroup(),  PullGroup(),
-      MemoryAndDisk(),      Logging(),        ForestGroup(),
-      JobGroup(),           EmbeddingChoice()};
+      FolderAndAddresses(), HttpPortGroup(), PullGroup(),
+      FirstDialectGroup(),  MemoryAndDisk(), Logging(),
+      ForestGroup(),        JobGroup(),      EmbeddingChoice()};
   return groups;
 }
 

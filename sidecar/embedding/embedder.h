@@ -48,6 +48,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -95,6 +96,10 @@ struct EmbedContext {
   // Attempts of one request; 0 means as many as the profile says. A query
   // should say 2.
   uint32_t attempt_count_max = 0;
+
+  // Shown to a provider in place of the key of its profile; empty for that key.
+  // Not stored and not logged.
+  std::string api_key = {};
 
   // Told how many texts are done, as they are: from the calling thread, with
   // growing numbers. May be empty.

@@ -370,6 +370,9 @@ bool ProviderCall::TryNewKey() {
 // Whether there is another key than that of `flight`, which was refused: one
 // that came since, perhaps through another flight of the old key, or a new one.
 bool ProviderCall::HasNewKey(const Flight& flight) {
+  if (!context_.api_key.empty()) {
+    return false;  // The caller brought the only one.
+  }
   if (endpoint_.api_key() != flight.api_key) {
     return true;
   }
@@ -429,7 +432,7 @@ void ProviderCall::Start(Batch batch, const FlowTicket& ticket) {
                            .role = role_,
                            .texts = texts,
                            .asks_for_base64 = flight.asks_for_base64});
-  flight.api_key = endpoint_.api_key();
+  flight.api_key = ApiKey();
   request.headers = KeyHeaders(dialect_, flight.api_key);
   request.timeout =
       std::min(*profile_.request_timeout, context_.deadline - now);
@@ -519,7 +522,7 @@ std::string ProviderCall::RequestIdOf(const HttpReply& reply) const {
   for (const absl::string_view name :
        {"x-request-id", "request-id", "apim-request-id"}) {
     if (const absl::string_view id = reply.Header(name); !id.empty()) {
-      return Redact(id, endpoint_.api_key(), {}, kRequestIdSizeMax);
+      return Redact(id, ApiKey(), {}, kRequestIdSizeMax);
     }
   }
   return "";
@@ -629,6 +632,10 @@ absl::Status ProviderCall::HandleError(Flight& flight, const HttpReply& reply,
   const absl::Time now = environment_.clock();
   failure.message = Redacted(error.message, batch);
   failure.result = ResultOf(verdict, reply.status);
+  if (failure.result == FlowResult::kRefusal && !context_.api_key.empty()) {
+    // The key of one caller says nothing about those of the others.
+    failure.result = FlowResult::kAnswered;
+  }
   switch (verdict.action) {
     case ErrorAction::kRetryOnce:
       if (std::exchange(batch.had_model_fault, true)) {
@@ -747,10 +754,13 @@ void ProviderCall::RefuseText(const Batch& batch, const Failure& failure,
          is_final ? TextWithoutVector(words) : TextRefused(words));
 }
 
+std::string ProviderCall::ApiKey() const {
+  return context_.api_key.empty() ? endpoint_.api_key() : context_.api_key;
+}
+
 std::string ProviderCall::Redacted(absl::string_view message,
                                    const Batch& batch) const {
-  return Redact(message, endpoint_.api_key(), TextsOf(batch),
-                kProviderMessageSizeMax);
+  return Redact(message, ApiKey(), TextsOf(batch), kProviderMessageSizeMax);
 }
 
 std::string ProviderCall::Describe(const Failure& failure) const {

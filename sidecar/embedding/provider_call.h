@@ -132,6 +132,7 @@ class ProviderCall {
   void RefuseText(const Batch& batch, const Failure& failure, bool is_final);
 
   std::string RequestIdOf(const HttpReply& reply) const;
+  std::string ApiKey() const;
   std::string Redacted(absl::string_view message, const Batch& batch) const;
   std::string Describe(const Failure& failure) const;
   absl::Status Unavailable(const Failure& failure,

@@ -15,6 +15,7 @@
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "sidecar/http/domain_path.h"
+#include "sidecar/http/http_errors.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/http/http_services.h"
 #include "sidecar/http/task_table.h"
@@ -70,6 +71,31 @@ absl::Status DeleteBranchIndex(Store& store, absl::string_view domain,
 
 }  // namespace
 
+absl::Status AssignCommit(HttpServices& services, absl::string_view domain,
+                          absl::string_view branch,
+                          absl::string_view source_commit,
+                          absl::string_view target_commit) {
+  if (services.pushes.Contains(domain, target_commit)) {
+    return WithReason(
+        absl::AbortedError(absl::StrCat("target_commit '", target_commit,
+                                        "' is being pushed")),
+        "COMMIT_IN_FLIGHT");
+  }
+  Store& store = services.engine->store();
+  COPSE_RETURN_IF_ERROR(
+      store.AssignCommit(domain, source_commit, target_commit).status());
+  const absl::StatusOr<BranchInfo> info = store.GetBranch(domain, branch);
+  if (!info.ok() || info->head_commit != source_commit) {
+    return absl::OkStatus();
+  }
+  // If a push has moved the branch meanwhile, it is at a newer commit.
+  const absl::Status moved = store
+                                 .UpdateBranch(domain, branch, target_commit,
+                                               std::string(source_commit))
+                                 .status();
+  return absl::IsAborted(moved) ? absl::OkStatus() : IgnoreNotFound(moved);
+}
+
 absl::StatusOr<HttpAnswer> HandleLastIndexed(HttpServices& services,
                                              const HttpRequest& request) {
   COPSE_ASSIGN_OR_RETURN(const DomainPath path, DomainOf(request.parameters));
@@ -90,8 +116,7 @@ absl::StatusOr<HttpAnswer> HandleCheck(HttpServices& services,
                          request.parameters.RequireText("task_id"));
   const std::optional<TaskState> task = services.tasks.Find(id);
   if (!task.has_value()) {
-    return WithReason(absl::NotFoundError("task_id names no task"),
-                      "TASK_NOT_FOUND");
+    return TaskNotFoundError();
   }
   switch (task->kind) {
     case TaskState::Kind::kPending:
@@ -122,23 +147,8 @@ absl::StatusOr<HttpAnswer> HandleAssign(HttpServices& services,
   COPSE_RETURN_IF_ERROR(CheckName("source_commit", source));
   COPSE_RETURN_IF_ERROR(CheckName("target_commit", target));
   COPSE_ASSIGN_OR_RETURN(const std::string branch, BranchOf(parameters, path));
-  if (services.pushes.Contains(path.domain, target)) {
-    return WithReason(absl::AbortedError(absl::StrCat("target_commit '", target,
-                                                      "' is being pushed")),
-                      "COMMIT_IN_FLIGHT");
-  }
-  Store& store = services.engine->store();
   COPSE_RETURN_IF_ERROR(
-      store.AssignCommit(path.domain, source, target).status());
-  const absl::StatusOr<BranchInfo> info = store.GetBranch(path.domain, branch);
-  if (info.ok() && info->head_commit == source) {
-    // If a push has moved the branch meanwhile, it is at a newer commit.
-    const absl::Status moved =
-        store.UpdateBranch(path.domain, branch, target, source).status();
-    if (!absl::IsAborted(moved)) {
-      COPSE_RETURN_IF_ERROR(IgnoreNotFound(moved));
-    }
-  }
+      AssignCommit(services, path.domain, branch, source, target));
   return NoContent();
 }
 

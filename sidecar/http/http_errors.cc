@@ -92,6 +92,11 @@ HttpAnswer ErrorAnswer(const absl::Status& status) {
   return ErrorAnswer(HttpStatusOf(status), status.message());
 }
 
+absl::Status TaskNotFoundError() {
+  return WithReason(absl::NotFoundError("task_id names no task"),
+                    "TASK_NOT_FOUND");
+}
+
 absl::Status BodyTooLargeError(size_t size_bytes_max) {
   return WithReason(absl::InvalidArgumentError(absl::StrCat(
                         "the body is longer than ", size_bytes_max, " bytes")),

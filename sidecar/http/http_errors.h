@@ -23,6 +23,9 @@ int HttpStatusOf(const absl::Status& status);
 HttpAnswer ErrorAnswer(const absl::Status& status);
 HttpAnswer ErrorAnswer(int http_status, absl::string_view message);
 
+// 404 of an ID that no task has.
+absl::Status TaskNotFoundError();
+
 // 413, naming the limit.
 absl::Status BodyTooLargeError(size_t size_bytes_max);
 

@@ -8,12 +8,15 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
@@ -69,6 +72,8 @@ HttpPort::HttpPort(const HttpPortOptions& options)
     : options_(options),
       auth_(options.user, options.secret),
       cors_(options.cors_origins),
+      v1_(options.v1),
+      routes_(VectorLink2Routes()),
       quick_executor_({.thread_count_max = options.quick_thread_count,
                        .waiting_count_max = options.waiting_request_count_max}),
       search_executor_(
@@ -81,6 +86,8 @@ HttpPort::HttpPort(const HttpPortOptions& options)
   services_.engine = options.engine;
   services_.logger = options.logger;
   services_.limits = options.limits;
+  services_.v1 = options.v1;
+  services_.auth = &auth_;
   services_.search_ready = options.search_ready;
 }
 
@@ -104,21 +111,20 @@ void HttpPort::Dispatch(std::shared_ptr<HttpExchange> exchange) {
   for (auto& [name, value] : cors_.FieldsFor(head)) {
     exchange->AddField(std::move(name), std::move(value));
   }
-  const Route* route = routes_.Find(head.path, head.method);
-  const bool is_health = route != nullptr && route->kind == RouteKind::kHealth;
-  if (!is_health) {
+  const Route* route = FindRoute(head);
+  if (!IsOpen(route)) {
     if (const absl::Status status = auth_.Check(head); !status.ok()) {
       exchange->Answer(ErrorAnswer(status));
       return;
     }
   }
   if (route == nullptr) {
-    const std::string methods = routes_.MethodsOf(head.path);
+    const std::string methods = MethodsOf(head.path);
     exchange->Answer(methods.empty() ? ErrorAnswer(404, "no such path")
                                      : MethodError(methods));
     return;
   }
-  if (is_health) {
+  if (route->kind == RouteKind::kHealth) {
     Serve(*route, exchange);
     return;
   }
@@ -127,6 +133,30 @@ void HttpPort::Dispatch(std::shared_ptr<HttpExchange> exchange) {
       })) {
     exchange->Answer(ErrorAnswer(OverloadedError()));
   }
+}
+
+const Route* HttpPort::FindRoute(const RequestHead& head) const {
+  const Route* route = v1_.Find(head);
+  return route != nullptr ? route : routes_.Find(head.path, head.method);
+}
+
+std::string HttpPort::MethodsOf(absl::string_view path) const {
+  std::set<absl::string_view> methods;
+  const std::string v1 = v1_.MethodsOf(path);
+  const std::string v2 = routes_.MethodsOf(path);
+  for (const absl::string_view list :
+       {absl::string_view(v1), absl::string_view(v2)}) {
+    for (const absl::string_view method :
+         absl::StrSplit(list, ", ", absl::SkipEmpty())) {
+      methods.insert(method);
+    }
+  }
+  return absl::StrJoin(methods, ", ");
+}
+
+bool HttpPort::IsOpen(const Route* route) const {
+  return route != nullptr && (route->kind == RouteKind::kHealth ||
+                              (route->is_v1 && options_.v1.is_anonymous));
 }
 
 Executor& HttpPort::ExecutorOf(RouteKind kind) {

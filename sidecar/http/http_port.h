@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The HTTP port: speaks VectorLink's second dialect over the engine that serves
+// The HTTP port: speaks both dialects of VectorLink over the engine that serves
 // gRPC, and has no state of its own but the IDs of tasks.
 //
 //   HttpPortOptions options;
@@ -27,6 +27,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 #include "sidecar/http/basic_auth.h"
@@ -35,6 +36,7 @@
 #include "sidecar/http/http_services.h"
 #include "sidecar/http/route_table.h"
 #include "sidecar/http/stream_server.h"
+#include "sidecar/http/v1_dialect.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/util/executor.h"
 #include "sidecar/util/logger.h"
@@ -60,6 +62,7 @@ struct HttpPortOptions {
   std::string tls_key_file = {};
 
   HttpLimits limits;
+  V1Settings v1;
   bool search_ready = true;
   size_t connection_count_max = 1024;
   absl::Duration head_timeout = absl::Seconds(60);
@@ -96,6 +99,11 @@ class HttpPort {
 
   // Called by the server for each request.
   void Dispatch(std::shared_ptr<HttpExchange> exchange);
+  const Route* FindRoute(const RequestHead& head) const;
+  // Returns the methods of an existing path, for its 405; "" for another.
+  std::string MethodsOf(absl::string_view path) const;
+  // Whether `route`, which may be null, is served without credentials.
+  bool IsOpen(const Route* route) const;
   Executor& ExecutorOf(RouteKind kind);
 
   // Reads and checks what all requests of `route` have in common, and has it
@@ -108,6 +116,7 @@ class HttpPort {
   HttpServices services_;
   const BasicAuth auth_;
   const CorsPolicy cors_;
+  const V1Dialect v1_;
   const RouteTable routes_;
   std::unique_ptr<StreamServer> server_;
   bool stopped_ = false;

@@ -10,10 +10,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "index/metric.h"
 #include "index/util/status_macros.h"
 #include "sidecar/http/domain_path.h"
 #include "sidecar/http/http_errors.h"
 #include "sidecar/http/parameters.h"
+#include "sidecar/http/push_queue.h"
+#include "sidecar/service/push_operation.h"
+#include "versioning/commit.h"
 
 namespace copse {
 
@@ -28,6 +32,18 @@ void ServeStream(const HttpRequest& request,
   } else {
     request.exchange->BreakStream();
   }
+}
+
+PushOptions NewPushOptions(const PushTarget& target) {
+  PushOptions options;
+  options.commit.domain = target.domain;
+  options.commit.commit = target.commit;
+  options.commit.branch = target.branch;
+  options.create_domain.emplace();
+  options.create_domain->metric = Metric::kCosine;  // What the port serves.
+  options.create_domain->default_chunking = Chunking::Mode::kWindow;
+  options.skip_failed_documents = true;
+  return options;
 }
 
 absl::StatusOr<DomainPath> DomainOf(const Parameters& parameters) {

@@ -18,7 +18,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-#include "index/metric.h"
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "sidecar/http/domain_path.h"
@@ -125,15 +124,8 @@ class PushRun {
         place_, services_.pushes.Enter(parameters_.target,
                                        services_.limits.branch_wait));
     COPSE_RETURN_IF_ERROR(CheckNotIndexed());
-    PushOptions options;
-    options.commit.domain = parameters_.target.domain;
-    options.commit.commit = parameters_.target.commit;
-    options.commit.branch = parameters_.target.branch;
+    PushOptions options = NewPushOptions(parameters_.target);
     COPSE_ASSIGN_OR_RETURN(options.commit.parent_commit, FindBase());
-    options.create_domain.emplace();
-    options.create_domain->metric = Metric::kCosine;  // What the port serves.
-    options.create_domain->default_chunking = Chunking::Mode::kWindow;
-    options.skip_failed_documents = true;
     CallContext context;
     context.interruption = [this] { return place_->Check(); };
     COPSE_ASSIGN_OR_RETURN(

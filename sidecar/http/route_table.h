@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -39,16 +40,23 @@ struct Route {
   // Whether it reads a commit, and so checks the data-version header.
   bool is_commit_read = false;
 
+  // Whether it is of VectorLink's first dialect (v1_dialect.h), which has its
+  // own rule about credentials.
+  bool is_v1 = false;
+
   // One of the two: returns the answer, or makes it.
   std::function<absl::StatusOr<HttpAnswer>(HttpServices&, const HttpRequest&)>
       answer = nullptr;
   std::function<void(HttpServices&, const HttpRequest&)> serve = nullptr;
 };
 
+// Returns the endpoints of the second dialect.
+std::vector<Route> VectorLink2Routes();
+
 // Thread safety: immutable.
 class RouteTable {
  public:
-  RouteTable();
+  explicit RouteTable(std::vector<Route> routes) : routes_(std::move(routes)) {}
 
   // Returns the route, or null.
   const Route* Find(absl::string_view path, absl::string_view method) const;
@@ -57,7 +65,7 @@ class RouteTable {
   std::string MethodsOf(absl::string_view path) const;
 
  private:
-  std::vector<Route> routes_;
+  const std::vector<Route> routes_;
 };
 
 }  // namespace copse

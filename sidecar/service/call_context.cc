@@ -27,6 +27,7 @@ absl::Status CallContext::Check() const {
 EmbedContext ToEmbedContext(const CallContext& context) {
   EmbedContext embed_context;
   embed_context.deadline = context.deadline;
+  embed_context.api_key = context.embedding_api_key;
   embed_context.cancelled = [&context] { return !context.Check().ok(); };
   return embed_context;
 }

@@ -10,6 +10,7 @@
 #define COPSE_SIDECAR_SERVICE_CALL_CONTEXT_H_
 
 #include <functional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -26,6 +27,10 @@ struct CallContext {
   // gone, kUnavailable if the server stops. Must be cheap and thread-safe. May
   // be empty.
   std::function<absl::Status()> interruption;
+
+  // What the caller shows an embedding provider in place of the key of its
+  // profile; empty for that key.
+  std::string embedding_api_key = {};
 
   // Returns what interruption() returns, or kDeadlineExceeded,
   // DEADLINE_EXCEEDED, after the deadline.

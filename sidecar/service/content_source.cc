@@ -34,6 +34,8 @@ constexpr absl::Duration kCheckInterval = absl::Milliseconds(100);
 // Of what the database answers in place of operations.
 constexpr size_t kShownSizeBytesMax = 1000;
 
+constexpr size_t kCredentialSizeBytesMax = size_t{16} << 10;
+
 absl::Status UnavailableError(absl::string_view why) {
   return WithReason(
       absl::UnavailableError(absl::StrCat("the content endpoint ", why)),
@@ -114,13 +116,23 @@ HttpRequest ToHttpRequest(const ContentSourceOptions& source,
   if (!source.user_header.empty()) {
     http.headers.push_back({source.user_header, source.user});
   }
-  if (!request.authorization.empty()) {
-    http.headers.push_back({"Authorization", request.authorization});
+  const std::string& authorization = request.authorization.empty()
+                                         ? source.authorization
+                                         : request.authorization;
+  if (!authorization.empty()) {
+    http.headers.push_back({"Authorization", authorization});
   }
   return http;
 }
 
 }  // namespace
+
+bool IsCredential(absl::string_view text) {
+  return !text.empty() && text.size() <= kCredentialSizeBytesMax &&
+         std::ranges::all_of(text, [](unsigned char byte) {
+           return absl::ascii_isprint(byte);
+         });
+}
 
 absl::Status CheckContentSource(const ContentSourceOptions& source) {
   const absl::string_view endpoint = source.endpoint;

@@ -49,6 +49,9 @@ struct ContentSourceOptions {
   std::string user_header = {};
   std::string user = "admin";
 
+  // The `Authorization` of requests that bring none; empty for none.
+  std::string authorization = {};
+
   std::string ca_file = {};  // Empty for the system's certificates.
   absl::Duration connect_timeout = absl::Seconds(10);
   absl::Duration idle_timeout = absl::Minutes(5);  // In whole seconds.
@@ -58,8 +61,12 @@ struct ContentRequest {
   std::string domain = {};
   std::string commit = {};
   std::string previous_commit = {};  // Empty for all documents.
-  std::string authorization = {};    // The value of the header, or empty.
+  std::string authorization = {};    // Empty for that of the source.
 };
+
+// Whether `text` can be the value of a header that says who asks: printable
+// ASCII, at most 16 KiB of it, and not empty.
+bool IsCredential(absl::string_view text);
 
 // Returns OK if `source` can be asked, or has no endpoint. Else
 // kInvalidArgument that names the setting.

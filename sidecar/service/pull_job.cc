@@ -47,7 +47,6 @@ namespace {
 
 constexpr uint8_t kRequestVersion = 1;
 constexpr absl::string_view kFetchingPhase = "fetching";
-constexpr size_t kAuthorizationSizeBytesMax = size_t{16} << 10;
 
 // Between two reports of what has come.
 constexpr int64_t kReportedLineCount = 1000;
@@ -72,19 +71,12 @@ absl::Status CheckSource(const ContentSourceOptions& source) {
 }
 
 // It becomes a line of a request.
-absl::Status CheckAuthorization(absl::string_view authorization) {
-  const bool is_line = std::ranges::all_of(
-      authorization,
-      [](unsigned char byte) { return absl::ascii_isprint(byte); });
-  if (is_line && authorization.size() <= kAuthorizationSizeBytesMax) {
-    return absl::OkStatus();
-  }
-  return FieldInvalidError(
-      "authorization",
-      is_line ? absl::StrCat(authorization.size(), " bytes long")
-              : "not printable ASCII",
-      absl::StrCat("at most ", kAuthorizationSizeBytesMax,
-                   " bytes of printable ASCII"));
+absl::Status CheckCredential(absl::string_view field,
+                             absl::string_view credential) {
+  return credential.empty() || IsCredential(credential)
+             ? absl::OkStatus()
+             : FieldInvalidError(field, "not printable ASCII or too long",
+                                 "at most 16 KiB of printable ASCII");
 }
 
 void FillPullRecord(const PullOptions& options, JobRecord& record) {
@@ -93,7 +85,8 @@ void FillPullRecord(const PullOptions& options, JobRecord& record) {
   record.phase = std::string(kFetchingPhase);
   RecordWriter writer(RecordKind::kPullRequest, kRequestVersion);
   writer.Text(record.request);
-  writer.Bool(!options.authorization.empty());
+  writer.Bool(!options.authorization.empty() ||
+              !options.embedding_api_key.empty());
   record.request = std::move(writer).Finish();
 }
 
@@ -237,7 +230,9 @@ absl::Status PullWork::Fetch(Job& job, const CallContext& context,
   return content.Finish();
 }
 
-absl::Status PullWork::Run(Job& job, const CallContext& context) {
+absl::Status PullWork::Run(Job& job, const CallContext& call) {
+  CallContext context = call;
+  context.embedding_api_key = options_.embedding_api_key;
   absl::Status status = RunOnce(job, context);
   while (IsDomainReplaced(status)) {
     status = RunOnce(job, context);
@@ -293,7 +288,10 @@ absl::StatusOr<std::shared_ptr<Job>> SubmitPull(
     const PushServices& services, const ContentSourceOptions& source,
     JobRunner& runner, PullOptions options, const CallContext& context) {
   COPSE_RETURN_IF_ERROR(CheckSource(source));
-  COPSE_RETURN_IF_ERROR(CheckAuthorization(options.authorization));
+  COPSE_RETURN_IF_ERROR(
+      CheckCredential("authorization", options.authorization));
+  COPSE_RETURN_IF_ERROR(
+      CheckCredential("embedding_api_key", options.embedding_api_key));
   COPSE_RETURN_IF_ERROR(CheckPushOptions(options.push));
   COPSE_RETURN_IF_ERROR(CreatePushDomain(services, options.push, context));
   options.push.create_domain.reset();  // It exists by then.

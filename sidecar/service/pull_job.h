@@ -13,7 +13,7 @@
 // * The commit is in flight from SubmitPull() on, until the job has ended.
 // * Every attempt, also of another process, fetches anew; nothing of an attempt
 //   that failed is left.
-// * The credential of a pull is never written. A job that had one and lost it
+// * The credentials of a pull are never written. A job that had one and lost it
 //   with its process fails with kFailedPrecondition, PULL_AUTHORIZATION_LOST;
 //   and one that has failed cannot be resumed.
 // * The parent is the previous commit if it is complete when the job runs. If
@@ -66,8 +66,12 @@ struct PullOptions {
   // Its parent is the previous commit; empty to fetch all documents.
   PushOptions push;
 
-  // Sent to the content endpoint as `Authorization`; empty for none.
+  // Sent to the content endpoint as `Authorization`; empty for that of the
+  // source.
   std::string authorization = {};
+
+  // As in CallContext.
+  std::string embedding_api_key = {};
 };
 
 // What has come of a commit.
@@ -128,7 +132,7 @@ class PullWork final : public JobWork {
         options_(std::move(options)),
         claim_(std::move(claim)) {}
 
-  absl::Status Run(Job& job, const CallContext& context) override;
+  absl::Status Run(Job& job, const CallContext& call) override;
 
  private:
   absl::Status RunOnce(Job& job, const CallContext& context);

@@ -103,6 +103,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         began = time.monotonic()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         texts = json.loads(body)["input"]
+        self.provider.keys.append(self.headers.get("Authorization"))
         tokens = sum(map(count_tokens, texts))
         refusal, headers = self.provider.admit(began, texts, tokens)
         if refusal:
@@ -158,6 +159,7 @@ class SimulatedProvider:
         self.url = "http://127.0.0.1:%d/v1" % self.server.server_address[1]
 
     def reset(self):
+        self.keys = []  # The Authorization of each request.
         with self.lock:
             self.requests = self.refused = self.texts = self.tokens = 0
             self.in_flight = self.in_flight_max = self.repeated = 0
