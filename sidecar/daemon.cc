@@ -209,7 +209,8 @@ Daemon::Daemon(const Config& config, std::string version, Logger& logger)
       version_(std::move(version)),
       logger_(logger),
       request_metrics_(metrics_.registry()),
-      embedding_metrics_(metrics_.registry(), logger) {}
+      embedding_metrics_(metrics_.registry(), logger),
+      http_metrics_(metrics_.registry()) {}
 
 Daemon::~Daemon() { ShutDown(); }
 
@@ -463,6 +464,8 @@ absl::Status Daemon::StartHttp() {
   options.limits.push_line_size_bytes_max =
       static_cast<size_t>(config_.push_line_size_bytes_max);
   options.connection_count_max = config_.http_connection_count_max;
+  options.observer = &http_metrics_;
+  options.compresses = config_.http_compression;
   options.search_ready = config_.search_ready;
   options.v1 = V1SettingsOf(config_, *embedders_);
   if (options.v1.is_anonymous && options.v1.has_content_endpoint &&

@@ -30,6 +30,7 @@
 #include "sidecar/embedding_metrics.h"
 #include "sidecar/grpc/grpc_server.h"
 #include "sidecar/http/http_port.h"
+#include "sidecar/http_metrics.h"
 #include "sidecar/service/engine.h"
 #include "sidecar/service/maintenance_jobs.h"
 #include "sidecar/service/text_cutter.h"
@@ -98,6 +99,7 @@ class Daemon {
   MetricsRegistry metrics_;
   RequestMetrics request_metrics_;
   EmbeddingMetrics embedding_metrics_;
+  HttpMetrics http_metrics_;
 
   // In the order in which each needs those before it.
   FoldJobs fold_jobs_;

@@ -80,6 +80,7 @@ struct Config {
   int64_t http_json_body_size_bytes_max = int64_t{16} << 20;
   int64_t push_line_size_bytes_max = int64_t{64} << 20;
   uint32_t http_connection_count_max = 1024;
+  bool http_compression = true;
   bool search_ready = true;
   absl::Duration shutdown_timeout = absl::Seconds(30);
   bool core_dumps = false;

@@ -267,6 +267,11 @@ SettingGroup<Config> HttpPortGroup() {
                      "answered with 503.",
              .min = 1,
              .max = 65536}),
+       Bind(&Config::http_compression,
+            {.key = "http_compression",
+             .kind = SettingKind::kFlag,
+             .help = "Whether answers are compressed for clients that ask for "
+                     "it by Accept-Encoding: gzip, deflate or zstd."}),
        Bind(&Config::search_ready,
             {.key = "search_ready",
              .kind = SettingKind::kFlag,

@@ -220,6 +220,8 @@ void ExchangeState::OnRead(absl::StatusOr<std::string> piece, bool complete) {
   MutexLock lock(mutex_);
   if (!piece.ok()) {
     close_ = true;  // Nobody knows where the next request begins.
+  } else {
+    received_size_bytes_ += static_cast<int64_t>(piece->size());
   }
   piece_ = std::move(piece);
   body_complete_ = complete;
@@ -275,6 +277,11 @@ int ExchangeState::status() const {
 int64_t ExchangeState::sent_size_bytes() const {
   MutexLock lock(mutex_);
   return sent_size_bytes_;
+}
+
+int64_t ExchangeState::received_size_bytes() const {
+  MutexLock lock(mutex_);
+  return received_size_bytes_;
 }
 
 void ExchangeState::AppendHead(const HttpAnswer& answer,

@@ -107,6 +107,7 @@ class ExchangeState final : public HttpExchange {
 
   int status() const ABSL_LOCKS_EXCLUDED(mutex_);
   int64_t sent_size_bytes() const ABSL_LOCKS_EXCLUDED(mutex_);
+  int64_t received_size_bytes() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   // Appends status line and fields. `size` is unset for a stream.
@@ -137,6 +138,7 @@ class ExchangeState final : public HttpExchange {
   std::string outgoing_ ABSL_GUARDED_BY(mutex_);
   int status_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t sent_size_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t received_size_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the body.
 };
 
 // Returns what stands after a status code, such as "Not Found".

@@ -22,9 +22,12 @@
 
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
+#include "sidecar/http/coded_exchange.h"
 #include "sidecar/http/commit_read.h"
+#include "sidecar/http/content_coding.h"
 #include "sidecar/http/http_errors.h"
 #include "sidecar/http/http_exchange.h"
+#include "sidecar/http/http_observer.h"
 #include "sidecar/http/http_services.h"
 #include "sidecar/http/parameters.h"
 #include "sidecar/http/request_body.h"
@@ -64,6 +67,15 @@ absl::StatusOr<std::unique_ptr<HttpPort>> HttpPort::Start(
   server.connection_count_max = options.connection_count_max;
   server.head_timeout = options.head_timeout;
   server.logger = options.logger;
+  if (HttpObserver* observer = options.observer; observer != nullptr) {
+    server.on_end = [port = port.get()](const ExchangeEnd& end) {
+      port->OnEnd(end);
+    };
+    server.on_connection = [observer](int change) {
+      observer->OnConnection(change);
+    };
+    server.on_refusal = [observer] { observer->OnRefusal(); };
+  }
   COPSE_ASSIGN_OR_RETURN(port->server_, StreamServer::Start(std::move(server)));
   return port;
 }
@@ -101,8 +113,15 @@ void HttpPort::ShutDown(absl::Duration grace) {
   server_->ShutDown(grace);
 }
 
-// On a thread of the server, so it must not wait.
 void HttpPort::Dispatch(std::shared_ptr<HttpExchange> exchange) {
+  if (options_.observer != nullptr) {
+    options_.observer->OnStart(LabelOf(exchange->head()));
+  }
+  Answer(std::move(exchange));
+}
+
+// On a thread of the server, so it must not wait.
+void HttpPort::Answer(std::shared_ptr<HttpExchange> exchange) {
   const RequestHead& head = exchange->head();
   if (std::optional<HttpAnswer> preflight = cors_.AnswerPreflight(head)) {
     exchange->Answer(*std::move(preflight));
@@ -128,11 +147,47 @@ void HttpPort::Dispatch(std::shared_ptr<HttpExchange> exchange) {
     Serve(*route, exchange);
     return;
   }
+  const absl::StatusOr<ExchangeCodings> codings = CodingsOf(head);
+  if (!codings.ok()) {
+    exchange->AddField("Accept-Encoding", "gzip, deflate, zstd");
+    exchange->Answer(ErrorAnswer(codings.status()));
+    return;
+  }
+  exchange = WithCodings(std::move(exchange), *codings);
   if (!ExecutorOf(route->kind).TryRun([this, route, exchange] {
         Serve(*route, exchange);
       })) {
     exchange->Answer(ErrorAnswer(OverloadedError()));
   }
+}
+
+std::string HttpPort::LabelOf(const RequestHead& head) const {
+  const Route* route = FindRoute(head);
+  return route == nullptr ? "other"
+                          : absl::StrCat(route->is_v1 ? "v1 " : "",
+                                         route->method, " ", route->path);
+}
+
+void HttpPort::OnEnd(const ExchangeEnd& end) const {
+  const std::string route = LabelOf(end.head);
+  options_.observer->OnEnd({.route = route,
+                            .status = end.status,
+                            .received_size_bytes = end.received_size_bytes,
+                            .sent_size_bytes = end.sent_size_bytes,
+                            .duration = end.duration});
+}
+
+absl::StatusOr<ExchangeCodings> HttpPort::CodingsOf(
+    const RequestHead& head) const {
+  ExchangeCodings codings;
+  if (const std::string* coding = head.Find("content-encoding")) {
+    COPSE_ASSIGN_OR_RETURN(codings.body, ParseContentEncoding(*coding));
+  }
+  const std::string* accepted = head.Find("accept-encoding");
+  if (options_.compresses && accepted != nullptr) {
+    codings.answer = PreferredCoding(*accepted);
+  }
+  return codings;
 }
 
 const Route* HttpPort::FindRoute(const RequestHead& head) const {

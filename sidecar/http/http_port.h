@@ -31,8 +31,10 @@
 #include "absl/time/time.h"
 
 #include "sidecar/http/basic_auth.h"
+#include "sidecar/http/coded_exchange.h"
 #include "sidecar/http/cors_policy.h"
 #include "sidecar/http/http_exchange.h"
+#include "sidecar/http/http_observer.h"
 #include "sidecar/http/http_services.h"
 #include "sidecar/http/route_table.h"
 #include "sidecar/http/stream_server.h"
@@ -49,7 +51,8 @@ struct HttpPortOptions {
 
   // Not owned; must outlive the port.
   Engine* engine = nullptr;
-  Logger* logger = nullptr;  // May be null.
+  Logger* logger = nullptr;          // May be null.
+  HttpObserver* observer = nullptr;  // May be null.
 
   std::string user = "admin";
   std::string secret = "root";
@@ -63,6 +66,10 @@ struct HttpPortOptions {
 
   HttpLimits limits;
   V1Settings v1;
+
+  // Whether answers are compressed for clients that like it.
+  bool compresses = true;
+
   bool search_ready = true;
   size_t connection_count_max = 1024;
   absl::Duration head_timeout = absl::Seconds(60);
@@ -99,6 +106,12 @@ class HttpPort {
 
   // Called by the server for each request.
   void Dispatch(std::shared_ptr<HttpExchange> exchange);
+  void Answer(std::shared_ptr<HttpExchange> exchange);
+  std::string LabelOf(const RequestHead& head) const;
+  void OnEnd(const ExchangeEnd& end) const;
+  // Returns what codes the bodies of an exchange. Fails as
+  // ParseContentEncoding().
+  absl::StatusOr<ExchangeCodings> CodingsOf(const RequestHead& head) const;
   const Route* FindRoute(const RequestHead& head) const;
   // Returns the methods of an existing path, for its 405; "" for another.
   std::string MethodsOf(absl::string_view path) const;

@@ -340,7 +340,7 @@ class StreamConnection final
       answered_.expires_at(std::chrono::steady_clock::time_point::max());
       co_await answered_.async_wait(Into(ignored));
     }
-    Log(*exchange, start);
+    Report(*exchange, absl::Now() - start);
     bool open = exchange->MayContinue();
     if (exchange->IsReading()) {
       CloseNow();  // Only one can read, and that one has been given up.
@@ -353,22 +353,34 @@ class StreamConnection final
     co_return open;
   }
 
-  void Log(const ExchangeState& exchange, absl::Time start) {
+  void Report(const ExchangeState& exchange, absl::Duration duration) {
+    Log(exchange, duration);
+    if (shared_.options.on_end != nullptr) {
+      shared_.options.on_end(
+          {.head = exchange.head(),
+           .status = exchange.status(),
+           .received_size_bytes = exchange.received_size_bytes(),
+           .sent_size_bytes = exchange.sent_size_bytes(),
+           .duration = duration});
+    }
+  }
+
+  void Log(const ExchangeState& exchange, absl::Duration duration) {
     if (shared_.options.logger == nullptr) {
       return;
     }
     const RequestHead& head = exchange.head();
-    shared_.options.logger->Log(
-        absl::StartsWith(head.path, "/health/") ? LogLevel::kDebug
-                                                : LogLevel::kInfo,
-        "http request",
-        {{"request_id", head.request_id},
-         {"peer", peer_},
-         {"method", head.method},
-         {"path", head.path},
-         {"status", exchange.status()},
-         {"sent_bytes", exchange.sent_size_bytes()},
-         {"seconds", absl::ToDoubleSeconds(absl::Now() - start)}});
+    shared_.options.logger->Log(absl::StartsWith(head.path, "/health/")
+                                    ? LogLevel::kDebug
+                                    : LogLevel::kInfo,
+                                "http request",
+                                {{"request_id", head.request_id},
+                                 {"peer", peer_},
+                                 {"method", head.method},
+                                 {"path", head.path},
+                                 {"status", exchange.status()},
+                                 {"sent_bytes", exchange.sent_size_bytes()},
+                                 {"seconds", absl::ToDoubleSeconds(duration)}});
   }
 
   // Reads some of the body into piece_, and returns its size, which may be 0.
@@ -671,12 +683,24 @@ class AsioStreamServer final : public StreamServer {
     const std::shared_ptr<StreamConnection<Stream>> owned(
         connection, [this, place](StreamConnection<Stream>* ended) {
           delete ended;
+          Count(-1);
           MutexLock lock(shared_.mutex);
           shared_.connections.erase(place);
           shared_.changed.NotifyAll();
         });
-    owned->Start(FillPlace(place, owned) >
-                 shared_.options.connection_count_max);
+    Count(1);
+    const bool refused =
+        FillPlace(place, owned) > shared_.options.connection_count_max;
+    if (refused && shared_.options.on_refusal != nullptr) {
+      shared_.options.on_refusal();
+    }
+    owned->Start(refused);
+  }
+
+  void Count(int change) {
+    if (shared_.options.on_connection != nullptr) {
+      shared_.options.on_connection(change);
+    }
   }
 
   std::list<std::weak_ptr<Connection>>::iterator AddPlace() {

@@ -26,6 +26,7 @@
 #define COPSE_SIDECAR_HTTP_STREAM_SERVER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -38,6 +39,15 @@
 #include "sidecar/util/network_address.h"
 
 namespace copse {
+
+// What became of a request.
+struct ExchangeEnd {
+  const RequestHead& head;
+  int status = 0;
+  int64_t received_size_bytes = 0;  // Of the body, as far as it was wanted.
+  int64_t sent_size_bytes = 0;
+  absl::Duration duration;
+};
 
 struct StreamServerOptions {
   // "localhost" is 127.0.0.1 and, where there is IPv6, ::1 at the same port.
@@ -70,6 +80,11 @@ struct StreamServerOptions {
   absl::Duration drain_timeout = absl::Minutes(2);
 
   Logger* logger = nullptr;  // For the access log; may be null.
+
+  // Told of each exchange when it has ended, and of connections; may be null.
+  std::function<void(const ExchangeEnd&)> on_end = nullptr;
+  std::function<void(int change)> on_connection = nullptr;
+  std::function<void()> on_refusal = nullptr;
 };
 
 // Thread safety: ShutDown() may be called from any thread, once.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pushes, streamed and not, and what becomes of their commits."""
 
+import gzip
 import json
 import re
 import socket
@@ -277,10 +278,50 @@ class PlainPush(VectorLinkCase):
         self.assertEqual(self.push("c1", [inserted("a", "oak")])["status"],
                          "Complete")
 
+    def test_pending_tasks_have_a_percentage(self):
+        connection = self.client.raw(self.client.head(
+            "POST", "/push?domain=%s&target_commit=c1&stream=true" % self.domain,
+            "Transfer-Encoding: chunked"))
+        file = connection.makefile("rb")
+        task = None
+        while task is None:
+            name, _, value = file.readline().decode().partition(":")
+            task = value.strip() if name.lower() == "x-task-id" else None
+        answer = self.client.get("/check", task_id=task).json()
+        self.assertEqual(answer["status"], "Pending")
+        self.assertIsInstance(answer["percentage"], (int, float))
+        for parameters in ({}, {"stream": True}, {"branch": "other"}):
+            again = self.client.push([], domain=self.domain, target_commit="c1",
+                                     **parameters)
+            self.assert_error(again, 409)
+            self.assertNotIn("x-task-id", again.fields)
+        connection.sendall(b"0\r\n\r\n")
+        self.assertEqual(self.wait_for(task)["status"], "Complete")
+        connection.close()
+
     def test_hundreds_of_lines(self):
         done = self.push("c1", [inserted("d%d" % i, "document number %d" % i)
                                 for i in range(300)])
         self.assertEqual(done["indexed_documents"], 300)
+
+    def test_a_body_of_60_megabytes_in_bounded_memory(self):
+        def peak_mib():
+            with open("/proc/%d/status" % self.daemon.process.pid) as file:
+                return int(re.search(r"VmHWM:\s+(\d+) kB", file.read())[1]) / 1024
+        pad = "x" * 500_000
+        body = "".join(json.dumps(dict(inserted("d/%d" % i, "oak %d" % i),
+                                       pad=pad)) + "\n"
+                       for i in range(120)).encode()
+        self.push("c0", [inserted("a", "oak")])
+        before = peak_mib()
+        self.assertEqual(self.push("c1", body)["indexed_documents"], 120)
+        self.assertLess(peak_mib() - before, 40)
+        # The same compressed, of which less than a megabyte is sent.
+        answer = self.client.request(
+            "POST", "/push", {"domain": self.domain, "target_commit": "c2"},
+            gzip.compress(body, 1), {"Content-Encoding": "gzip"})
+        self.assertEqual(self.wait_for(answer.text())["indexed_documents"], 120)
+        self.assertLess(peak_mib() - before, 40)
 
     def test_everything_is_there_after_a_restart(self):
         self.push("c1", [inserted("a", "oak")])

@@ -3,6 +3,7 @@
 """Transport, credentials, health and parameters."""
 
 import http.client
+import os
 import shutil
 import socket
 import ssl
@@ -56,6 +57,18 @@ class Credentials(VectorLinkCase):
         for path in ("/health/live", "/health/ready"):
             self.assertEqual(self.client.request("GET", path, auth=False).status,
                              200)
+
+
+class Defaults(VectorLinkCase):
+
+    def test_port_and_user(self):
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith(("COPSE_", "VECTORLINK_"))}
+        printed = subprocess.run(
+            [self.daemon.copsed, "--print-config"], env=environment,
+            stdout=subprocess.PIPE, check=True).stdout.decode()
+        self.assertIn("\nhttp_address: localhost:7372", printed)
+        self.assertIn("\nhttp_admin_user: admin", printed)
 
 
 class Transport(VectorLinkCase):
