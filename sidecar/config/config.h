@@ -18,8 +18,8 @@
 //     fan_out: 64
 //
 // Existing deployments of VectorLink set VECTORLINK_EMBED_PROVIDER,
-// VECTORLINK_EMBED_URL, VECTORLINK_MODEL, VECTORLINK_DIM and
-// VECTORLINK_EMBED_BATCH_SIZE. Each is an alias of a setting of `embedding`,
+// VECTORLINK_EMBED_URL, VECTORLINK_MODEL, VECTORLINK_DIM,
+// VECTORLINK_EMBED_BATCH_SIZE and VECTORLINK_TOKENIZER_PATH. Each is an alias of a setting of `embedding`,
 // below its own variable; when one of them is set, the others have VectorLink's
 // defaults instead of ours. VECTORLINK_PORT, VECTORLINK_DATA_DIR,
 // VECTORLINK_ADMIN_USER, VECTORLINK_ADMIN_SECRET, VECTORLINK_SEARCH_READY,

@@ -328,6 +328,7 @@ TEST_F(ConfigTest, OwnVariablesWinOverThoseOfVectorLink) {
            {{"COPSE_EMBEDDING_URL", "http://127.0.0.1:1"},
             {"VECTORLINK_EMBED_URL", "http://ollama:11434"},
             {"VECTORLINK_EMBED_PROVIDER", "generic_http"},
+            {"VECTORLINK_TOKENIZER_PATH", "/models/tokenizer.json.bz2"},
             {"VECTORLINK_DIM", "512"}}));
   ASSERT_EQ(config.embedding_profiles.size(), 1);
   EXPECT_EQ(config.embedding_profiles[0].url,

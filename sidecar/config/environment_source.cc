@@ -48,6 +48,7 @@ constexpr VectorLinkAlias kVectorLinkAliases[] = {
     {"VECTORLINK_MODEL", "embedding.model"},
     {"VECTORLINK_DIM", "embedding.dimension"},
     {"VECTORLINK_EMBED_BATCH_SIZE", "embedding.batch_text_count_max"},
+    {"VECTORLINK_TOKENIZER_PATH", "embedding.tokenizer_file"},
 };
 
 // Those that say nothing of embedding, and so bring no defaults.
