@@ -115,6 +115,10 @@ struct DomainOptions {
   // given what they made.
   std::map<std::string, std::string> templates = {};
 
+  // Whether documents that are written from now on have a second vector, of the
+  // role of clustering, beside that of their first chunk.
+  bool stores_clustering = false;
+
   // Whether the texts of documents of `type` are what a template made.
   bool HasTemplate(const std::string& type) const {
     return templates.contains(type) || templates.contains("");

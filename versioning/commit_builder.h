@@ -55,6 +55,10 @@ struct EmbeddedDocument {
   // The chunks of the text, in its order, at most kChunkCountMax; not owned.
   // One chunk is the same as a vector of the whole document.
   std::span<const EmbeddedChunk> chunks = {};
+
+  // The vector in the role of clustering; not owned, of the domain's dimension.
+  // Empty for none.
+  std::span<const float> clustering_vector = {};
 };
 
 // Keeps a commit in flight while it exists. It may outlive its store.

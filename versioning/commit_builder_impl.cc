@@ -312,6 +312,10 @@ absl::Status CommitBuilderImpl::CheckDocuments(
       status = CheckMetricVector(domain_->metric(), document.vector,
                                  domain_->dimension());
     }
+    if (status.ok() && !document.clustering_vector.empty()) {
+      status = CheckMetricVector(domain_->metric(), document.clustering_vector,
+                                 domain_->dimension());
+    }
     for (size_t i = 0; i < document.chunks.size() && status.ok(); ++i) {
       status = CheckMetricVector(domain_->metric(), document.chunks[i].vector,
                                  domain_->dimension());
@@ -431,7 +435,9 @@ absl::Status CommitBuilderImpl::PutVersion(const NewVersion& version,
                       .type = document.type,
                       .attributes = document.attributes,
                       .has_text = document.text.has_value(),
-                      .chunk_count = version.row_count()};
+                      .chunk_count = version.row_count(),
+                      .clustering_vector = {embedded.clustering_vector.begin(),
+                                            embedded.clustering_vector.end()}};
   batch_.Put(MetaTable::kDocuments, DocumentKey(number, document.id, first),
              DocumentRecord{.content_hash = version.content_hash,
                             .chunk_count = record.chunk_count}
@@ -451,6 +457,7 @@ absl::Status CommitBuilderImpl::PutVersion(const NewVersion& version,
                record.Encode());
     // Only the first row has them: they may be large, and chunks are many.
     record.attributes.clear();
+    record.clustering_vector.clear();
     if (document.text.has_value()) {
       PutWords(first + record.chunk, TextOfRow(*document.text, record));
     }

@@ -225,6 +225,9 @@ struct StoredDocument {
 
   // In the order of the text; only where chunks or vectors are asked for.
   std::vector<StoredChunk> chunks = {};
+
+  // In the role of clustering; empty if there is none, or it is not asked for.
+  std::vector<float> clustering_vector = {};
 };
 
 // A row, and the document that it is from.
@@ -238,6 +241,7 @@ struct ReadMask {
   bool text = false;
   bool chunks = false;
   bool vector = false;  // With the chunks.
+  bool clustering_vector = false;
 };
 
 // Thread safety: any number of threads may use one CommitReader. It stays valid

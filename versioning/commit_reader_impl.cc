@@ -350,6 +350,16 @@ absl::StatusOr<StoredDocument> CommitReaderImpl::ToDocument(
     COPSE_ASSIGN_OR_RETURN(document.text,
                            domain_->texts().Get(row.content_hash));
   }
+  if (mask.clustering_vector) {
+    const size_t found = row.clustering_vector.size();
+    if (found != 0 && found != domain_->dimension()) {
+      return DataDamagedError(
+          absl::StrCat("row ", ordinal),
+          absl::StrCat("its clustering vector has ", found,
+                       " components, expected ", domain_->dimension()));
+    }
+    document.clustering_vector = std::move(row.clustering_vector);
+  }
   if (mask.chunks || mask.vector) {
     COPSE_RETURN_IF_ERROR(ReadChunks(ordinal, row, mask, document.chunks));
   }

@@ -531,6 +531,14 @@ absl::Status Domain::SetRetention(const RetentionPolicy& retention) {
       [&retention](DomainOptions& options) { options.retention = retention; });
 }
 
+absl::Status Domain::StoreClustering() {
+  return options()->stores_clustering
+             ? absl::OkStatus()
+             : ReplaceRecord([](DomainOptions& options) {
+                 options.stores_clustering = true;
+               });
+}
+
 absl::Status Domain::ReplaceRecord(
     const std::function<void(DomainOptions& options)>& change) {
   const WriteScope scope(*this);

@@ -322,6 +322,8 @@ class Domain {
   // Replaces the description, or the retention rules.
   absl::Status SetDescription(absl::string_view description);
   absl::Status SetRetention(const RetentionPolicy& retention);
+  // From now on clustering vectors are stored. Without effect if they are.
+  absl::Status StoreClustering();
 
   // ---- Leases (domain_garbage.cc) ----
 

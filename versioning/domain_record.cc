@@ -30,9 +30,13 @@ constexpr uint8_t kVersionLexical = 4;
 constexpr uint8_t kVersionTemplates = 5;
 constexpr uint8_t kVersionFormer = 6;
 constexpr uint8_t kVersionAttributes = 7;
+constexpr uint8_t kVersionClustering = 8;
 
 uint8_t VersionFor(const DomainRecord& record) {
   const DomainOptions& options = record.options;
+  if (options.stores_clustering) {
+    return kVersionClustering;
+  }
   if (record.has_attribute_index) {
     return kVersionAttributes;
   }
@@ -201,6 +205,14 @@ void ReadAttributeIndex(RecordReader& reader, DomainRecord& record) {
   }
 }
 
+void ReadClustering(RecordReader& reader, DomainOptions& options) {
+  options.stores_clustering = reader.Bool("clustering stored");
+  // One encoding for each content: without it is an earlier version.
+  if (reader.ok() && !options.stores_clustering) {
+    reader.Fail("clustering stored", "is 0, expected 1");
+  }
+}
+
 void CheckOwner(RecordReader& reader, const DomainRecord& record) {
   if (reader.ok() &&
       record.owner.empty() == (record.state == DomainState::kFilling)) {
@@ -245,13 +257,16 @@ std::string DomainRecord::Encode() const {
   if (version >= kVersionAttributes) {
     writer.Bool(has_attribute_index);
   }
+  if (version >= kVersionClustering) {
+    writer.Bool(options.stores_clustering);
+  }
   return std::move(writer).Finish();
 }
 
 absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
-      RecordReader::Open(bytes, RecordKind::kDomain, kVersionAttributes));
+      RecordReader::Open(bytes, RecordKind::kDomain, kVersionClustering));
   DomainRecord record;
   record.state = static_cast<DomainState>(reader.U8("state"));
   if (reader.ok() && (record.state < DomainState::kLive ||
@@ -300,6 +315,9 @@ absl::StatusOr<DomainRecord> DomainRecord::Parse(absl::string_view bytes) {
   }
   if (reader.version() >= kVersionAttributes) {
     ReadAttributeIndex(reader, record);
+  }
+  if (reader.version() >= kVersionClustering) {
+    ReadClustering(reader, record.options);
   }
   CheckOwner(reader, record);
   COPSE_RETURN_IF_ERROR(reader.Finish());

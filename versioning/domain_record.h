@@ -61,13 +61,18 @@
 //   owner                text    at most kReplacementOwnerSizeBytesMax; not
 //                                empty if and only if the state is 3
 //
-// Version 7, which is written if and only if attributes are indexed, has all of
-// that, with a former count that may be 0, and goes on:
+// Version 7, which is written if attributes are indexed, and version 8 is not,
+// has all of that, with a former count that may be 0, and goes on:
 //
-//   attributes indexed   u8      1
+//   attributes indexed   u8      1; in version 8 it may be 0
 //
-// The attributes of a domain of an earlier version are in its rows only: those
-// of its first documents were never indexed.
+// The attributes of a domain where it is 0, or of an earlier version, are in its
+// rows only: those of its first documents were never indexed.
+//
+// Version 8, which is written if and only if clustering vectors are stored, has
+// all of that, and goes on:
+//
+//   clustering stored    u8      1
 //
 // A domain that is deleted keeps its record until everything of it is gone, so
 // that a start after a crash goes on with the deletion. One that is being

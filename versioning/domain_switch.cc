@@ -99,6 +99,7 @@ absl::StatusOr<bool> Domain::WriteSwitch(Domain& successor,
   record.owner.clear();
   record.options.description = former.options.description;
   record.options.retention = former.options.retention;
+  record.options.stores_clustering = former.options.stores_clustering;
   former.state = DomainState::kDeleted;
   batch.Put(MetaTable::kDomains, DomainNumberKey(number_), former.Encode());
   batch.Put(MetaTable::kDomains, DomainNameKey(name_),

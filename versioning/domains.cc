@@ -51,6 +51,16 @@ absl::StatusOr<DomainInfo> StoreImpl::UpdateDomain(
       });
 }
 
+absl::StatusOr<DomainInfo> StoreImpl::StoreClustering(
+    absl::string_view domain_name) {
+  return WithDomain(
+      domain_name,
+      [&](const std::shared_ptr<Domain>& domain) -> absl::StatusOr<DomainInfo> {
+        COPSE_RETURN_IF_ERROR(domain->StoreClustering());
+        return domain->GetInfo();
+      });
+}
+
 absl::StatusOr<DomainInfo> StoreImpl::UpdateRetention(
     absl::string_view domain_name, const RetentionPolicy& retention) {
   return WithDomain(

@@ -137,6 +137,20 @@ constexpr absl::string_view kDomainAttributesAll =
     "70726f78696d6174650107000000656e676c6973680100000000020000000500"
     "000006000000050000006a6f622037018b625ed2d91ad70b";
 
+constexpr absl::string_view kDomainClustering =
+    "010801070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f153650000000088130000000000000000000000000000000000000100"
+    "0000000000000000000000000001b455461dbdd4766f";
+
+constexpr absl::string_view kDomainClusteringFormer =
+    "010801070000000b00000061646d696e2f626f6f6b730203000000060000006d"
+    "696e696c6d050505050505050505050505050505050505050505050505050505"
+    "0505050505030000000000803f00000000000080bf090000004f757220626f6f"
+    "6b7300f153650000000088130000000000000000000000000000000000000100"
+    "0000000001000000060000000000000000016662ef0a54ad6e27";
+
 constexpr absl::string_view kDomainName = "0c0107000000342f7960fa26b440";
 
 constexpr absl::string_view kManifest =
@@ -191,6 +205,17 @@ constexpr absl::string_view kRowChunks =
     "040205000000646f632f31020000000909090909090909090909090909090909"
     "0909090909090909090909090909090400000054726565000000000a00000014"
     "00000001050000000010000000080000fa068ad1bd212d5c";
+
+constexpr absl::string_view kRowClustering =
+    "040305000000646f632f31000000000909090909090909090909090909090909"
+    "0909090909090909090909090909090400000054726565000000000a00000014"
+    "00000001010000000000000000000000030000000000803f00000000000080bf"
+    "9e824ec3f20e1fa9";
+
+constexpr absl::string_view kRowClusteringChunks =
+    "040305000000646f632f31000000000909090909090909090909090909090909"
+    "0909090909090909090909090909090400000054726565000000000a00000014"
+    "00000001050000000010000000080000010000000000003f2bc0ed6606f23022";
 
 constexpr absl::string_view kDocumentChunks =
     "0502000000000909090909090909090909090909090909090909090909090909"
@@ -310,6 +335,9 @@ std::vector<Layout> Layouts() {
       {"domain with attributes", kDomainAttributes, Rewrite<DomainRecord>},
       {"domain with attributes and everything", kDomainAttributesAll,
        Rewrite<DomainRecord>},
+      {"domain with clustering", kDomainClustering, Rewrite<DomainRecord>},
+      {"domain with clustering that was replaced", kDomainClusteringFormer,
+       Rewrite<DomainRecord>},
       {"domain name", kDomainName,
        [](absl::string_view bytes) -> absl::StatusOr<std::string> {
          COPSE_ASSIGN_OR_RETURN(const uint32_t number, ParseDomainName(bytes));
@@ -322,6 +350,9 @@ std::vector<Layout> Layouts() {
       {"branch", kBranch, Rewrite<BranchRecord>},
       {"row", kRow, Rewrite<RowRecord>},
       {"row of several", kRowChunks, Rewrite<RowRecord>},
+      {"row with clustering", kRowClustering, Rewrite<RowRecord>},
+      {"row of several with clustering", kRowClusteringChunks,
+       Rewrite<RowRecord>},
       {"document", kDocument, Rewrite<DocumentRecord>},
       {"document of several rows", kDocumentChunks, Rewrite<DocumentRecord>},
       {"text", kText,
@@ -565,6 +596,11 @@ TEST(DomainRecordTest, HoldsWhatItReplaces) {
   // Without them it is a record of before there were any.
   record.former_numbers.clear();
   EXPECT_EQ(record.Encode(), Bytes(kDomain));
+  COPSE_ASSERT_OK_AND_ASSIGN(record,
+                             DomainRecord::Parse(Bytes(kDomainClustering)));
+  EXPECT_TRUE(record.options.stores_clustering);
+  record.options.stores_clustering = false;
+  EXPECT_EQ(record.Encode(), Bytes(kDomain));
 }
 
 TEST(DomainRecordTest, SaysWhetherAttributesAreIndexed) {
@@ -751,6 +787,29 @@ TEST(RowRecordTest, HasItsPlaceAmongSeveralChunks) {
   EXPECT_THAT(
       RowRecord::Parse(Patched(kRowChunks, count_offset + 11, 3)),
       StatusIs(absl::StatusCode::kDataLoss, HasSubstr("size in bytes")));
+}
+
+TEST(RowRecordTest, HasTheClusteringVectorOfItsDocument) {
+  COPSE_ASSERT_OK_AND_ASSIGN(RowRecord record,
+                             RowRecord::Parse(Bytes(kRowClustering)));
+  EXPECT_THAT(record.clustering_vector, ElementsAre(1, 0, -1));
+  EXPECT_EQ(record.chunk_count, 1);
+  // Without it, it is a row of before there were any.
+  record.clustering_vector.clear();
+  EXPECT_EQ(record.Encode()[1], 1);
+  COPSE_ASSERT_OK_AND_ASSIGN(record,
+                             RowRecord::Parse(Bytes(kRowClusteringChunks)));
+  EXPECT_THAT(record.clustering_vector, ElementsAre(0.5F));
+  EXPECT_EQ(record.place.first_byte, 4096);
+  // Of the only chunk no bytes are said, and only chunk 0 has a vector.
+  const size_t count_offset = Bytes(kRowClustering).size() - 8 - 16 - 12;
+  EXPECT_THAT(RowRecord::Parse(Patched(kRowClustering, count_offset + 4, 1)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("is said of the only chunk")));
+  constexpr size_t kChunkOffset = 2 + 4 + 5;
+  EXPECT_THAT(RowRecord::Parse(Patched(kRowClusteringChunks, kChunkOffset, 1)),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("expected at least 1 with chunk 0")));
 }
 
 TEST(RowRecordTest, RefusesAttributesOutOfOrderAndOfUnknownTypes) {

@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 
+#include "index/metric.h"
 #include "index/util/status_macros.h"
 #include "versioning/document.h"
 #include "versioning/record_codec.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr uint8_t kVersion = 1;
 constexpr uint8_t kVersionChunks = 2;
+constexpr uint8_t kVersionClustering = 3;
 
 uint8_t VersionFor(uint32_t chunk_count) {
   return chunk_count > 1 ? kVersionChunks : kVersion;
@@ -89,11 +91,12 @@ Attributes ReadAttributes(RecordReader& reader) {
 // encoding for each content: of one chunk it is version 1.
 uint32_t ReadChunkCount(uint32_t chunk, RecordReader& reader) {
   const uint32_t count = reader.U32("chunk count", kChunkCountMax);
-  if (reader.ok() && (count < 2 || count <= chunk)) {
+  const uint32_t count_min = reader.version() >= kVersionClustering ? 1 : 2;
+  if (reader.ok() && (count < count_min || count <= chunk)) {
     reader.Fail("chunk count",
-                absl::StrFormat("is %d, expected at least 2 and more than "
+                absl::StrFormat("is %d, expected at least %d and more than "
                                 "chunk %d",
-                                count, chunk));
+                                count, count_min, chunk));
   }
   return count;
 }
@@ -104,12 +107,28 @@ void ReadPlace(RecordReader& reader, RowRecord& record) {
   record.place.first_byte = reader.U32("first byte", kSizeMax);
   record.place.size_bytes =
       reader.U32("size in bytes", kSizeMax - record.place.first_byte);
+  if (reader.ok() && record.chunk_count == 1 &&
+      (record.place.first_byte != 0 || record.place.size_bytes != 0)) {
+    reader.Fail("size in bytes", "is said of the only chunk");
+  }
+}
+
+void ReadClustering(RecordReader& reader, RowRecord& record) {
+  record.clustering_vector = reader.Floats("clustering", kDimensionMax);
+  if (reader.ok() && (record.clustering_vector.empty() || record.chunk != 0)) {
+    reader.Fail("clustering",
+                absl::StrFormat("has %d components with chunk %d, expected at "
+                                "least 1 with chunk 0",
+                                record.clustering_vector.size(), record.chunk));
+  }
 }
 
 }  // namespace
 
 std::string RowRecord::Encode() const {
-  RecordWriter writer(RecordKind::kRow, VersionFor(chunk_count));
+  const uint8_t version =
+      clustering_vector.empty() ? VersionFor(chunk_count) : kVersionClustering;
+  RecordWriter writer(RecordKind::kRow, version);
   writer.Text(document_id);
   writer.U32(chunk);
   writer.Fixed(content_hash);
@@ -122,10 +141,13 @@ std::string RowRecord::Encode() const {
   writer.U32(place.first_token);
   writer.U32(place.token_count);
   writer.Bool(has_text);
-  if (chunk_count > 1) {
+  if (version >= kVersionChunks) {
     writer.U32(chunk_count);
-    writer.U32(place.first_byte);
-    writer.U32(place.size_bytes);
+    writer.U32(chunk_count > 1 ? place.first_byte : 0);
+    writer.U32(chunk_count > 1 ? place.size_bytes : 0);
+  }
+  if (version >= kVersionClustering) {
+    writer.Floats(clustering_vector);
   }
   return std::move(writer).Finish();
 }
@@ -133,7 +155,7 @@ std::string RowRecord::Encode() const {
 absl::StatusOr<RowRecord> RowRecord::Parse(absl::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(
       RecordReader reader,
-      RecordReader::Open(bytes, RecordKind::kRow, kVersionChunks));
+      RecordReader::Open(bytes, RecordKind::kRow, kVersionClustering));
   RowRecord record;
   record.document_id = reader.Text("document ID", kDocumentIdSizeBytesMax);
   if (reader.ok() && record.document_id.empty()) {
@@ -146,8 +168,11 @@ absl::StatusOr<RowRecord> RowRecord::Parse(absl::string_view bytes) {
   record.place.first_token = reader.U32("first token");
   record.place.token_count = reader.U32("token count");
   record.has_text = reader.Bool("has text");
-  if (reader.version() == kVersionChunks) {
+  if (reader.version() >= kVersionChunks) {
     ReadPlace(reader, record);
+  }
+  if (reader.version() >= kVersionClustering) {
+    ReadClustering(reader, record);
   }
   COPSE_RETURN_IF_ERROR(reader.Finish());
   return record;

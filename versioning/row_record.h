@@ -32,6 +32,12 @@
 //
 // and has the attributes with chunk 0 only.
 //
+// Version 3, which is written if and only if there is a clustering vector, is
+// of chunk 0 and has all of that, where a chunk count of 1 means that the other
+// two are 0; and goes on:
+//
+//   clustering       floats    1 to kDimensionMax
+//
 // DocumentRecord, version 1:
 //
 //   chunk            u32       0
@@ -47,6 +53,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -69,6 +76,11 @@ struct RowRecord {
   ChunkPlace place = {};
 
   // REQUIRES: CheckDocument() accepts what the record was made from.
+  // Of the document in the role of clustering, with chunk 0; empty: none. It
+  // stands here and not in a table of its own, so that it goes, is checked and
+  // is copied with its row.
+  std::vector<float> clustering_vector = {};
+
   std::string Encode() const;
   static absl::StatusOr<RowRecord> Parse(absl::string_view bytes);
 

@@ -304,6 +304,10 @@ class Store {
   // Replaces the description.
   virtual absl::StatusOr<DomainInfo> UpdateDomain(
       absl::string_view domain, absl::string_view description) = 0;
+  // Has commits that are begun from now on store the clustering vectors that
+  // they are given. It cannot be taken back.
+  virtual absl::StatusOr<DomainInfo> StoreClustering(
+      absl::string_view domain) = 0;
   // Replaces the rules by which CollectGarbage() deletes commits.
   virtual absl::StatusOr<DomainInfo> UpdateRetention(
       absl::string_view domain, const RetentionPolicy& retention) = 0;

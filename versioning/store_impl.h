@@ -47,6 +47,7 @@ class StoreImpl final : public Store {
       const ListOptions& options) override;
   absl::StatusOr<DomainInfo> UpdateDomain(
       absl::string_view domain, absl::string_view description) override;
+  absl::StatusOr<DomainInfo> StoreClustering(absl::string_view domain) override;
   absl::StatusOr<DomainInfo> UpdateRetention(
       absl::string_view domain, const RetentionPolicy& retention) override;
   absl::Status DeleteDomain(absl::string_view domain) override;

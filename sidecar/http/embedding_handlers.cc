@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,7 +30,9 @@
 #include "sidecar/service/commit_resolver.h"
 #include "sidecar/service/document_reader.h"
 #include "sidecar/util/flat_object.h"
+#include "versioning/commit.h"
 #include "versioning/commit_reader.h"
+#include "versioning/store.h"
 
 namespace copse {
 namespace {
@@ -42,6 +45,7 @@ struct EmbeddingsRequest {
   ReadTarget target;
   DocumentFilter filter;
   bool as_lines = false;
+  bool has_clustering = false;  // Whether the domain stores clustering vectors.
 };
 
 // Adds the lists of IDs and types; in a query they may be separated by commas.
@@ -125,19 +129,18 @@ absl::StatusOr<EmbeddingsRequest> ReadRequest(HttpServices& services,
 
 // Visits the documents that `filter` takes.
 absl::Status ForEach(const ResolvedCommit& at, const DocumentFilter& filter,
-                     bool with_vectors, const DocumentVisitor& visit) {
+                     ReadMask mask, const DocumentVisitor& visit) {
   const auto visit_taken = [&](const StoredDocument& document) {
     return filter.Takes(document.id, document.type) ? visit(document)
                                                     : absl::OkStatus();
   };
   if (filter.ids.empty()) {
-    return at.reader->ForEachDocument({.vector = with_vectors}, visit_taken);
+    return at.reader->ForEachDocument(mask, visit_taken);
   }
   for (const std::string& id :
        std::set<std::string>(filter.ids.begin(), filter.ids.end())) {
-    COPSE_ASSIGN_OR_RETURN(
-        const std::optional<StoredDocument> document,
-        ReadDocument(*at.reader, id, {.vector = with_vectors}));
+    COPSE_ASSIGN_OR_RETURN(const std::optional<StoredDocument> document,
+                           at.reader->GetDocument(id, mask));
     if (document.has_value()) {
       COPSE_RETURN_IF_ERROR(visit_taken(*document));
     }
@@ -155,60 +158,112 @@ absl::StatusOr<int64_t> CountOf(const ResolvedCommit& at,
     ++count;
     return absl::OkStatus();
   };
-  COPSE_RETURN_IF_ERROR(ForEach(at, filter, false, count_one));
+  COPSE_RETURN_IF_ERROR(ForEach(at, filter, {}, count_one));
   return count;
 }
 
-// Writes the documents, the text before the first and the text after the last.
-absl::Status WriteDocuments(const HttpRequest& request,
-                            const ResolvedCommit& at,
-                            const EmbeddingsRequest& wanted) {
+// A line for each document, without white space: the database edits them as
+// text.
+absl::Status WriteLines(const HttpRequest& request, const ResolvedCommit& at,
+                        const EmbeddingsRequest& wanted) {
   PieceWriter writer(*request.exchange);
   std::string& text = writer.text();
-  text = wanted.as_lines ? "" : "{\"doc_embeddings\":{";
+  const ReadMask mask = {.vector = true,
+                         .clustering_vector = wanted.has_clustering};
+  COPSE_RETURN_IF_ERROR(
+      ForEach(at, wanted.filter, mask, [&](const StoredDocument& document) {
+        absl::StrAppend(&text, "{\"doc_id\":", JsonString(document.id),
+                        ",\"embedding\":");
+        AppendJsonUnitVector(text, document.chunks.front().vector);
+        if (!document.clustering_vector.empty()) {
+          absl::StrAppend(&text, ",\"clustering_embedding\":");
+          AppendJsonUnitVector(text, document.clustering_vector);
+        }
+        absl::StrAppend(&text, "}\n");
+        const absl::Status status = request.context.Check();
+        return status.ok() ? writer.WriteIfLarge() : status;
+      }));
+  return writer.Write();
+}
+
+// An object with the vectors that `vector_of` gives, by ID; documents without
+// one are left out.
+absl::Status WriteVectors(
+    const HttpRequest& request, const ResolvedCommit& at,
+    const EmbeddingsRequest& wanted, ReadMask mask,
+    const std::function<std::span<const float>(const StoredDocument&)>&
+        vector_of,
+    PieceWriter& writer) {
+  std::string& text = writer.text();
+  text.push_back('{');
   bool is_first = true;
-  const DocumentVisitor visit = [&](const StoredDocument& document) {
-    // No white space: the database edits these lines as text.
-    absl::StrAppend(&text,
-                    wanted.as_lines ? "{\"doc_id\":"
-                    : is_first      ? ""
-                                    : ",",
-                    JsonString(document.id),
-                    wanted.as_lines ? ",\"embedding\":" : ":");
-    AppendJsonUnitVector(text, document.chunks.front().vector);
-    absl::StrAppend(&text, wanted.as_lines ? "}\n" : "");
-    is_first = false;
-    const absl::Status status = request.context.Check();
-    return status.ok() ? writer.WriteIfLarge() : status;
-  };
-  COPSE_RETURN_IF_ERROR(ForEach(at, wanted.filter, true, visit));
-  if (!wanted.as_lines) {
-    absl::StrAppend(&text,
-                    "},\"clustering_embeddings\":{},\"store_clustering\":false,"
-                    "\"served_commit\":",
-                    JsonString(at.commit), "}");
+  COPSE_RETURN_IF_ERROR(
+      ForEach(at, wanted.filter, mask, [&](const StoredDocument& document) {
+        const std::span<const float> vector = vector_of(document);
+        if (!vector.empty()) {
+          absl::StrAppend(&text, std::exchange(is_first, false) ? "" : ",",
+                          JsonString(document.id), ":");
+          AppendJsonUnitVector(text, vector);
+        }
+        const absl::Status status = request.context.Check();
+        return status.ok() ? writer.WriteIfLarge() : status;
+      }));
+  text.push_back('}');
+  return absl::OkStatus();
+}
+
+absl::Status WriteObject(const HttpRequest& request, const ResolvedCommit& at,
+                         const EmbeddingsRequest& wanted) {
+  PieceWriter writer(*request.exchange);
+  std::string& text = writer.text();
+  absl::StrAppend(&text, "{\"doc_embeddings\":");
+  COPSE_RETURN_IF_ERROR(WriteVectors(
+      request, at, wanted, {.vector = true},
+      [](const StoredDocument& document) -> std::span<const float> {
+        return document.chunks.front().vector;
+      },
+      writer));
+  absl::StrAppend(&text, ",\"clustering_embeddings\":");
+  if (wanted.has_clustering) {
+    COPSE_RETURN_IF_ERROR(WriteVectors(
+        request, at, wanted, {.clustering_vector = true},
+        [](const StoredDocument& document) -> std::span<const float> {
+          return document.clustering_vector;
+        },
+        writer));
+  } else {
+    absl::StrAppend(&text, "{}");
   }
+  absl::StrAppend(
+      &text, ",\"store_clustering\":", wanted.has_clustering ? "true" : "false",
+      ",\"served_commit\":", JsonString(at.commit), "}");
   return writer.Write();
 }
 
 absl::Status Serve(HttpServices& services, const HttpRequest& request,
                    bool& started) {
-  COPSE_ASSIGN_OR_RETURN(const EmbeddingsRequest wanted,
+  COPSE_ASSIGN_OR_RETURN(EmbeddingsRequest wanted,
                          ReadRequest(services, request));
   COPSE_RETURN_IF_ERROR(CheckSearchReady(services));
   COPSE_ASSIGN_OR_RETURN(const ResolvedCommit at,
                          OpenRead(services, wanted.target));
+  COPSE_ASSIGN_OR_RETURN(
+      const DomainInfo domain,
+      services.engine->store().GetDomain(wanted.target.domain));
+  wanted.has_clustering = domain.options.stores_clustering;
   HttpAnswer answer = {.fields = ServedBy(at)};
   if (wanted.as_lines) {
     COPSE_ASSIGN_OR_RETURN(const int64_t count, CountOf(at, wanted.filter));
     answer.content_type = std::string(kNdjsonType);
     answer.fields.emplace_back("X-Served-Commit", at.commit);
-    answer.fields.emplace_back("X-Store-Clustering", "false");
+    answer.fields.emplace_back("X-Store-Clustering",
+                               wanted.has_clustering ? "true" : "false");
     answer.fields.emplace_back("X-Total-Count", absl::StrCat(count));
   }
   request.exchange->StartStream(std::move(answer));
   started = true;
-  return WriteDocuments(request, at, wanted);
+  return wanted.as_lines ? WriteLines(request, at, wanted)
+                         : WriteObject(request, at, wanted);
 }
 
 }  // namespace

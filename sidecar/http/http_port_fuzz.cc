@@ -33,6 +33,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 #include "index/util/check.h"
 #include "sidecar/service/engine.h"
@@ -72,6 +73,10 @@ class Server {
     HttpPortOptions port_options;
     port_options.address = {"127.0.0.1", 0};
     port_options.engine = engine_.get();
+    // Both dialects; there is nothing behind the endpoint.
+    port_options.v1.has_content_endpoint = true;
+    port_options.v1.is_anonymous = true;
+    port_options.v1.assign_wait = absl::ZeroDuration();
     port_ = HttpPort::Start(port_options).value();
     Fill();
   }

@@ -46,6 +46,7 @@ struct PushParameters {
   PushTarget target;
   std::string parent_commit;  // Empty if none is given.
   bool stream = false;
+  bool store_clustering = false;
 };
 
 absl::StatusOr<PushParameters> ToPushParameters(const Parameters& parameters) {
@@ -61,7 +62,8 @@ absl::StatusOr<PushParameters> ToPushParameters(const Parameters& parameters) {
                          parameters.FindText("parent_commit"));
   push.parent_commit = parent.value_or("");
   COPSE_ASSIGN_OR_RETURN(push.stream, parameters.Flag("stream", false));
-  COPSE_RETURN_IF_ERROR(parameters.Flag("store_clustering", false).status());
+  COPSE_ASSIGN_OR_RETURN(push.store_clustering,
+                         parameters.Flag("store_clustering", false));
   return push;
 }
 
@@ -125,6 +127,7 @@ class PushRun {
                                        services_.limits.branch_wait));
     COPSE_RETURN_IF_ERROR(CheckNotIndexed());
     PushOptions options = NewPushOptions(parameters_.target);
+    options.store_clustering = parameters_.store_clustering;
     COPSE_ASSIGN_OR_RETURN(options.commit.parent_commit, FindBase());
     CallContext context;
     context.interruption = [this] { return place_->Check(); };

@@ -177,9 +177,11 @@ absl::StatusOr<HttpAnswer> HandleStatistics(HttpServices& services,
   COPSE_ASSIGN_OR_RETURN(const std::optional<std::string> text,
                          request.parameters.FindText("domain"));
   Totals totals;
+  bool stores_clustering = false;
   if (text.has_value()) {
     COPSE_ASSIGN_OR_RETURN(const DomainPath path, ParseDomainPath(*text));
     const absl::StatusOr<DomainInfo> info = store.GetDomain(path.domain);
+    stores_clustering = info.ok() && info->options.stores_clustering;
     COPSE_RETURN_IF_ERROR(IgnoreNotFound(
         info.ok() ? AddDomain(store, *info, request.context, totals)
                   : info.status()));
@@ -201,7 +203,10 @@ absl::StatusOr<HttpAnswer> HandleStatistics(HttpServices& services,
           ",\"documents\":", totals.document_count,
           ",\"chunks\":", totals.chunk_count,
           ",\"pending_index_fragments\":0,\"pending_index_documents\":0",
-          text.has_value() ? ",\"store_clustering\":false" : "", "}")};
+          !text.has_value()   ? ""
+          : stores_clustering ? ",\"store_clustering\":true"
+                              : ",\"store_clustering\":false",
+          "}")};
 }
 
 absl::StatusOr<HttpAnswer> HandleIntegrity(HttpServices& services,

@@ -347,17 +347,21 @@ absl::StatusOr<DomainOptions> DomainManager::PlanWithProbe(
 absl::StatusOr<DomainOptions> DomainManager::PlanReembedding(
     const DomainOptions& domain, const ReembedSettings& settings,
     const CallContext& context) {
-  return PlanWithProbe(domain.domain,
-                       {.metric = domain.metric,
-                        .dimension = settings.dimension,
-                        .embedding_profile = settings.embedding_profile,
-                        .description = domain.description,
-                        .retention = domain.retention,
-                        .chunking = settings.chunking,
-                        .default_chunking = domain.chunking.mode,
-                        .lexical = domain.lexical,
-                        .templates = domain.templates},
-                       context);
+  COPSE_ASSIGN_OR_RETURN(
+      DomainOptions options,
+      PlanWithProbe(domain.domain,
+                    {.metric = domain.metric,
+                     .dimension = settings.dimension,
+                     .embedding_profile = settings.embedding_profile,
+                     .description = domain.description,
+                     .retention = domain.retention,
+                     .chunking = settings.chunking,
+                     .default_chunking = domain.chunking.mode,
+                     .lexical = domain.lexical,
+                     .templates = domain.templates},
+                    context));
+  options.stores_clustering = domain.stores_clustering;
+  return options;
 }
 
 absl::StatusOr<DomainOptions> DomainManager::Plan(

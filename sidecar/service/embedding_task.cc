@@ -23,9 +23,10 @@ namespace copse {
 
 EmbeddingTask::EmbeddingTask(std::shared_ptr<Embedder> embedder,
                              std::vector<absl::string_view> texts,
-                             const CallContext& context)
+                             const CallContext& context, EmbeddingRole role)
     : embedder_(std::move(embedder)),
       texts_(std::move(texts)),
+      role_(role),
       thread_([this, &context] { Run(context); }) {}
 
 EmbeddingTask::~EmbeddingTask() { is_cancelled_ = true; }
@@ -42,7 +43,7 @@ void EmbeddingTask::Run(const CallContext& context) {
     return is_cancelled_ || (interrupted && interrupted());
   };
   absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes =
-      embedder_->Embed(texts_, EmbeddingRole::kDocument, embed_context);
+      embedder_->Embed(texts_, role_, embed_context);
   MutexLock lock(mutex_);
   outcomes_ = std::move(outcomes);
   statistics_ = statistics;

@@ -38,7 +38,8 @@ class EmbeddingTask {
   // Begins at once. What `texts` show, and `context`, must outlive the task.
   EmbeddingTask(std::shared_ptr<Embedder> embedder,
                 std::vector<absl::string_view> texts,
-                const CallContext& context);
+                const CallContext& context,
+                EmbeddingRole role = EmbeddingRole::kDocument);
 
   // Cancels what is under way and waits for its end.
   ~EmbeddingTask();
@@ -64,6 +65,7 @@ class EmbeddingTask {
 
   const std::shared_ptr<Embedder> embedder_;
   const std::vector<absl::string_view> texts_;
+  const EmbeddingRole role_;
   std::atomic<bool> is_cancelled_ = false;
   std::atomic<int64_t> done_count_ = 0;
 

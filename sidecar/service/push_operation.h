@@ -29,6 +29,9 @@ struct PushOptions {
   // Whether a failed document keeps its parent's version instead of failing
   // the push.
   bool skip_failed_documents = false;
+
+  // Whether the domain stores clustering vectors from this push on.
+  bool store_clustering = false;
 };
 
 // Insert and replace: the document is in the commit as given.

@@ -128,6 +128,11 @@ absl::Status AbortedError(const AbortOperation& operation,
                      {"message", std::string(message)}});
 }
 
+// Whether the vectors of a text are the same in all roles.
+bool HasOneRole(const Embedder& embedder) {
+  return embedder.profile().dialect == EmbeddingDialect::kBuiltin;
+}
+
 std::optional<PushPhase> ToPushPhase(CommitPhase phase) {
   switch (phase) {
     case CommitPhase::kAppending:
@@ -216,6 +221,11 @@ absl::StatusOr<std::unique_ptr<PushSession>> PushSession::Begin(
       services.store->BeginCommit(options.commit, std::move(claim)));
   COPSE_ASSIGN_OR_RETURN(DocumentRenderer renderer,
                          DocumentRenderer::Make(builder->domain_options()));
+  // Now that the commit is claimed: what is refused changes nothing.
+  if (options.store_clustering) {
+    COPSE_RETURN_IF_ERROR(
+        services.store->StoreClustering(options.commit.domain).status());
+  }
   return std::unique_ptr<PushSession>(
       new PushSession(services, options, context, std::move(on_progress),
                       std::move(builder), std::move(renderer)));
@@ -508,6 +518,7 @@ absl::Status PushSession::PrepareEmbedder() {
 
 absl::Status PushSession::Start(std::unique_ptr<Batch> batch) {
   std::vector<absl::string_view> texts;
+  std::vector<absl::string_view> first_texts;
   for (size_t i = 0; i < batch->documents.size(); ++i) {
     Pending& pending = batch->documents[i];
     places_[pending.document.id] = {.batch = batch.get(), .index = i};
@@ -515,6 +526,8 @@ absl::Status PushSession::Start(std::unique_ptr<Batch> batch) {
       continue;
     }
     pending.text_index = texts.size();
+    pending.clustering_index = first_texts.size();
+    first_texts.push_back(ChunkText(pending.document, pending.places, 0));
     for (size_t chunk = 0; chunk < pending.chunk_count(); ++chunk) {
       texts.push_back(ChunkText(pending.document, pending.places, chunk));
     }
@@ -523,6 +536,11 @@ absl::Status PushSession::Start(std::unique_ptr<Batch> batch) {
   if (!texts.empty()) {
     batch->task =
         std::make_unique<EmbeddingTask>(embedder_, std::move(texts), context_);
+    if (stores_clustering() && !HasOneRole(*embedder_)) {
+      batch->clustering_task =
+          std::make_unique<EmbeddingTask>(embedder_, std::move(first_texts),
+                                          context_, EmbeddingRole::kClustering);
+    }
   }
   waiting_size_bytes_ += batch->size_bytes;
   waiting_.push_back(std::move(batch));
@@ -557,7 +575,12 @@ absl::Status PushSession::Land() {
   if (batch->task != nullptr) {
     COPSE_ASSIGN_OR_RETURN(outcomes, AwaitOutcomes(*batch));
   }
-  COPSE_RETURN_IF_ERROR(Write(*batch, std::move(outcomes)));
+  std::vector<EmbeddingOutcome> clustering;
+  if (batch->clustering_task != nullptr) {
+    COPSE_ASSIGN_OR_RETURN(clustering, AwaitClustering(*batch));
+  }
+  COPSE_RETURN_IF_ERROR(
+      Write(*batch, std::move(outcomes), std::move(clustering)));
   ReportEmbedded();
   return context_.Check();
 }
@@ -590,8 +613,37 @@ absl::StatusOr<std::vector<EmbeddingOutcome>> PushSession::AwaitOutcomes(
   return outcomes;
 }
 
+absl::StatusOr<std::vector<EmbeddingOutcome>> PushSession::AwaitClustering(
+    Batch& batch) {
+  EmbeddingTask& task = *batch.clustering_task;
+  while (!task.WaitFor(kProgressInterval)) {
+    ReportEmbedded();
+  }
+  AddCosts(task.statistics());
+  absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes = task.TakeOutcomes();
+  return outcomes.ok() ? std::move(outcomes)
+                       : ToCallStatus(context_, outcomes.status());
+}
+
+std::vector<float> PushSession::ClusteringVectorOf(
+    const Pending& pending, const Embedding& embedding,
+    std::vector<EmbeddingOutcome>& clustering) const {
+  if (!stores_clustering() || !pending.has_text()) {
+    return {};
+  }
+  if (clustering.empty()) {
+    // All roles are one, so the first chunk has the vector.
+    const EmbeddingOutcome& first = embedding.outcomes.front();
+    return first.ok() ? *first : std::vector<float>();
+  }
+  EmbeddingOutcome& outcome = clustering[pending.clustering_index];
+  // One that is refused in this role only is left out of clusterings.
+  return outcome.ok() ? *std::move(outcome) : std::vector<float>();
+}
+
 absl::Status PushSession::Write(const Batch& batch,
-                                std::vector<EmbeddingOutcome> outcomes) {
+                                std::vector<EmbeddingOutcome> outcomes,
+                                std::vector<EmbeddingOutcome> clustering) {
   std::vector<Embedding> embeddings;
   embeddings.reserve(batch.documents.size());
   for (const Pending& pending : batch.documents) {
@@ -612,6 +664,8 @@ absl::Status PushSession::Write(const Batch& batch,
           outcomes.begin() + static_cast<ptrdiff_t>(pending.text_index));
       embedding.outcomes.assign(
           first, first + static_cast<ptrdiff_t>(pending.chunk_count()));
+      embedding.clustering_vector =
+          ClusteringVectorOf(pending, embedding, clustering);
       COPSE_RETURN_IF_ERROR(HalveRefused(embedding));
     }
   }
@@ -655,6 +709,7 @@ absl::Status PushSession::Stage(std::span<const Embedding> group) {
     }
     EmbeddedDocument& document = embedded.emplace_back();
     document.document = &pending.document;
+    document.clustering_vector = embedding.clustering_vector;
     if (!embedding.has_text()) {
       document.vector = *pending.document.vector;
       ++embedded_count_;

@@ -150,6 +150,7 @@ class PushSession {
     std::vector<ChunkPlace> places = {};  // None: the document is one chunk.
     absl::Status cut_status = {};         // Why its text cannot be cut.
     size_t text_index = 0;  // Of its first chunk, among those of the task.
+    size_t clustering_index = 0;  // The same of the clustering task.
 
     bool has_text() const { return !document.vector.has_value(); }
     size_t chunk_count() const { return std::max<size_t>(places.size(), 1); }
@@ -159,6 +160,9 @@ class PushSession {
     size_t size_bytes = 0;
     std::unique_ptr<EmbeddingTask> task;  // Null if nothing is to be embedded.
 
+    // Of the first chunks, in the role of clustering; null if none are wanted.
+    std::unique_ptr<EmbeddingTask> clustering_task;
+
     // How many chunks of the task are done when another document is; ascending.
     std::vector<size_t> text_ends;
 
@@ -167,7 +171,9 @@ class PushSession {
 
     // Whether it can be written without waiting.
     bool HasLanded() const {
-      return task == nullptr || task->WaitFor(absl::ZeroDuration());
+      return (task == nullptr || task->WaitFor(absl::ZeroDuration())) &&
+             (clustering_task == nullptr ||
+              clustering_task->WaitFor(absl::ZeroDuration()));
     }
   };
 
@@ -176,6 +182,7 @@ class PushSession {
     const Pending* pending = nullptr;
     std::vector<ChunkPlace> places = {};  // None: the document is one chunk.
     std::vector<EmbeddingOutcome> outcomes = {};  // None: a ready vector.
+    std::vector<float> clustering_vector = {};    // Empty for none.
 
     bool has_text() const { return pending->has_text(); }
     size_t chunk_count() const { return std::max<size_t>(places.size(), 1); }
@@ -243,8 +250,18 @@ class PushSession {
   // Waits for the vectors of the oldest batch and writes it.
   absl::Status Land();
   absl::StatusOr<std::vector<EmbeddingOutcome>> AwaitOutcomes(Batch& batch);
-  absl::Status Write(const Batch& batch,
-                     std::vector<EmbeddingOutcome> outcomes);
+  absl::StatusOr<std::vector<EmbeddingOutcome>> AwaitClustering(Batch& batch);
+  absl::Status Write(const Batch& batch, std::vector<EmbeddingOutcome> outcomes,
+                     std::vector<EmbeddingOutcome> clustering);
+
+  // The vector of `pending` in the role of clustering; empty if it has none.
+  std::vector<float> ClusteringVectorOf(
+      const Pending& pending, const Embedding& embedding,
+      std::vector<EmbeddingOutcome>& clustering) const;
+  bool stores_clustering() const {
+    return options_.store_clustering ||
+           builder_->domain_options().stores_clustering;
+  }
 
   // Cuts chunks that the provider refuses in halves and embeds these, until all
   // have vectors or kHalvingCountMax is reached.

@@ -679,6 +679,49 @@ TEST_F(PushSessionTest, ReportsProgressOfEveryPhase) {
   }
 }
 
+TEST_F(PushSessionTest, StoresClusteringVectorsFromTheFirstPushThatWantsThem) {
+  embedder_->SetDialect(EmbeddingDialect::kOpenAi);
+  PushOptions options = Options("c1");
+  ASSERT_THAT(Push(options, {Upsert("a", "oak")}), IsOk());
+  EXPECT_FALSE(store_->GetDomain("admin/trees")->options.stores_clustering);
+  // What is refused changes nothing.
+  options.store_clustering = true;
+  EXPECT_THAT(engine_->BeginPush(options, {}),
+              FailsWith(absl::StatusCode::kAlreadyExists, "COMMIT_EXISTS"));
+  EXPECT_FALSE(store_->GetDomain("admin/trees")->options.stores_clustering);
+  embedder_->Forget();
+  options = Options("c2", "c1");
+  options.store_clustering = true;
+  ASSERT_THAT(Push(options, {Upsert("b", "beech")}), IsOk());
+  EXPECT_THAT(embedder_->roles(),
+              UnorderedElementsAre(EmbeddingRole::kDocument,
+                                   EmbeddingRole::kClustering));
+  // And those after it, which need not say so again.
+  ASSERT_THAT(Push(Options("c3", "c2"), {Upsert("c", "elm")}), IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto reader,
+                             store_->OpenCommit("admin/trees", "c3"));
+  const ReadMask mask = {.clustering_vector = true};
+  EXPECT_THAT((*reader->GetDocument("a", mask))->clustering_vector, IsEmpty());
+  EXPECT_EQ((*reader->GetDocument("b", mask))->clustering_vector,
+            FakeEmbedder::VectorOf("beech"));
+  EXPECT_EQ((*reader->GetDocument("c", mask))->clustering_vector,
+            FakeEmbedder::VectorOf("elm"));
+  EXPECT_THAT((*reader->GetDocument("c", {}))->clustering_vector, IsEmpty());
+}
+
+TEST_F(PushSessionTest, BuiltinVectorsServeForClusteringToo) {
+  embedder_->SetDialect(EmbeddingDialect::kBuiltin);
+  PushOptions options = Options("c1");
+  options.store_clustering = true;
+  ASSERT_THAT(Push(options, {Upsert("a", "oak")}), IsOk());
+  EXPECT_THAT(embedder_->roles(), Each(EmbeddingRole::kDocument));
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto reader,
+                             store_->OpenCommit("admin/trees", "c1"));
+  EXPECT_EQ((*reader->GetDocument("a", {.clustering_vector = true}))
+                ->clustering_vector,
+            FakeEmbedder::VectorOf("oak"));
+}
+
 TEST_F(PushSessionTest, KeepsWhatTheDatabaseSaysOfTheCommit) {
   PushOptions options = Options("c1");
   options.commit.commit_time = absl::FromUnixSeconds(1'000'000'000);

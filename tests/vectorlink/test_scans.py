@@ -4,9 +4,10 @@
 integrity."""
 
 import json
+import subprocess
 import unittest
 
-from http_client import deleted, inserted
+from http_client import changed, deleted, inserted
 from vectorlink_case import VectorLinkCase
 
 TURBINES = [
@@ -216,6 +217,72 @@ class Embeddings(VectorLinkCase):
         self.assert_error(self.client.get("/embeddings", domain="a/b", commit="c"),
                           404)
         self.assert_error(self.client.request("POST", "/embeddings", body=b"x"), 415)
+
+
+class Clustering(VectorLinkCase):
+
+    def embeddings(self, commit):
+        answer = self.client.get("/embeddings", domain=self.domain, commit=commit)
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()
+
+    def test_from_the_first_accepted_push_on(self):
+        self.push("c1", [inserted("a", "an oak")])
+        self.assertFalse(self.embeddings("c1")["store_clustering"])
+        refused = self.client.push([], domain=self.domain, target_commit="c1",
+                                   store_clustering=True)
+        self.assertEqual(refused.status, 409)
+        self.assertFalse(self.embeddings("c1")["store_clustering"])
+        self.push("c2", [inserted("b", "a beech")], store_clustering=True)
+        self.push("c3", [inserted("c", "an elm")])
+        found = self.embeddings("c3")
+        self.assertTrue(found["store_clustering"])
+        self.assertEqual(sorted(found["doc_embeddings"]), ["a", "b", "c"])
+        # Documents of before are left out, and have no zero vectors.
+        self.assertEqual(sorted(found["clustering_embeddings"]), ["b", "c"])
+        self.assertEqual(found["clustering_embeddings"]["b"],
+                         found["doc_embeddings"]["b"])
+        self.assertTrue(self.client.get("/statistics", domain=self.domain)
+                        .json()["store_clustering"])
+
+    def test_lines(self):
+        self.push("c1", [inserted("a", "an oak")])
+        self.push("c2", [inserted("b", "a beech")], store_clustering=True)
+        answer = self.client.get("/embeddings", {"Accept": "application/x-ndjson"},
+                                 domain=self.domain, commit="c2")
+        self.assertEqual(answer.fields["x-store-clustering"], "true")
+        lines = {line["doc_id"]: line for line in answer.lines()}
+        self.assertNotIn("clustering_embedding", lines["a"])
+        self.assertEqual(lines["b"]["clustering_embedding"],
+                         lines["b"]["embedding"])
+        self.assertTrue(answer.body.startswith(b'{"doc_id":"'))
+
+    def test_they_belong_to_versions_of_documents(self):
+        self.push("c1", [inserted("a", "an oak")], store_clustering=True)
+        self.push("c2", [changed("a", "a willow")])
+        self.push("c3", [deleted("a")])
+        one, two, three = (self.embeddings(commit)["clustering_embeddings"]
+                           for commit in ("c1", "c2", "c3"))
+        self.assertNotEqual(one["a"], two["a"])
+        self.assertEqual(three, {})
+        self.client.request("DELETE", "/domain", {"domain": self.domain})
+        self.push("c1", [inserted("a", "an oak")])
+        self.assertFalse(self.embeddings("c1")["store_clustering"])
+
+    def test_they_survive_a_restart_a_collection_and_a_check(self):
+        self.push("c1", [inserted("a", "an oak " * 600)], store_clustering=True)
+        self.push("c2", [inserted("b", "a beech")])
+        before = self.embeddings("c2")
+        self.daemon.copse("gc", self.domain)
+        self.daemon.stop()
+        found = subprocess.run([self.daemon.copsed, "verify", "--data",
+                                self.daemon.data], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+        self.assertEqual(found.returncode, 0, found.stdout)
+        self.daemon.start()
+        type(self).connect()
+        self.assertEqual(self.embeddings("c2"), before)
+        self.assertEqual(sorted(before["clustering_embeddings"]), ["a", "b"])
 
 
 class Statistics(VectorLinkCase):
