@@ -46,6 +46,9 @@ constexpr uint16_t kHalfEnd = 0x7400;         // 2^14.
 constexpr int kExponentMax = 128 - kExponentOfLargest;
 constexpr int kExponentMin = -100;
 
+// Standard deviations by which an estimate may be too large.
+constexpr double kLimitDeviations = 3;
+
 constexpr size_t RoundUp(size_t value, size_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
@@ -251,21 +254,49 @@ void CodedRows::EstimateProducts(const CodedQuery& query,
   }
 }
 
-float CodedRows::RoundingError(const CodedQuery& query) const {
+RowMagnitudes CodedRows::Magnitudes() const {
   uint16_t factor = 0;
   uint16_t bias = 0;
   for (size_t i = 0; i < row_count(); ++i) {
     factor = std::max(factor, factors_[i]);
     bias = std::max(bias, static_cast<uint16_t>(biases_[i] & ~kHalfSign));
   }
+  return {.factor = ToFinite(double{factor_unit_} * FromHalf(factor)),
+          .bias = ToFinite(double{bias_unit_} * FromHalf(bias))};
+}
+
+float CodedRows::RoundingError(const CodedQuery& query) const {
+  return RoundingError(query, Magnitudes());
+}
+
+float CodedRows::RoundingError(const CodedQuery& query,
+                               const RowMagnitudes& magnitudes) const {
+  return ToFinite(std::sqrt(RoundingVariance(query, magnitudes)));
+}
+
+double CodedRows::RoundingVariance(const CodedQuery& query,
+                                   const RowMagnitudes& magnitudes) const {
   // What is rounded to steps is off by a twelfth of a squared step on average.
   // The step of a half float is at most 2^-10 of it.
-  const double of_table = double{factor_unit_} * FromHalf(factor) *
-                          query.table_scale() *
-                          std::sqrt(static_cast<double>(group_count_) / 12);
-  const double of_bias =
-      double{bias_unit_} * FromHalf(bias) * 0x1p-10 / std::sqrt(12.0);
-  return ToFinite(std::hypot(of_table, of_bias));
+  const double of_table = double{magnitudes.factor} * query.table_scale();
+  const double of_bias = magnitudes.bias * 0x1p-10;
+  return (of_table * of_table * static_cast<double>(group_count_) +
+          of_bias * of_bias) /
+         12;
+}
+
+float CodedRows::EstimateLimit(const CodedQuery& query,
+                               const RowMagnitudes& magnitudes,
+                               float centroid_score, float reach) const {
+  // |r| = f sqrt(2 D / pi), so that 0.75 |r| |v| / sqrt(D) = 0.6 f |v|; a
+  // squared distance has it twice.
+  const bool is_product = query.ranking() == Ranking::kInnerProduct;
+  const double square =
+      is_product ? query.square() / 4 : std::max(0.0F, centroid_score);
+  const double of_codes = 0.36 * magnitudes.factor * magnitudes.factor * square;
+  return ToFinite(
+      reach + kLimitDeviations *
+                  std::sqrt(of_codes + RoundingVariance(query, magnitudes)));
 }
 
 float CodedRows::factor(size_t index) const {

@@ -73,6 +73,12 @@ struct CodedRowsExponents {
 // `offset`.
 size_t CodedRowsEnd(size_t offset, size_t dimension, size_t row_count);
 
+// The largest of some coded rows.
+struct RowMagnitudes {
+  float factor = 0;  // 2 f.
+  float bias = 0;    // Its magnitude.
+};
+
 // A view of checked coded rows.
 class CodedRows {
  public:
@@ -113,6 +119,16 @@ class CodedRows {
   // residual.
   float RoundingError(const CodedQuery& query) const;
 
+  // Returns the largest factor and bias of all entries.
+  RowMagnitudes Magnitudes() const;
+
+  // Returns an estimate up to which all entries whose squared distance, or
+  // minus inner product, is at most `reach` are found but one in several
+  // hundred: three standard deviations of codes and rounding above it, for the
+  // largest entry. `magnitudes` are those of the entries.
+  float EstimateLimit(const CodedQuery& query, const RowMagnitudes& magnitudes,
+                      float centroid_score, float reach) const;
+
   // Returns f of entry `index`.
   float factor(size_t index) const;
 
@@ -126,6 +142,10 @@ class CodedRows {
             std::span<const uint16_t> factors, std::span<const uint16_t> biases,
             std::span<const std::byte> codes);
 
+  float RoundingError(const CodedQuery& query,
+                      const RowMagnitudes& magnitudes) const;
+  double RoundingVariance(const CodedQuery& query,
+                          const RowMagnitudes& magnitudes) const;
   EstimateTerms Terms(const CodedQuery& query) const;
   void Scan(const CodedQuery& query, std::span<uint16_t> sums) const;
 

@@ -73,8 +73,7 @@ absl::StatusOr<PackedRows> PackedRows::Make(Metric metric,
     COPSE_ASSIGN_OR_RETURN(rows.mean_, Mean(vectors, ordinals));
   }
   rows.row_count_ = ordinals.size();
-  const internal::CodeSpace space = {
-      .metric = metric, .rotation = rows.rotation_.get(), .origin = rows.mean_};
+  const internal::CodeSpace space = rows.Space();
   std::vector<float> buffer;
   for (size_t first = 0; first < ordinals.size(); first += kPageRowCount) {
     internal::LeafPageBuilder builder(space, {});
@@ -114,8 +113,7 @@ absl::StatusOr<std::vector<Neighbor>> PackedRows::Search(
   if (row_count_ == 0) {
     return neighbors;
   }
-  const internal::CodeSpace space = {
-      .metric = metric_, .rotation = rotation_.get(), .origin = mean_};
+  const internal::CodeSpace space = Space();
   internal::CodedQuery coded_query;
   std::vector<float> unit;
   if (metric_ == Metric::kCosine) {
@@ -168,6 +166,27 @@ absl::StatusOr<std::vector<Neighbor>> PackedRows::Search(
     work->rows_reranked += static_cast<int64_t>(reranked);
   }
   return neighbors;
+}
+
+void PackedRows::AppendWithin(std::span<const float> query, float reach,
+                              std::vector<Ordinal>& rows) const {
+  internal::CodedQuery coded_query;
+  coded_query.Prepare(Space(), query);
+  const float score = coded_query.ranking() == internal::Ranking::kInnerProduct
+                          ? 0
+                          : coded_query.square();
+  internal::ScanScratch scratch;
+  for (const internal::LeafPage& leaf : leaves_) {
+    const internal::CodedRows& codes = leaf.coded_rows();
+    scratch.Reserve(leaf.row_count());
+    const float limit =
+        codes.EstimateLimit(coded_query, codes.Magnitudes(), score, reach);
+    const size_t count = codes.Select(coded_query, score, limit, scratch.sums,
+                                      scratch.estimates, scratch.indices);
+    for (size_t i = 0; i < count; ++i) {
+      rows.push_back(leaf.ordinals()[scratch.indices[i]]);
+    }
+  }
 }
 
 }  // namespace copse

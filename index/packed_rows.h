@@ -22,6 +22,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "index/code_space.h"
 #include "index/forest.h"
 #include "index/leaf_page.h"
 #include "index/metric.h"
@@ -51,7 +52,18 @@ class PackedRows {
       const VectorSource& vectors, std::span<const float> query,
       const SearchOptions& options, SearchWork* work = nullptr) const;
 
+  // Appends to `rows` those that may be as near to `query` as `reach`, which is
+  // a squared distance, or minus an inner product, of stored vectors: all that
+  // are but one in several hundred, and some that are not. `query` is of unit
+  // length for cosine. REQUIRES: query.size() is the dimension of the rows
+  void AppendWithin(std::span<const float> query, float reach,
+                    std::vector<Ordinal>& rows) const;
+
  private:
+  internal::CodeSpace Space() const {
+    return {.metric = metric_, .rotation = rotation_.get(), .origin = mean_};
+  }
+
   PackedRows() = default;
 
   Metric metric_ = Metric::kCosine;

@@ -8,6 +8,7 @@
 //   copse_bench phases --base base.npy --query query.npy --budgets 5%
 //   copse_bench calibrate --base base.npy --query query.npy --targets 0.9,0.95
 //   copse_bench edit --base base.npy --query query.npy --steps 500
+//   copse_bench duplicates --base base.npy --distances 0.05,0.1
 //   copse_bench commits --base base.npy --query query.npy --shares 0.001,0.01
 //
 // Results go to standard output, progress to standard error. Exit codes: 0
@@ -31,6 +32,7 @@
 #include "index/util/status_macros.h"
 #include "tests/bench/calibrate_bench.h"
 #include "tests/bench/commits_bench.h"
+#include "tests/bench/duplicates_bench.h"
 #include "tests/bench/edit_bench.h"
 #include "tests/bench/filter_bench.h"
 #include "tests/bench/index_bench.h"
@@ -323,6 +325,46 @@ absl::Status RunCommits(CommitsFlags& flags) {
   return absl::OkStatus();
 }
 
+struct DuplicatesFlags {
+  DuplicatesBenchOptions options;
+  CommonFlags common;
+};
+
+void AddDuplicatesFlags(CLI::App& command, DuplicatesFlags& flags) {
+  DuplicatesBenchOptions& options = flags.options;
+  AddCommonFlags(command, options.input, flags.common);
+  command.remove_option(command.get_option("--query"));
+  command
+      .add_option("--distances", options.distances,
+                  "How far the rows of a pair are at most, one or more")
+      ->delimiter(',');
+  command
+      .add_option("--join-threads", options.join_thread_count,
+                  "Threads of the joins")
+      ->check(CLI::Range(1, 256));
+  command
+      .add_option("--changed", options.changed_count,
+                  "Rows of the joins of changed rows")
+      ->check(CLI::PositiveNumber);
+  command
+      .add_option("--changed-seed", options.changed_seed,
+                  "Seed by which these are drawn")
+      ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--runs", options.run_count,
+                  "Runs of each join; the fastest counts")
+      ->check(CLI::PositiveNumber);
+}
+
+absl::Status RunDuplicates(DuplicatesFlags& flags) {
+  COPSE_ASSIGN_OR_RETURN(flags.options.input.forest.metric,
+                         ParseMetric(flags.common.metric));
+  COPSE_ASSIGN_OR_RETURN(const DuplicatesBenchReport report,
+                         RunDuplicatesBench(flags.options));
+  Print(report, flags.common.is_json);
+  return absl::OkStatus();
+}
+
 int ExitCode(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kOk:
@@ -384,6 +426,12 @@ int Main(int argc, char** argv) {
                    "anew",
                    [&] { return RunEdit(edit); }, commands),
                edit);
+  DuplicatesFlags duplicates;
+  AddDuplicatesFlags(
+      AddCommand(
+          app, "duplicates", "Recall and speed of joins of near rows",
+          [&] { return RunDuplicates(duplicates); }, commands),
+      duplicates);
   CommitsFlags commits;
   AddCommitsFlags(AddCommand(
                       app, "commits", "What a commit costs, by its size",

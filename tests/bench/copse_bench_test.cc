@@ -28,6 +28,7 @@
 namespace copse {
 namespace {
 
+using ::testing::Ge;
 using ::testing::Gt;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -151,6 +152,28 @@ TEST_F(CopseBenchTest, TriesEachRerankCountWithEachBudget) {
   EXPECT_EQ(json["results"][2]["rerank_count"], 90);
   EXPECT_EQ(json["results"][4]["scan_budget"], 80);
   EXPECT_EQ(json["results"][4]["rerank_count"], 0);
+}
+
+TEST_F(CopseBenchTest, JoinsRowsThatAreNear) {
+  const std::string base = WriteVectors("base.fvecs", 4000, 16, 1);
+  const Outcome outcome = RunBench(
+      absl::StrCat(
+          "duplicates --json --runs 1 --threads 2 --changed 30 --base ", base,
+          " --distances 0.1,0.15"),
+      "2>/dev/null");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  const auto results = nlohmann::json::parse(outcome.output)["results"];
+  ASSERT_THAT(results, SizeIs(4));
+  for (size_t i = 0; i < results.size(); ++i) {
+    EXPECT_EQ(results[i]["distance"], i < 2 ? 0.1 : 0.15);
+    EXPECT_EQ(results[i]["changed"], i % 2 == 0 ? 0 : 30);
+    EXPECT_THAT(results[i]["recall"].get<double>(), Ge(0.98));
+    EXPECT_THAT(results[i]["rows_compared"].get<int64_t>(), Gt(0));
+  }
+  EXPECT_THAT(results[0]["pairs"].get<int64_t>(), Gt(100));
+  EXPECT_EQ(
+      RunBench(absl::StrCat("duplicates --base ", base, " --runs 0")).exit_code,
+      2);
 }
 
 TEST_F(CopseBenchTest, FindsMoreWithAFilterThanWithout) {
