@@ -28,6 +28,7 @@
 #include "index/util/status_macros.h"
 #include "versioning/files.h"
 #include "versioning/folder_lock.h"
+#include "versioning/spill_file.h"
 #include "versioning/storage_errors.h"
 
 namespace copse {
@@ -217,6 +218,7 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(
   COPSE_RETURN_IF_ERROR(CreateFolder(folder->meta_path()));
   COPSE_RETURN_IF_ERROR(CreateFolder(path + "/domains"));
   COPSE_RETURN_IF_ERROR(CreateFolder(folder->spool_path()));
+  COPSE_RETURN_IF_ERROR(RemoveTree(SpillPath(path)));
   return folder;
 }
 

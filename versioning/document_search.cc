@@ -28,8 +28,11 @@
 #include "index/row_bitmap.h"
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
+#include "versioning/batch_search.h"
 #include "versioning/commit_reader_impl.h"
+#include "versioning/domain_forest.h"
 #include "versioning/filtered_rows.h"
+#include "versioning/index_catalog.h"
 #include "versioning/row_filter.h"
 #include "versioning/row_reader.h"
 #include "versioning/row_record.h"
@@ -79,13 +82,33 @@ struct Candidates {
 // One search. Each round asks for more rows.
 class DocumentSearch {
  public:
+  // `first_round`, if not null, is what the forest has found for the first
+  // round. Not owned.
   DocumentSearch(const CommitReaderImpl& reader,
-                 const DocumentSearchOptions& options)
-      : reader_(reader), domain_(reader.domain()), options_(options) {}
+                 const DocumentSearchOptions& options,
+                 const std::vector<Neighbor>* first_round = nullptr)
+      : reader_(reader),
+        domain_(reader.domain()),
+        options_(options),
+        first_round_(first_round) {}
 
   absl::StatusOr<DocumentSearchResult> Run();
 
+  // Asks the forest at once for the first round of searches for `queries`;
+  // returns what it finds for each, or nothing where they do not use it. Such
+  // searches add what it cost up, so it is no part of their work.
+  absl::StatusOr<std::vector<std::vector<Neighbor>>> FindFirstRounds(
+      std::span<const std::span<const float>> queries, SearchWork& work);
+
  private:
+  // Decides what is looked at. Returns whether anything can be found.
+  absl::StatusOr<bool> Prepare();
+
+  size_t FirstRowCount() const {
+    return options_.neighbor_count + kExtraRowCount + excluded_.count;
+  }
+  SearchOptions ForestOptions(size_t row_count) const;
+
   absl::Status CheckOptions() const;
   absl::Status FindExcluded();
 
@@ -126,6 +149,7 @@ class DocumentSearch {
   const CommitReaderImpl& reader_;
   Domain& domain_;
   const DocumentSearchOptions& options_;
+  const std::vector<Neighbor>* first_round_;
 
   RowFilter filter_;
   OrdinalRange excluded_;
@@ -264,6 +288,17 @@ absl::Status DocumentSearch::PrepareFiltered(const FilteredRows& passing,
   return absl::OkStatus();
 }
 
+SearchOptions DocumentSearch::ForestOptions(size_t row_count) const {
+  return {.neighbor_count = row_count,
+          .scan_budget = effort_.scan_budget,
+          .rerank_count = effort_.rerank_count == 0
+                              ? 0
+                              : std::max(effort_.rerank_count, row_count),
+          .allowed = allowed_,
+          .excluded = removed_,
+          .check = Check()};
+}
+
 absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
   Candidates candidates;
   if (packed_tail_ != nullptr && scan_rows_.size() > row_count) {
@@ -282,18 +317,14 @@ absl::StatusOr<Candidates> DocumentSearch::Find(size_t row_count) {
   if (forest_ == nullptr) {
     return candidates;
   }
-  const SearchOptions options = {
-      .neighbor_count = row_count,
-      .scan_budget = effort_.scan_budget,
-      .rerank_count = effort_.rerank_count == 0
-                          ? 0
-                          : std::max(effort_.rerank_count, row_count),
-      .allowed = allowed_,
-      .excluded = removed_,
-      .check = Check()};
-  COPSE_ASSIGN_OR_RETURN(const std::vector<Neighbor> neighbors,
-                         forest_->Search(domain_.vectors(), options_.query,
-                                         options, &result_.work));
+  std::vector<Neighbor> neighbors;
+  if (first_round_ != nullptr) {
+    neighbors = *std::exchange(first_round_, nullptr);
+  } else {
+    COPSE_ASSIGN_OR_RETURN(
+        neighbors, forest_->Search(domain_.vectors(), options_.query,
+                                   ForestOptions(row_count), &result_.work));
+  }
   candidates.complete = candidates.complete && neighbors.size() < row_count;
   const size_t tail_size = candidates.rows.size();
   candidates.rows.insert(candidates.rows.end(), neighbors.begin(),
@@ -405,14 +436,33 @@ void DocumentSearch::FillPlan(int round_count) {
   }
 }
 
-absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
+absl::StatusOr<bool> DocumentSearch::Prepare() {
   COPSE_RETURN_IF_ERROR(CheckOptions());
   COPSE_ASSIGN_OR_RETURN(filter_, RowFilter::Make(reader_, options_));
   if (filter_.is_hopeless()) {
-    return std::move(result_);
+    return false;
   }
   COPSE_RETURN_IF_ERROR(FindExcluded());
   COPSE_RETURN_IF_ERROR(PreparePlan());
+  return true;
+}
+
+absl::StatusOr<std::vector<std::vector<Neighbor>>>
+DocumentSearch::FindFirstRounds(std::span<const std::span<const float>> queries,
+                                SearchWork& work) {
+  COPSE_ASSIGN_OR_RETURN(const bool is_hopeful, Prepare());
+  if (!is_hopeful || forest_ == nullptr) {
+    return std::vector<std::vector<Neighbor>>();
+  }
+  return forest_->BatchSearch(domain_.vectors(), queries,
+                              ForestOptions(FirstRowCount()), &work);
+}
+
+absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
+  COPSE_ASSIGN_OR_RETURN(const bool is_hopeful, Prepare());
+  if (!is_hopeful) {
+    return std::move(result_);
+  }
   if (options_.is_user_query) {
     domain_.query_sample().Add(options_.query);
   }
@@ -421,7 +471,7 @@ absl::StatusOr<DocumentSearchResult> DocumentSearch::Run() {
                                    : reader_.live().row_count());
   const int64_t document_count =
       reader_.info().document_count - (excluded_.count == 0 ? 0 : 1);
-  size_t row_count = options_.neighbor_count + kExtraRowCount + excluded_.count;
+  size_t row_count = FirstRowCount();
   for (int round = 1;; ++round) {
     COPSE_ASSIGN_OR_RETURN(Candidates candidates, Find(row_count));
     candidates.complete = candidates.complete ||
@@ -464,6 +514,74 @@ absl::StatusOr<DocumentSearchResult> SearchDocuments(
   // A page that was lost between two reads was seen as zeros. What was damaged
   // before is refused where it is read.
   COPSE_RETURN_IF_ERROR(reader.domain().vectors().health());
+  return result;
+}
+
+void MarkForestDamaged(const CommitReaderImpl& reader) {
+  Domain& domain = reader.domain();
+  domain.catalog().MarkDamaged(reader.forest()->number());
+  domain.context().pool.Erase({domain.number(), reader.info().commit});
+}
+
+namespace {
+
+absl::StatusOr<DocumentBatchResult> SearchDocumentBatch(
+    const CommitReaderImpl& reader,
+    std::span<const std::span<const float>> queries,
+    const DocumentSearchOptions& options) {
+  DocumentBatchResult batch;
+  if (queries.empty()) {
+    return batch;
+  }
+  const absl::Status health = reader.domain().vectors().health();
+  DocumentSearchOptions one = options;
+  one.query = queries.front();
+  COPSE_ASSIGN_OR_RETURN(
+      const std::vector<std::vector<Neighbor>> first_rounds,
+      DocumentSearch(reader, one).FindFirstRounds(queries, batch.work));
+  for (size_t i = 0; i < queries.size(); ++i) {
+    one.query = queries[i];
+    COPSE_ASSIGN_OR_RETURN(
+        DocumentSearchResult result,
+        DocumentSearch(reader, one,
+                       first_rounds.empty() ? nullptr : &first_rounds[i])
+            .Run());
+    batch.work.rows_scanned += result.work.rows_scanned;
+    batch.work.rows_reranked += result.work.rows_reranked;
+    batch.work.pages_read += result.work.pages_read;
+    batch.neighbors.push_back(std::move(result.neighbors));
+  }
+  if (health.ok()) {
+    // As above.
+    COPSE_RETURN_IF_ERROR(reader.domain().vectors().health());
+  }
+  return batch;
+}
+
+}  // namespace
+
+absl::StatusOr<DocumentBatchResult> BatchSearch(
+    const CommitReader& reader, std::span<const std::span<const float>> queries,
+    const DocumentSearchOptions& options) {
+  const auto& commit = static_cast<const CommitReaderImpl&>(reader);
+  COPSE_RETURN_IF_ERROR(commit.domain().CheckExists());
+  absl::StatusOr<DocumentBatchResult> result =
+      SearchDocumentBatch(commit, queries, options);
+  if (absl::IsDataLoss(result.status()) && commit.forest() != nullptr &&
+      !options.exact) {
+    DocumentSearchOptions exact = options;
+    exact.exact = true;
+    absl::StatusOr<DocumentBatchResult> again =
+        SearchDocumentBatch(commit, queries, exact);
+    if (again.ok()) {
+      MarkForestDamaged(commit);
+      result = std::move(again);
+    }
+  }
+  commit.domain().context().pool.Trim();
+  if (!result.ok()) {
+    return commit.domain().ExplainError(result.status());
+  }
   return result;
 }
 

@@ -35,6 +35,10 @@ absl::Status CheckNeighborCount(size_t neighbor_count);
 absl::StatusOr<DocumentSearchResult> SearchDocuments(
     const CommitReaderImpl& reader, const DocumentSearchOptions& options);
 
+// Makes the next reader of the commit take another forest: this one is damaged,
+// and the rows are not. REQUIRES: the reader has a forest
+void MarkForestDamaged(const CommitReaderImpl& reader);
+
 }  // namespace copse
 
 #endif  // COPSE_VERSIONING_DOCUMENT_SEARCH_H_
