@@ -340,6 +340,10 @@ absl::Status Daemon::MakeEmbedders() {
   engine_options.embedding_profiles = embedders_->names();
   engine_options.default_embedding_profile = embedders_->default_profile();
   engine_options.backup_folder = config_.backup_folder;
+  engine_options.duplicates = {
+      .concurrency_max = config_.duplicates_concurrency_max,
+      .spill_size_bytes_max = config_.duplicates_spill_size_bytes_max,
+      .thread_count = StoreOptionsOf(config_).thread_count};
   COPSE_ASSIGN_OR_RETURN(engine_options.content_source,
                          ContentSourceOf(config_));
   engine_options.version = version_;

@@ -251,7 +251,10 @@ class DuplicateSearch {
   absl::Status List(const DuplicateScope& scope, RowBitmap& rows) const {
     COPSE_ASSIGN_OR_RETURN(
         const RowFilter filter,
-        RowFilter::Make(reader_, scope.types, scope.document_ids));
+        RowFilter::Make(
+            reader_, DocumentSearchOptions{.types = scope.types,
+                                           .document_ids = scope.document_ids,
+                                           .check = options_.check}));
     reader_.live().ForEach([&](Ordinal ordinal) {
       if (filter.Allows(ordinal)) {
         rows.Add(ordinal);

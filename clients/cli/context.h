@@ -108,6 +108,7 @@ void AddMergeCommand(CommandLine& line);
 void AddPullCommand(CommandLine& line);
 void AddPushCommand(CommandLine& line);
 void AddSearchCommands(CommandLine& line);
+void AddDuplicateCommands(CommandLine& line);
 void AddDocumentCommands(CommandLine& line);
 void AddAdminCommands(CommandLine& line);
 void AddGarbageCommands(CommandLine& line);

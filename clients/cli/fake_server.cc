@@ -4,6 +4,7 @@
 #include "clients/cli/fake_server.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -881,7 +882,125 @@ class Searches : public v1::SearchService::Service {
     return grpc::Status::OK;
   }
 
+  // Each document matches the last one.
+  grpc::Status MatchSets(
+      ServerContext*, const v1::MatchSetsRequest* request,
+      grpc::ServerWriter<v1::MatchSetsResponse>* writer) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    const FakeCommit* commit = nullptr;
+    v1::MatchSetsResponse response;
+    if (grpc::Status status = Select(store_, request->domain(), request->at(),
+                                     &commit, response.mutable_answered_by());
+        !status.ok()) {
+      return status;
+    }
+    writer->Write(response);
+    response.Clear();
+    const std::string last = commit->documents.rbegin()->first;
+    for (const auto& [id, document] : commit->documents) {
+      if (id != last) {
+        v1::SetMatch& match = *response.add_matches();
+        match.mutable_document()->set_document_id(id);
+        match.mutable_match()->set_document_id(last);
+        match.set_distance(request->max_distance());
+        match.set_is_from_target(request->has_target_max_distance());
+      }
+    }
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+
+  // Texts of equal length are at 0, others at a tenth of the difference.
+  grpc::Status FindDuplicates(
+      ServerContext*, const v1::FindDuplicatesRequest* request,
+      grpc::ServerWriter<v1::FindDuplicatesResponse>* writer) override {
+    const std::lock_guard<std::mutex> lock(store_.mutex);
+    const FakeCommit* commit = nullptr;
+    v1::FindDuplicatesResponse response;
+    if (grpc::Status status = Select(store_, request->domain(), request->at(),
+                                     &commit, response.mutable_answered_by());
+        !status.ok()) {
+      return status;
+    }
+    const FakeCommit* since = nullptr;
+    if (request->has_since()) {
+      if (grpc::Status status =
+              Select(store_, request->domain(), request->since(), &since,
+                     response.mutable_since_answered_by());
+          !status.ok()) {
+        return status;
+      }
+    }
+    writer->Write(response);
+    response.Clear();
+    response.set_found_chunk_pair_count(17);
+    writer->Write(response);
+    response.Clear();
+    FillDuplicates(*request, *commit, since, response);
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+
  private:
+  static bool HasChanged(const FakeCommit* since, const std::string& id,
+                         const v1::Document& document) {
+    if (since == nullptr) {
+      return true;
+    }
+    const auto before = since->documents.find(id);
+    return before == since->documents.end() ||
+           before->second.text() != document.text();
+  }
+
+  static void FillDuplicates(const v1::FindDuplicatesRequest& request,
+                             const FakeCommit& commit, const FakeCommit* since,
+                             v1::FindDuplicatesResponse& response) {
+    std::vector<v1::DuplicatePair> pairs;
+    for (const auto& [id, document] : commit.documents) {
+      for (const auto& [other_id, other] : commit.documents) {
+        const double distance =
+            std::abs(static_cast<double>(document.text().size()) -
+                     static_cast<double>(other.text().size())) /
+            10;
+        if (id < other_id && distance <= request.max_distance() &&
+            (HasChanged(since, id, document) ||
+             HasChanged(since, other_id, other))) {
+          v1::DuplicatePair& pair = pairs.emplace_back();
+          pair.mutable_first()->set_document_id(id);
+          pair.mutable_second()->set_document_id(other_id);
+          pair.mutable_second()->mutable_chunk()->set_number(2);
+          pair.mutable_second()->set_chunk_count(12);
+          pair.set_distance(distance);
+        }
+      }
+    }
+    std::stable_sort(pairs.begin(), pairs.end(),
+                     [](const auto& left, const auto& right) {
+                       return left.distance() < right.distance();
+                     });
+    if (request.count_max() > 0 &&
+        request.count_max() < static_cast<int64_t>(pairs.size())) {
+      pairs.resize(static_cast<size_t>(request.count_max()));
+    }
+    if (request.clustering() ==
+        v1::FindDuplicatesRequest::CLUSTERING_UNSPECIFIED) {
+      response.mutable_pairs()->Add(pairs.begin(), pairs.end());
+      return;
+    }
+    // Each pair is a cluster, in two parts.
+    for (const v1::DuplicatePair& pair : pairs) {
+      const int64_t number = response.clusters_size() / 2 + 1;
+      for (const v1::DuplicateDocument& document :
+           {pair.first(), pair.second()}) {
+        v1::DuplicateCluster& cluster = *response.add_clusters();
+        cluster.set_number(number);
+        cluster.set_member_count(2);
+        cluster.set_max_distance(pair.distance());
+        cluster.add_members()->set_document_id(document.document_id());
+      }
+    }
+  }
+
   FakeStore& store_;
 };
 

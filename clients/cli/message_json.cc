@@ -155,6 +155,25 @@ void WriteChange(const v1::DocumentChange& change, JsonWriter& json) {
   json.EndObject();
 }
 
+void WriteDuplicate(const v1::DuplicateDocument& document, JsonWriter& json) {
+  json.BeginObject();
+  json.Key("id").String(document.document_id());
+  json.Key("type").String(document.type());
+  json.Key("chunk_count").Integer(document.chunk_count());
+  if (document.has_chunk()) {
+    json.Key("chunk");
+    WriteChunk(document.chunk(), json);
+  }
+  json.EndObject();
+}
+
+void WriteMember(const v1::DuplicateCluster::Member& member, JsonWriter& json) {
+  json.BeginObject();
+  json.Key("id").String(member.document_id());
+  json.Key("type").String(member.type());
+  json.EndObject();
+}
+
 // Writes `message` if it is of a type that has a form of its own.
 bool WriteSpecial(const Message& message, JsonWriter& json) {
   const google::protobuf::Descriptor* type = message.GetDescriptor();
@@ -171,6 +190,11 @@ bool WriteSpecial(const Message& message, JsonWriter& json) {
     WriteNeighbor(static_cast<const v1::Neighbor&>(message), json);
   } else if (type == v1::DocumentChange::descriptor()) {
     WriteChange(static_cast<const v1::DocumentChange&>(message), json);
+  } else if (type == v1::DuplicateDocument::descriptor()) {
+    WriteDuplicate(static_cast<const v1::DuplicateDocument&>(message), json);
+  } else if (type == v1::DuplicateCluster::Member::descriptor()) {
+    WriteMember(static_cast<const v1::DuplicateCluster::Member&>(message),
+                json);
   } else {
     return false;
   }

@@ -14,6 +14,7 @@
 //   documents          with the names of `export`: id, type, chunk,
 //                      content_hash, attributes, text, vector
 //   Neighbor           distance and similarity, and then its document's fields
+//   DuplicateDocument  id, type, chunk_count, and chunk if it is set
 //   DocumentChange     kind, id and type, and distance if it is set
 //   unset messages and optional fields are left out, all else is there
 

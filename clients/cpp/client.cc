@@ -318,6 +318,27 @@ absl::Status Client::ExportDocuments(
       visit);
 }
 
+absl::StatusOr<v1::BatchSearchResponse> Client::BatchSearch(
+    const v1::BatchSearchRequest& request) {
+  return Call<v1::BatchSearchResponse>(*stubs_->search,
+                                       &v1::SearchService::Stub::BatchSearch,
+                                       request, options_.timeout);
+}
+
+absl::Status Client::FindDuplicates(
+    const v1::FindDuplicatesRequest& request,
+    const Visitor<v1::FindDuplicatesResponse>& visit) {
+  return Stream<v1::FindDuplicatesResponse>(
+      *stubs_->search, &v1::SearchService::Stub::FindDuplicates, request,
+      visit);
+}
+
+absl::Status Client::MatchSets(const v1::MatchSetsRequest& request,
+                               const Visitor<v1::MatchSetsResponse>& visit) {
+  return Stream<v1::MatchSetsResponse>(
+      *stubs_->search, &v1::SearchService::Stub::MatchSets, request, visit);
+}
+
 absl::StatusOr<v1::GetStatisticsResponse> Client::GetStatistics(
     const v1::GetStatisticsRequest& request) {
   return Call<v1::GetStatisticsResponse>(*stubs_->admin,

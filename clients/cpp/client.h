@@ -120,6 +120,15 @@ class Client {
   absl::Status ExportDocuments(
       const v1::ExportDocumentsRequest& request,
       const Visitor<v1::ExportDocumentsResponse>& visit);
+  absl::StatusOr<v1::BatchSearchResponse> BatchSearch(
+      const v1::BatchSearchRequest& request);
+  // Calls `visit` with the commit that answers, with how far the search is, and
+  // with pairs or clusters.
+  absl::Status FindDuplicates(const v1::FindDuplicatesRequest& request,
+                              const Visitor<v1::FindDuplicatesResponse>& visit);
+  // Calls `visit` with the commit that answers, and with matches.
+  absl::Status MatchSets(const v1::MatchSetsRequest& request,
+                         const Visitor<v1::MatchSetsResponse>& visit);
 
   // ---- AdminService ----
   absl::StatusOr<v1::GetStatisticsResponse> GetStatistics(

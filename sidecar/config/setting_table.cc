@@ -444,6 +444,26 @@ SettingGroup<Config> ForestGroup() {
                          "push that makes it fall behind waits."})}};
 }
 
+SettingGroup<Config> DuplicateGroup() {
+  return {"Searches for duplicates",
+          {Bind(&Config::duplicates_concurrency_max,
+                {.key = "duplicates.concurrency_max",
+                 .kind = SettingKind::kCount,
+                 .help = "The most searches for duplicates that run at the "
+                         "same time. Others are refused.",
+                 .min = 1,
+                 .max = 64}),
+           Bind(&Config::duplicates_spill_size_bytes_max,
+                {.key = "duplicates.spill_max_bytes",
+                 .kind = SettingKind::kSize,
+                 .help = "The disk of the data folder that one search for "
+                         "duplicates may take to sort what it finds, 20 bytes "
+                         "for each pair of chunks. A search that finds more "
+                         "fails; none leaves pairs out.",
+                 .min = 0,
+                 .max = kPiB})}};
+}
+
 SettingGroup<Config> JobGroup() {
   return {"Jobs: pushes that were accepted, collections of garbage, backups",
           {Bind(&Config::jobs_concurrency_max,
@@ -785,9 +805,10 @@ void AppendLimitRows(ProfileRows& rows) {
 
 const std::vector<SettingGroup<Config>>& DaemonSettings() {
   static const auto& groups = *new std::vector<SettingGroup<Config>>{
-      FolderAndAddresses(), HttpPortGroup(), PullGroup(),
-      FirstDialectGroup(),  MemoryAndDisk(), Logging(),
-      ForestGroup(),        JobGroup(),      EmbeddingChoice()};
+      FolderAndAddresses(), HttpPortGroup(),  PullGroup(),
+      FirstDialectGroup(),  MemoryAndDisk(),  Logging(),
+      ForestGroup(),        DuplicateGroup(), JobGroup(),
+      EmbeddingChoice()};
   return groups;
 }
 

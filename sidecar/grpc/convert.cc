@@ -434,14 +434,6 @@ void Fill(const Chunking& chunking, v1::Chunking& message) {
       static_cast<int32_t>(chunking.overlap_token_count));
 }
 
-void Fill(uint32_t number, const ChunkPlace& place, v1::Chunk& message) {
-  message.set_number(static_cast<int32_t>(number));
-  message.set_first_byte(place.first_byte);
-  message.set_size_bytes(place.size_bytes);
-  message.set_first_token(place.first_token);
-  message.set_token_count(place.token_count);
-}
-
 void Fill(std::span<const float> vector, v1::Vector& message) {
   message.mutable_components()->Add(vector.begin(), vector.end());
 }
@@ -457,6 +449,14 @@ void Fill(const DocumentSnippet& snippet, v1::Snippet& message) {
 }
 
 }  // namespace
+
+void Fill(uint32_t number, const ChunkPlace& place, v1::Chunk& message) {
+  message.set_number(static_cast<int32_t>(number));
+  message.set_first_byte(place.first_byte);
+  message.set_size_bytes(place.size_bytes);
+  message.set_first_token(place.first_token);
+  message.set_token_count(place.token_count);
+}
 
 absl::StatusOr<DomainSettings> ToDomainSettings(
     const v1::DomainSettings& message) {

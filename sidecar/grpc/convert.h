@@ -116,6 +116,7 @@ absl::StatusOr<SearchRequest> ToSearchRequest(const v1::SearchRequest& message);
 absl::StatusOr<SearchRequest> ToSearchRequest(
     const v1::FindSimilarRequest& message);
 void Fill(const AnsweringCommit& answering, v1::AnsweringCommit& message);
+void Fill(uint32_t number, const ChunkPlace& place, v1::Chunk& message);
 void Fill(StoredDocument&& document, const DocumentMask& mask,
           v1::StoredDocument& message);
 void Fill(SearchNeighbor&& neighbor, const DocumentMask& mask,

@@ -17,7 +17,9 @@
 #include "index/util/status_macros.h"
 #include "sidecar/grpc/call.h"
 #include "sidecar/grpc/convert.h"
+#include "sidecar/grpc/duplicates_call.h"
 #include "sidecar/grpc/rpc_services.h"
+#include "sidecar/service/batch_searcher.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/commit_resolver.h"
 #include "sidecar/service/document_reader.h"
@@ -36,7 +38,11 @@ using RawSearchService = SearchService::WithRawCallbackMethod_Search<
                 SearchService::WithRawCallbackMethod_SuggestTerms<
                     SearchService::WithRawCallbackMethod_GetDocuments<
                         SearchService::WithRawCallbackMethod_ExportDocuments<
-                            SearchService::Service>>>>>>>;
+                            SearchService::WithRawCallbackMethod_FindDuplicates<
+                                SearchService::WithRawCallbackMethod_MatchSets<
+                                    SearchService::
+                                        WithRawCallbackMethod_BatchSearch<
+                                            SearchService::Service>>>>>>>>>>;
 
 // One response of an export.
 constexpr int kExportDocumentCountMax = 1000;
@@ -89,6 +95,26 @@ absl::Status ExportDocuments(DocumentReader& documents,
       });
   COPSE_RETURN_IF_ERROR(status);
   return response.documents_size() > 0 ? write() : absl::OkStatus();
+}
+
+absl::StatusOr<BatchSearchRequest> ToBatchRequest(
+    const v1::BatchSearchRequest& message) {
+  BatchSearchRequest request = {.domain = message.domain(),
+                                .at = ToCommitSelector(message.at()),
+                                .queries = {},
+                                .settings = {}};
+  COPSE_ASSIGN_OR_RETURN(request.settings,
+                         ToSearchSettings(message.settings()));
+  for (const v1::BatchSearchRequest::Query& query : message.queries()) {
+    BatchSearchRequest::Query& added = request.queries.emplace_back();
+    if (query.has_text()) {
+      added = TextQuery{query.text()};
+    } else if (query.has_vector()) {
+      added = VectorQuery{{query.vector().components().begin(),
+                           query.vector().components().end()}};
+    }
+  }
+  return request;
 }
 
 class SearchRpcs final : public RawSearchService {
@@ -252,6 +278,59 @@ class SearchRpcs final : public RawSearchService {
                const CallContext& call, ResponseWriter& writer) {
           return copse::ExportDocuments(engine_.documents(), message, call,
                                         writer);
+        });
+  }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* FindDuplicates(
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* request) override {
+    return StartStreamCall<v1::FindDuplicatesRequest>(
+        {environment_, *environment_.stream_executor,
+         "copse.v1.SearchService/FindDuplicates", context},
+        request,
+        [this](const v1::FindDuplicatesRequest& message,
+               const CallContext& call, ResponseWriter& writer) {
+          return StreamDuplicates(engine_.duplicates(), message, call, writer);
+        });
+  }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* MatchSets(
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* request) override {
+    return StartStreamCall<v1::MatchSetsRequest>(
+        {environment_, *environment_.stream_executor,
+         "copse.v1.SearchService/MatchSets", context},
+        request,
+        [this](const v1::MatchSetsRequest& message, const CallContext& call,
+               ResponseWriter& writer) {
+          return StreamMatches(engine_.duplicates(), message, call, writer);
+        });
+  }
+
+  grpc::ServerUnaryReactor* BatchSearch(grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override {
+    return StartUnaryCall<v1::BatchSearchRequest, v1::BatchSearchResponse>(
+        {environment_, *environment_.waiting_executor,
+         "copse.v1.SearchService/BatchSearch", context},
+        request, response,
+        [this](const v1::BatchSearchRequest& message, const CallContext& call,
+               v1::BatchSearchResponse& answer) -> absl::Status {
+          COPSE_ASSIGN_OR_RETURN(const BatchSearchRequest batch,
+                                 ToBatchRequest(message));
+          COPSE_ASSIGN_OR_RETURN(
+              BatchSearchResponse found,
+              SearchBatch(engine_.store(), engine_.embedders(), batch, call));
+          Fill(found.answered_by, *answer.mutable_answered_by());
+          for (std::vector<SearchNeighbor>& neighbors : found.results) {
+            v1::BatchSearchResponse::Result& result = *answer.add_results();
+            for (SearchNeighbor& neighbor : neighbors) {
+              Fill(std::move(neighbor), batch.settings.mask,
+                   *result.add_neighbors());
+            }
+          }
+          Fill(found.work, *answer.mutable_work());
+          return absl::OkStatus();
         });
   }
 

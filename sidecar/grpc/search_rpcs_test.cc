@@ -158,6 +158,195 @@ TEST_F(SearchRpcsTest, RefusesConditionsThatCannotBe) {
             "settings.conditions[0].name is 0 bytes, expected 1 to 512 bytes");
 }
 
+TEST_F(SearchRpcsTest, SearchesForManyQueriesAtOnce) {
+  v1::BatchSearchRequest request;
+  request.set_domain("admin/trees");
+  request.mutable_at()->set_commit("c1");
+  request.add_queries()->set_text("oak");
+  v1::Vector& vector = *request.add_queries()->mutable_vector();
+  for (const float component : FakeEmbedder::VectorOf("rose")) {
+    vector.add_components(component);
+  }
+  request.mutable_settings()->set_neighbor_count(2);
+  v1::BatchSearchResponse response;
+  const auto call = [&] {
+    return Call(*searches_, &v1::SearchService::Stub::BatchSearch, request,
+                response);
+  };
+  ASSERT_THAT(call(), RpcIsOk());
+  EXPECT_EQ(response.answered_by().commit(), "c1");
+  ASSERT_THAT(response.results(), SizeIs(2));
+  EXPECT_THAT(IdsOf(response.results(0).neighbors()), ElementsAre("a", "b"));
+  EXPECT_EQ(response.results(1).neighbors(0).document().document_id(), "c");
+  EXPECT_GT(response.work().scanned_row_count(), 0);
+
+  request.add_queries();
+  grpc::Status status = call();
+  EXPECT_THAT(status, RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  EXPECT_EQ(status.error_message(),
+            "queries[2] is not set, expected a text or a vector");
+  request.mutable_queries(2)->mutable_vector()->add_components(1);
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "DIMENSION_MISMATCH"));
+  request.mutable_queries(2)->set_text(" ");
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "EMBEDDING_TEXT_EMPTY"));
+  request.mutable_queries()->RemoveLast();
+  request.mutable_settings()->set_start(1);
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request.mutable_settings()->clear_start();
+  request.mutable_settings()->set_neighbor_count(10'000);
+  for (int i = 0; i < 10; ++i) {
+    request.add_queries()->set_text("oak");
+  }
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request.clear_queries();
+  EXPECT_THAT(call(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+}
+
+TEST_F(SearchRpcsTest, MatchesTwoSets) {
+  v1::MatchSetsRequest request;
+  request.set_domain("admin/trees");
+  request.mutable_at()->set_commit("c1");
+  request.mutable_set()->add_document_ids("a");
+  request.mutable_target()->add_document_ids("b");
+  request.mutable_target()->add_document_ids("c");
+  request.set_max_distance(2);
+  request.set_match_count(1);
+  std::vector<v1::MatchSetsResponse> responses;
+  const auto match = [&] {
+    responses.clear();
+    grpc::ClientContext context;
+    return ReadAll(searches_->MatchSets(&context, request), responses);
+  };
+  ASSERT_THAT(match(), RpcIsOk());
+  ASSERT_THAT(responses, SizeIs(2));
+  EXPECT_EQ(responses[0].answered_by().commit(), "c1");
+  std::vector<std::string> found;
+  for (const v1::SetMatch& one : responses[1].matches()) {
+    found.push_back(absl::StrCat(one.document().document_id(),
+                                 one.is_from_target() ? "<-" : "->",
+                                 one.match().document_id()));
+  }
+  EXPECT_THAT(found, ElementsAre("a->b", "b<-a", "c<-a"));
+  request.set_target_max_distance(-1);
+  ASSERT_THAT(match(), RpcIsOk());
+  EXPECT_THAT(responses[1].matches(), SizeIs(1));
+  request.set_match_count(-1);
+  EXPECT_THAT(match(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+}
+
+class DuplicatesRpcTest : public TreesTest {
+ protected:
+  // Commit "copies": a and b say the same, and so do c, d and e.
+  void SetUp() override {
+    TreesTest::SetUp();
+    ASSERT_THAT(PushDocuments("copies", "",
+                              {{"a", "oak elm"},
+                               {"b", "oak elm"},
+                               {"c", "rose"},
+                               {"d", "rose"},
+                               {"e", "rose"}},
+                              "")
+                    .status,
+                RpcIsOk());
+    request_.set_domain("admin/trees");
+    request_.mutable_at()->set_commit("copies");
+  }
+
+  grpc::Status Find() {
+    grpc::ClientContext context;
+    responses_.clear();
+    return ReadAll(searches_->FindDuplicates(&context, request_), responses_);
+  }
+
+  // What has been found, as "a b" for pairs and "a b c" for clusters.
+  std::vector<std::string> Found() const {
+    std::vector<std::string> found;
+    for (const v1::FindDuplicatesResponse& response : responses_) {
+      for (const v1::DuplicatePair& pair : response.pairs()) {
+        EXPECT_EQ(pair.distance(), 0);
+        EXPECT_EQ(pair.first().chunk_count(), 1);
+        EXPECT_FALSE(pair.first().has_chunk());
+        found.push_back(absl::StrCat(pair.first().document_id(), " ",
+                                     pair.second().document_id()));
+      }
+      for (const v1::DuplicateCluster& cluster : response.clusters()) {
+        EXPECT_EQ(cluster.member_count(), cluster.members_size());
+        std::string ids;
+        for (const v1::DuplicateCluster::Member& member : cluster.members()) {
+          absl::StrAppend(&ids, ids.empty() ? "" : " ", member.document_id());
+        }
+        found.push_back(ids);
+      }
+    }
+    return found;
+  }
+
+  v1::FindDuplicatesRequest request_;
+  std::vector<v1::FindDuplicatesResponse> responses_;
+};
+
+TEST_F(DuplicatesRpcTest, StreamsTheCommitAndThenPairs) {
+  ASSERT_THAT(Find(), RpcIsOk());
+  ASSERT_THAT(responses_, SizeIs(2));
+  EXPECT_EQ(responses_[0].answered_by().commit(), "copies");
+  EXPECT_FALSE(responses_[0].has_since_answered_by());
+  EXPECT_THAT(responses_[0].pairs(), SizeIs(0));
+  EXPECT_THAT(Found(), ElementsAre("a b", "c d", "c e", "d e"));
+  request_.set_count_max(2);
+  ASSERT_THAT(Find(), RpcIsOk());
+  EXPECT_THAT(Found(), ElementsAre("a b", "c d"));
+  request_.mutable_scope()->add_document_ids("c");
+  request_.mutable_target()->add_document_ids("e");
+  ASSERT_THAT(Find(), RpcIsOk());
+  EXPECT_THAT(Found(), ElementsAre("c e"));
+}
+
+TEST_F(DuplicatesRpcTest, StreamsClusters) {
+  for (const auto clustering :
+       {v1::FindDuplicatesRequest::CLUSTERING_CONNECTED,
+        v1::FindDuplicatesRequest::CLUSTERING_COMPLETE_LINK}) {
+    request_.set_clustering(clustering);
+    ASSERT_THAT(Find(), RpcIsOk());
+    EXPECT_THAT(Found(), ElementsAre("a b", "c d e"));
+  }
+}
+
+TEST_F(DuplicatesRpcTest, FindsWhatInvolvesAChange) {
+  request_.mutable_since()->set_commit("c1");
+  ASSERT_THAT(Find(), RpcIsOk());
+  EXPECT_EQ(responses_[0].since_answered_by().commit(), "c1");
+  // b and c are as they were.
+  EXPECT_THAT(Found(), ElementsAre("a b", "c d", "c e", "d e"));
+  request_.mutable_since()->set_commit("copies");
+  ASSERT_THAT(Find(), RpcIsOk());
+  EXPECT_THAT(responses_, SizeIs(1));
+}
+
+TEST_F(DuplicatesRpcTest, RefusesWhatCannotBe) {
+  request_.set_max_distance(std::numeric_limits<double>::quiet_NaN());
+  EXPECT_THAT(Find(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request_.set_max_distance(std::numeric_limits<double>::infinity());
+  EXPECT_THAT(Find(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request_.set_max_distance(0);
+  request_.set_count_max(-1);
+  EXPECT_THAT(Find(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request_.set_count_max(0);
+  request_.set_clustering(
+      static_cast<v1::FindDuplicatesRequest::Clustering>(99));
+  EXPECT_THAT(Find(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request_.clear_clustering();
+  for (int i = 0; i <= 1000; ++i) {
+    request_.mutable_target()->add_types("T");
+  }
+  EXPECT_THAT(Find(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request_.clear_target();
+  request_.mutable_since()->set_commit("c9");
+  EXPECT_THAT(Find(), RpcFailsWith(kNotFound, "COMMIT_NOT_FOUND"));
+  request_.clear_since();
+  request_.mutable_at()->set_commit("c9");
+  EXPECT_THAT(Find(), RpcFailsWith(kNotFound, "COMMIT_NOT_FOUND"));
+}
+
 TEST_F(SearchRpcsTest, SuggestsWords) {
   v1::SuggestTermsRequest request;
   request.set_domain("admin/trees");

@@ -47,9 +47,6 @@ constexpr size_t kRerankCount = 1'250;
 // What CommitReader::Search() returns at most; beyond, all rows are ranked.
 constexpr int64_t kSearchWindowMax = 10'000;
 
-// Rounding of a dot product in fp32: what is nearer is the same vector.
-constexpr float kDistanceEpsilon = 1e-6F;
-
 // TerminusDB-Data-Version: two parts of four and more characters.
 constexpr absl::string_view kDataVersionField = "terminusdb-data-version";
 constexpr size_t kDataVersionPartSizeMin = 4;

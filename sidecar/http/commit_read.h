@@ -103,6 +103,9 @@ absl::StatusOr<std::vector<Hit>> SearchWindow(const ResolvedCommit& at,
                                               absl::string_view excluded_id,
                                               const CallContext& context);
 
+// Rounding of a dot product in fp32: what is nearer is the same vector.
+inline constexpr float kDistanceEpsilon = 1e-6F;
+
 // Returns the distance of the port: half of 1 - cosine, 0 for equal vectors.
 float ToHttpDistance(float cosine_distance);
 

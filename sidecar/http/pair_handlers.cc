@@ -4,9 +4,13 @@
 #include "sidecar/http/pair_handlers.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -31,17 +35,47 @@
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/commit_resolver.h"
 #include "sidecar/service/document_reader.h"
+#include "sidecar/service/duplicate_finder.h"
+#include "sidecar/service/engine.h"
 #include "sidecar/service/request_errors.h"
+#include "sidecar/service/set_matcher.h"
 #include "sidecar/util/flat_object.h"
+#include "versioning/duplicates.h"
 
 namespace copse {
 namespace {
 
-// Pairs held in memory, 12 bytes each, where `count` does not bound them.
-constexpr size_t kPairCountMax = 20'000'000;
+// Up to so many vectors all are compared with all, in a second or so.
+constexpr int64_t kExactVectorCountMax = 20'000;
 
 constexpr int64_t kCandidateCountDefault = 5;
 constexpr int64_t kCandidateCountMax = 10'000;
+
+// Beyond this threshold nearly all documents may be candidates of each other.
+constexpr double kJoinThresholdMax = 0.25;
+
+// ---- Joins -----------------------------------------------------------------
+
+DuplicateScope ToScope(const DocumentFilter& filter) {
+  return {.types = {filter.types.begin(), filter.types.end()},
+          .document_ids = {filter.ids.begin(), filter.ids.end()}};
+}
+
+// The greatest cosine distance that ToHttpDistance() takes for 0.
+float ZeroDistanceMax() { return std::nextafter(2 * kDistanceEpsilon, 0.0F); }
+
+// Returns the cosine distance to join within for a threshold of the port, a
+// little more than it because halves are rounded: what is too far is left out
+// when it comes.
+double ToJoinDistance(double threshold) {
+  const double distance =
+      std::clamp(2 * threshold, double{ZeroDistanceMax()}, 2.0);
+  return double{std::nextafter(static_cast<float>(distance), 3.0F)};
+}
+
+bool IsJoinedExactly(const ResolvedCommit& at) {
+  return at.reader->info().vector_count <= kExactVectorCountMax;
+}
 
 // ---- Duplicates ------------------------------------------------------------
 
@@ -54,18 +88,6 @@ struct DuplicateParameters {
   std::optional<int64_t> count;
   bool with_snippets = false;
 };
-
-// A pair of rows of a table, the smaller first.
-struct Pair {
-  float distance = 0;
-  uint32_t first = 0;
-  uint32_t second = 0;
-};
-
-bool IsBefore(const Pair& a, const Pair& b) {
-  return std::tie(a.distance, a.first, a.second) <
-         std::tie(b.distance, b.first, b.second);
-}
 
 absl::StatusOr<DuplicateParameters> DuplicateParametersOf(
     const Parameters& parameters) {
@@ -95,50 +117,6 @@ absl::StatusOr<DuplicateParameters> DuplicateParametersOf(
   return wanted;
 }
 
-// Keeps the first `size` pairs.
-void Shrink(std::vector<Pair>& pairs, size_t size) {
-  if (pairs.size() > size) {
-    std::nth_element(pairs.begin(), pairs.begin() + static_cast<int64_t>(size),
-                     pairs.end(), IsBefore);
-    pairs.resize(size);
-  }
-}
-
-// Returns the pairs within the threshold, as far as the window reaches.
-absl::StatusOr<std::vector<Pair>> FindPairs(const VectorTable& table,
-                                            const DuplicateParameters& wanted,
-                                            const CallContext& context) {
-  const size_t wanted_count =
-      wanted.count.has_value()
-          ? static_cast<size_t>(wanted.start + *wanted.count)
-          : kPairCountMax;
-  std::vector<Pair> pairs;
-  for (size_t i = 0; i < table.count(); ++i) {
-    COPSE_RETURN_IF_ERROR(context.Check());
-    for (size_t j = i + 1; j < table.count(); ++j) {
-      if (!(table.is_in_set(i) && table.is_in_target(j)) &&
-          !(table.is_in_set(j) && table.is_in_target(i))) {
-        continue;
-      }
-      const float found = table.NearestChunks(i, j).distance;
-      if (double{found} <= wanted.threshold) {
-        pairs.push_back(
-            {found, static_cast<uint32_t>(i), static_cast<uint32_t>(j)});
-      }
-    }
-    if (wanted.count.has_value() && pairs.size() > 2 * wanted_count) {
-      Shrink(pairs, wanted_count);
-    } else if (pairs.size() > kPairCountMax) {
-      return FieldInvalidError("threshold",
-                               absl::StrCat("one that more than ",
-                                            kPairCountMax, " pairs are within"),
-                               "a lower one, or a count");
-    }
-  }
-  std::ranges::sort(pairs, IsBefore);
-  return pairs;
-}
-
 absl::Status AppendMember(const ResolvedCommit& at, const std::string& id,
                           uint32_t chunk, bool with_snippet,
                           std::string& json) {
@@ -153,6 +131,84 @@ absl::Status AppendMember(const ResolvedCommit& at, const std::string& id,
   return absl::OkStatus();
 }
 
+DuplicateRequest ToRequest(const DuplicateParameters& wanted,
+                           const ResolvedCommit& at) {
+  DuplicateRequest request;
+  request.domain = wanted.target.domain;
+  request.max_distance = ToJoinDistance(wanted.threshold);
+  request.exact = IsJoinedExactly(at);
+  request.zero_distance_max = ZeroDistanceMax();
+  request.scope = ToScope(wanted.set);
+  request.target = ToScope(wanted.other);
+  request.at.commit = at.commit;
+  return request;
+}
+
+// Writes the pairs of the window as they come.
+class DuplicateWriter {
+ public:
+  DuplicateWriter(const HttpRequest& request, const ResolvedCommit& at,
+                  const DuplicateParameters& wanted, bool& started)
+      : request_(request),
+        at_(at),
+        wanted_(wanted),
+        started_(started),
+        writer_(*request.exchange) {}
+
+  absl::Status Add(const DuplicatePair& pair) {
+    const float distance = ToHttpDistance(pair.distance);
+    if (double{distance} > wanted_.threshold) {
+      return absl::OkStatus();
+    }
+    if (++count_ <= wanted_.start) {
+      return absl::OkStatus();
+    }
+    if (wanted_.count.has_value() && count_ > wanted_.start + *wanted_.count) {
+      has_enough_ = true;
+      return absl::CancelledError("the window is full");
+    }
+    Start();
+    absl::StrAppend(&writer_.text(), count_ == wanted_.start + 1 ? "" : ",",
+                    "{\"group\":[");
+    COPSE_RETURN_IF_ERROR(AppendMember(at_, pair.first.id, pair.first.chunk,
+                                       wanted_.with_snippets, writer_.text()));
+    writer_.text().push_back(',');
+    COPSE_RETURN_IF_ERROR(AppendMember(at_, pair.second.id, pair.second.chunk,
+                                       wanted_.with_snippets, writer_.text()));
+    absl::StrAppend(&writer_.text(), "],\"distance\":");
+    AppendJsonNumber(writer_.text(), distance);
+    writer_.text().push_back('}');
+    return writer_.WriteIfLarge();
+  }
+
+  absl::Status Finish(const absl::Status& found) {
+    if (!has_enough_) {
+      COPSE_RETURN_IF_ERROR(found);
+    }
+    Start();
+    writer_.text().push_back(']');
+    return writer_.Write();
+  }
+
+ private:
+  // What fails before has an error for its answer.
+  void Start() {
+    if (!started_) {
+      request_.exchange->StartStream({.fields = ServedBy(at_)});
+      started_ = true;
+      writer_.text().push_back('[');
+    }
+  }
+
+  const HttpRequest& request_;
+  const ResolvedCommit& at_;
+  const DuplicateParameters& wanted_;
+  bool& started_;
+  PieceWriter writer_;
+  int64_t count_ = 0;  // Within the threshold.
+  bool has_enough_ = false;
+};
+
 absl::Status ServeDuplicates(HttpServices& services, const HttpRequest& request,
                              bool& started) {
   COPSE_ASSIGN_OR_RETURN(const DuplicateParameters wanted,
@@ -160,38 +216,12 @@ absl::Status ServeDuplicates(HttpServices& services, const HttpRequest& request,
   COPSE_RETURN_IF_ERROR(CheckSearchReady(services));
   COPSE_ASSIGN_OR_RETURN(const ResolvedCommit at,
                          OpenRead(services, wanted.target));
-  COPSE_ASSIGN_OR_RETURN(
-      const VectorTable table,
-      VectorTable::Load(at, wanted.set, wanted.other, request.context));
-  COPSE_ASSIGN_OR_RETURN(const std::vector<Pair> pairs,
-                         FindPairs(table, wanted, request.context));
-  request.exchange->StartStream({.fields = ServedBy(at)});
-  started = true;
-  PieceWriter writer(*request.exchange);
-  const auto begin = std::min(pairs.size(), static_cast<size_t>(wanted.start));
-  const auto end =
-      std::min(pairs.size(), begin + static_cast<size_t>(wanted.count.value_or(
-                                         std::numeric_limits<int32_t>::max())));
-  writer.text() = "[";
-  for (size_t i = begin; i < end; ++i) {
-    const Pair& pair = pairs[i];
-    const VectorTable::ChunkPair chunks =
-        table.NearestChunks(pair.first, pair.second);
-    absl::StrAppend(&writer.text(), i == begin ? "" : ",", "{\"group\":[");
-    COPSE_RETURN_IF_ERROR(AppendMember(at, table.id(pair.first),
-                                       chunks.first_chunk, wanted.with_snippets,
-                                       writer.text()));
-    writer.text().push_back(',');
-    COPSE_RETURN_IF_ERROR(AppendMember(at, table.id(pair.second),
-                                       chunks.second_chunk,
-                                       wanted.with_snippets, writer.text()));
-    absl::StrAppend(&writer.text(), "],\"distance\":");
-    AppendJsonNumber(writer.text(), pair.distance);
-    writer.text().push_back('}');
-    COPSE_RETURN_IF_ERROR(writer.WriteIfLarge());
-  }
-  writer.text().push_back(']');
-  return writer.Write();
+  DuplicateWriter writer(request, at, wanted, started);
+  return writer.Finish(services.engine->duplicates().Find(
+      ToRequest(wanted, at), request.context,
+      {.on_pair = [&writer](const DuplicatePair& pair) {
+        return writer.Add(pair);
+      }}));
 }
 
 // ---- Candidates ------------------------------------------------------------
@@ -256,6 +286,103 @@ absl::StatusOr<CandidateParameters> CandidateParametersOf(
   return wanted;
 }
 
+// A candidate of a document.
+struct Candidate {
+  std::string id;
+  float distance = 0;
+
+  friend bool operator<(const Candidate& a, const Candidate& b) {
+    return std::tie(a.distance, a.id) < std::tie(b.distance, b.id);
+  }
+};
+
+// Calls the visitor with each document of one of the sets that has candidates,
+// ascending by the IDs.
+using CandidateVisitor = std::function<absl::Status(
+    const std::string& id, const std::vector<Candidate>& nearest)>;
+using CandidateSource =
+    std::function<absl::Status(bool from_set, const CandidateVisitor&)>;
+
+// Candidates by comparing all with all: any two documents may be some.
+absl::Status ForEachByTable(const VectorTable& table,
+                            const CandidateParameters& wanted,
+                            const CallContext& context, bool from_set,
+                            const CandidateVisitor& visit) {
+  const double threshold =
+      from_set ? wanted.set_threshold : wanted.target_threshold;
+  for (size_t row = 0; row < table.count(); ++row) {
+    if (!(from_set ? table.is_in_set(row) : table.is_in_target(row))) {
+      continue;
+    }
+    COPSE_RETURN_IF_ERROR(context.Check());
+    std::vector<Candidate> nearest;
+    for (size_t other = 0; other < table.count(); ++other) {
+      if (other == row ||
+          !(from_set ? table.is_in_target(other) : table.is_in_set(other))) {
+        continue;
+      }
+      const float found = table.NearestChunks(row, other).distance;
+      if (double{found} <= threshold) {
+        nearest.push_back({table.id(other), found});
+      }
+    }
+    const size_t count = std::min(wanted.count, nearest.size());
+    std::partial_sort(nearest.begin(),
+                      nearest.begin() + static_cast<int64_t>(count),
+                      nearest.end());
+    nearest.resize(count);
+    if (!nearest.empty()) {
+      COPSE_RETURN_IF_ERROR(visit(table.id(row), nearest));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Candidates of a join, by document.
+struct JoinedCandidates {
+  using Map = std::map<std::string, std::vector<Candidate>>;
+
+  absl::Status ForEach(bool is_from_set, const CandidateVisitor& visit) const {
+    for (const auto& [id, nearest] : is_from_set ? from_set : from_target) {
+      COPSE_RETURN_IF_ERROR(visit(id, nearest));
+    }
+    return absl::OkStatus();
+  }
+
+  Map from_set;
+  Map from_target;
+};
+
+absl::StatusOr<JoinedCandidates> JoinCandidates(
+    HttpServices& services, const CandidateParameters& wanted,
+    const ResolvedCommit& at, const CallContext& context) {
+  MatchRequest request = {
+      .domain = wanted.target.domain,
+      .set = ToScope(wanted.set),
+      .target = ToScope(wanted.other),
+      .match_count = static_cast<int64_t>(wanted.count),
+      .max_distance = ToJoinDistance(wanted.set_threshold),
+      .target_max_distance = ToJoinDistance(wanted.target_threshold),
+      .exact = IsJoinedExactly(at),
+      .zero_distance_max = ZeroDistanceMax()};
+  request.at.commit = at.commit;
+  JoinedCandidates candidates;
+  COPSE_RETURN_IF_ERROR(MatchSets(
+      services.engine->duplicates(), request, context,
+      {.on_match = [&](const SetMatch& match) {
+        const float distance = ToHttpDistance(match.distance);
+        const double threshold = match.is_from_target ? wanted.target_threshold
+                                                      : wanted.set_threshold;
+        if (double{distance} <= threshold) {
+          (match.is_from_target ? candidates.from_target
+                                : candidates.from_set)[match.document.id]
+              .push_back({match.match.id, distance});
+        }
+        return absl::OkStatus();
+      }}));
+  return candidates;
+}
+
 // Writes the two maps and counts what is in them.
 class CandidateWriter {
  public:
@@ -265,72 +392,55 @@ class CandidateWriter {
   };
 
   CandidateWriter(const HttpRequest& request, const ResolvedCommit& at,
-                  const CandidateParameters& wanted, const VectorTable& table)
-      : request_(request),
-        at_(at),
-        wanted_(wanted),
-        table_(table),
-        writer_(*request.exchange) {}
+                  const CandidateParameters& wanted)
+      : at_(at), wanted_(wanted), writer_(*request.exchange) {}
 
   PieceWriter& writer() { return writer_; }
 
   // Writes the members of the map from each source to its nearest targets.
-  absl::StatusOr<Counts> WriteMap(bool from_set, double threshold) {
+  absl::StatusOr<Counts> WriteMap(bool from_set,
+                                  const CandidateSource& source) {
     Counts counts;
-    for (size_t row = 0; row < table_.count(); ++row) {
-      if (!(from_set ? table_.is_in_set(row) : table_.is_in_target(row))) {
-        continue;
-      }
-      COPSE_RETURN_IF_ERROR(request_.context.Check());
-      const std::vector<Pair> nearest = NearestOf(row, from_set, threshold);
-      if (nearest.empty()) {
-        continue;
-      }
-      absl::StrAppend(&writer_.text(), counts.points == 0 ? "" : ",",
-                      JsonString(table_.id(row)), ":[");
-      for (size_t i = 0; i < nearest.size(); ++i) {
-        absl::StrAppend(&writer_.text(), i == 0 ? "" : ",");
-        COPSE_RETURN_IF_ERROR(AppendEntry(nearest[i]));
-      }
-      absl::StrAppend(&writer_.text(), "]");
-      COPSE_RETURN_IF_ERROR(writer_.WriteIfLarge());
-      ++counts.points;
-      counts.edges += static_cast<int64_t>(nearest.size());
-    }
+    COPSE_RETURN_IF_ERROR(
+        source(from_set, [&](const std::string& document_id,
+                             const std::vector<Candidate>& nearest) {
+          return WritePoint(document_id, nearest, counts);
+        }));
     return counts;
   }
 
  private:
-  std::vector<Pair> NearestOf(size_t row, bool from_set, double threshold) {
-    std::vector<Pair> nearest;
-    for (size_t other = 0; other < table_.count(); ++other) {
-      if (other == row ||
-          !(from_set ? table_.is_in_target(other) : table_.is_in_set(other))) {
-        continue;
-      }
-      const float found = table_.NearestChunks(row, other).distance;
-      if (double{found} <= threshold) {
-        nearest.push_back(
-            {found, static_cast<uint32_t>(row), static_cast<uint32_t>(other)});
-      }
+  absl::Status WritePoint(const std::string& document_id,
+                          const std::vector<Candidate>& nearest,
+                          Counts& counts) {
+    absl::StrAppend(&writer_.text(), counts.points == 0 ? "" : ",",
+                    JsonString(document_id), ":[");
+    for (size_t i = 0; i < nearest.size(); ++i) {
+      absl::StrAppend(&writer_.text(), i == 0 ? "" : ",");
+      COPSE_RETURN_IF_ERROR(AppendEntry(nearest[i]));
     }
-    Shrink(nearest, wanted_.count);
-    std::ranges::sort(nearest, IsBefore);
-    return nearest;
+    absl::StrAppend(&writer_.text(), "]");
+    ++counts.points;
+    counts.edges += static_cast<int64_t>(nearest.size());
+    return writer_.WriteIfLarge();
   }
 
-  absl::Status AppendEntry(const Pair& pair) {
+  absl::Status AppendEntry(const Candidate& candidate) {
     std::string& json = writer_.text();
-    const std::string& id = table_.id(pair.second);
-    absl::StrAppend(&json, "{\"id\":", JsonString(id), ",\"distance\":");
-    AppendJsonNumber(json, pair.distance);
+    absl::StrAppend(&json, "{\"id\":", JsonString(candidate.id),
+                    ",\"distance\":");
+    AppendJsonNumber(json, candidate.distance);
     if (wanted_.with_embeddings) {
+      COPSE_ASSIGN_OR_RETURN(
+          const StoredDocument document,
+          RequireDocument(at_, candidate.id, {.vector = true}));
       absl::StrAppend(&json, ",\"embedding\":");
-      AppendJsonUnitVector(json, table_.first_vector(pair.second));
+      AppendJsonUnitVector(json, document.chunks.front().vector);
     }
     if (wanted_.with_content) {
-      COPSE_ASSIGN_OR_RETURN(const StoredDocument document,
-                             RequireDocument(at_, id, kTextAndChunks));
+      COPSE_ASSIGN_OR_RETURN(
+          const StoredDocument document,
+          RequireDocument(at_, candidate.id, kTextAndChunks));
       std::string content;
       for (uint32_t chunk = 0; chunk < document.chunk_count; ++chunk) {
         absl::StrAppend(&content, chunk == 0 ? "" : " ",
@@ -342,12 +452,33 @@ class CandidateWriter {
     return absl::OkStatus();
   }
 
-  const HttpRequest& request_;
   const ResolvedCommit& at_;
   const CandidateParameters& wanted_;
-  const VectorTable& table_;
   PieceWriter writer_;
 };
+
+// Returns where candidates come from; what it finds first is found here.
+absl::StatusOr<CandidateSource> MakeCandidateSource(
+    HttpServices& services, const CandidateParameters& wanted,
+    const ResolvedCommit& at, const CallContext& context) {
+  if (std::max(wanted.set_threshold, wanted.target_threshold) <=
+      kJoinThresholdMax) {
+    COPSE_ASSIGN_OR_RETURN(JoinedCandidates joined,
+                           JoinCandidates(services, wanted, at, context));
+    return [joined = std::move(joined)](bool from_set,
+                                        const CandidateVisitor& visit) {
+      return joined.ForEach(from_set, visit);
+    };
+  }
+  COPSE_ASSIGN_OR_RETURN(
+      VectorTable loaded,
+      VectorTable::Load(at, wanted.set, wanted.other, context));
+  const auto table = std::make_shared<const VectorTable>(std::move(loaded));
+  return
+      [table, &wanted, &context](bool from_set, const CandidateVisitor& visit) {
+        return ForEachByTable(*table, wanted, context, from_set, visit);
+      };
+}
 
 absl::Status ServeCandidates(HttpServices& services, const HttpRequest& request,
                              bool& started) {
@@ -358,18 +489,18 @@ absl::Status ServeCandidates(HttpServices& services, const HttpRequest& request,
   COPSE_ASSIGN_OR_RETURN(const ResolvedCommit at,
                          OpenRead(services, wanted.target));
   COPSE_ASSIGN_OR_RETURN(
-      const VectorTable table,
-      VectorTable::Load(at, wanted.set, wanted.other, request.context));
+      const CandidateSource source,
+      MakeCandidateSource(services, wanted, at, request.context));
   request.exchange->StartStream({.fields = ServedBy(at)});
   started = true;
-  CandidateWriter writer(request, at, wanted, table);
+  CandidateWriter writer(request, at, wanted);
   std::string& json = writer.writer().text();
   absl::StrAppend(&json, "{\"set_to_target\":{");
   COPSE_ASSIGN_OR_RETURN(const CandidateWriter::Counts set,
-                         writer.WriteMap(true, wanted.set_threshold));
+                         writer.WriteMap(true, source));
   absl::StrAppend(&json, "},\"target_to_set\":{");
   COPSE_ASSIGN_OR_RETURN(const CandidateWriter::Counts target,
-                         writer.WriteMap(false, wanted.target_threshold));
+                         writer.WriteMap(false, source));
   absl::StrAppend(&json, "},\"stats\":{\"elapsed_ms\":",
                   absl::ToInt64Milliseconds(absl::Now() - start),
                   ",\"set_points\":", set.points,

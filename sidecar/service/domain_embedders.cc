@@ -4,6 +4,7 @@
 #include "sidecar/service/domain_embedders.h"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -105,17 +106,25 @@ absl::StatusOr<TextCutter> DomainEmbedders::MakeCutter(
 absl::StatusOr<std::vector<float>> DomainEmbedders::EmbedText(
     const DomainOptions& domain, absl::string_view text, EmbeddingRole role,
     const CallContext& context) {
+  COPSE_ASSIGN_OR_RETURN(std::vector<EmbeddingOutcome> outcomes,
+                         EmbedTexts(domain, {&text, 1}, role, context));
+  return std::move(outcomes[0]);
+}
+
+absl::StatusOr<std::vector<EmbeddingOutcome>> DomainEmbedders::EmbedTexts(
+    const DomainOptions& domain, std::span<const absl::string_view> texts,
+    EmbeddingRole role, const CallContext& context) {
   COPSE_ASSIGN_OR_RETURN(std::shared_ptr<Embedder> embedder,
                          Get(domain, context));
   EmbedContext embed_context = ToEmbedContext(context);
   embed_context.attempt_count_max = kQueryAttemptCountMax;
   absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes =
-      embedder->Embed({&text, 1}, role, embed_context);
+      embedder->Embed(texts, role, embed_context);
   if (!outcomes.ok()) {
     return ToCallStatus(context, outcomes.status());
   }
-  COPSE_CHECK(outcomes->size() == 1);
-  return std::move((*outcomes)[0]);
+  COPSE_CHECK(outcomes->size() == texts.size());
+  return outcomes;
 }
 
 }  // namespace copse

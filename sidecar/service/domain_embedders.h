@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -86,6 +87,12 @@ class DomainEmbedders {
                                                absl::string_view text,
                                                EmbeddingRole role,
                                                const CallContext& context);
+
+  // The same for many texts in one call of the embedder: one outcome for each,
+  // in their order.
+  absl::StatusOr<std::vector<EmbeddingOutcome>> EmbedTexts(
+      const DomainOptions& domain, std::span<const absl::string_view> texts,
+      EmbeddingRole role, const CallContext& context);
 
  private:
   // The hash that a domain has, and the hash of the profile as it is now.

@@ -59,6 +59,7 @@ Engine::Engine(Store& store, EngineOptions options)
       domains_(store_, embedders_),
       searcher_(store_, embedders_),
       documents_(store_, embedders_),
+      duplicates_(store_, options_.duplicates),
       recall_meter_(store_),
       garbage_keeper_(store_),
       backup_keeper_(store_, options_.backup_folder),

@@ -26,6 +26,7 @@
 #include "sidecar/service/document_reader.h"
 #include "sidecar/service/domain_embedders.h"
 #include "sidecar/service/domain_manager.h"
+#include "sidecar/service/duplicate_finder.h"
 #include "sidecar/service/garbage_keeper.h"
 #include "sidecar/service/job.h"
 #include "sidecar/service/job_runner.h"
@@ -62,6 +63,9 @@ struct EngineOptions {
   // Of the server, such as "0.1.0".
   std::string version = {};
 
+  // How searches for duplicates are bounded.
+  DuplicateFinderOptions duplicates = {};
+
   // How jobs are done and kept; the handlers are the engine's.
   JobRunnerOptions jobs = {};
 };
@@ -97,6 +101,7 @@ class Engine {
   Searcher& searcher() { return searcher_; }
   DocumentReader& documents() { return documents_; }
   DomainEmbedders& embedders() { return embedders_; }
+  DuplicateFinder& duplicates() { return duplicates_; }
   RecallMeter& recall_meter() { return recall_meter_; }
   GarbageKeeper& garbage_keeper() { return garbage_keeper_; }
   BackupKeeper& backup_keeper() { return backup_keeper_; }
@@ -152,6 +157,7 @@ class Engine {
   DomainManager domains_;
   Searcher searcher_;
   DocumentReader documents_;
+  DuplicateFinder duplicates_;
   RecallMeter recall_meter_;
   GarbageKeeper garbage_keeper_;
   BackupKeeper backup_keeper_;

@@ -85,8 +85,8 @@ absl::StatusOr<DocumentSnippet> MakeSnippet(absl::string_view text,
   return snippet;
 }
 
-// Returns what a search answers of a neighbor. `query_text` is empty where no
-// snippet is wanted.
+}  // namespace
+
 absl::StatusOr<SearchNeighbor> ReadNeighbor(const CommitReader& reader,
                                             const DocumentNeighbor& neighbor,
                                             DocumentMask mask,
@@ -109,6 +109,8 @@ absl::StatusOr<SearchNeighbor> ReadNeighbor(const CommitReader& reader,
   }
   return found;
 }
+
+namespace {
 
 void Add(const SearchWork& other, SearchWork& work) {
   work.rows_scanned += other.rows_scanned;

@@ -227,6 +227,13 @@ absl::Status CheckSearchSettings(const SearchSettings& settings);
 // Returns the options without a query. REQUIRES: CheckSearchSettings()
 DocumentSearchOptions ToSearchOptions(const SearchSettings& settings);
 
+// Returns what a search answers of a neighbor. `query_text` is empty where no
+// snippet is wanted.
+absl::StatusOr<SearchNeighbor> ReadNeighbor(const CommitReader& reader,
+                                            const DocumentNeighbor& neighbor,
+                                            DocumentMask mask,
+                                            absl::string_view query_text);
+
 // Thread safety: any number of threads may use one Searcher.
 class Searcher {
  public:
