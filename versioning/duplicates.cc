@@ -249,12 +249,12 @@ class DuplicateSearch {
 
   // Adds the live rows of the documents of `scope`.
   absl::Status List(const DuplicateScope& scope, RowBitmap& rows) const {
-    COPSE_ASSIGN_OR_RETURN(
-        const RowFilter filter,
-        RowFilter::Make(
-            reader_, DocumentSearchOptions{.types = scope.types,
-                                           .document_ids = scope.document_ids,
-                                           .check = options_.check}));
+    DocumentSearchOptions options;
+    options.types = scope.types;
+    options.document_ids = scope.document_ids;
+    options.check = options_.check;
+    COPSE_ASSIGN_OR_RETURN(const RowFilter filter,
+                           RowFilter::Make(reader_, options));
     reader_.live().ForEach([&](Ordinal ordinal) {
       if (filter.Allows(ordinal)) {
         rows.Add(ordinal);
