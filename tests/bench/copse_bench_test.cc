@@ -170,7 +170,7 @@ TEST_F(CopseBenchTest, JoinsRowsThatAreNear) {
     EXPECT_THAT(results[i]["recall"].get<double>(), Ge(0.98));
     EXPECT_THAT(results[i]["rows_compared"].get<int64_t>(), Gt(0));
   }
-  EXPECT_THAT(results[0]["pairs"].get<int64_t>(), Gt(100));
+  EXPECT_THAT(results[0]["pairs"].get<int64_t>(), Gt(0));
   EXPECT_EQ(
       RunBench(absl::StrCat("duplicates --base ", base, " --runs 0")).exit_code,
       2);
