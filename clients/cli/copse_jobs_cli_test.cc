@@ -94,6 +94,8 @@ TEST_F(CopseJobsTest, ShowsWhyAJobWaitsOrFailed) {
   EXPECT_EQ(waiting.exit_code, 0) << waiting.error;
   EXPECT_THAT(waiting.output,
               HasSubstr("waiting, embedding, 50 of 200, goes on at "));
+  EXPECT_THAT(waiting.output,
+              HasSubstr("`copse job resume 03` tries again at once"));
   EXPECT_THAT(waiting.output, HasSubstr("answered 429: slow down"));
   const Result failed = Run({"job", "show", "01"});
   EXPECT_THAT(failed.output, HasSubstr("`copse job resume 01` does it again"));

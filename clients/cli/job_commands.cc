@@ -173,6 +173,10 @@ std::string FormatJob(const v1::Job& job) {
     add("",
         absl::StrCat("`copse job resume ", job.job_id(), "` does it again"));
   }
+  if (job.has_retry_time()) {
+    add("", absl::StrCat("`copse job resume ", job.job_id(),
+                         "` tries again at once"));
+  }
   std::string text = table.Format(0);
   for (const v1::DocumentFailure& failure : job.failures()) {
     absl::StrAppendFormat(&text, "document '%s' (operation %d): %s\n",
@@ -381,8 +385,11 @@ void AddJobCommands(CommandLine& line) {
          WatchChosenJob);
   AddOne(line, group, flags, "cancel", "End a job, and free its commit", "",
          CancelJob);
-  AddOne(line, group, flags, "resume", "Do a job again that has failed",
-         "What was embedded is in the cache and is not paid for again.",
+  AddOne(line, group, flags, "resume",
+         "Do a job again that has failed, or that waits, at once",
+         "What was embedded is in the cache and is not paid for again. A job\n"
+         "that waits until a provider may be asked again, 24 hours at most,\n"
+         "asks it now; if the provider still wants a pause, it waits again.",
          ResumeJob);
 }
 

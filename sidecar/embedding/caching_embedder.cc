@@ -309,6 +309,7 @@ class CachingEmbedder final : public Embedder {
   double typical_token_ratio() const override {
     return embedder_->typical_token_ratio();
   }
+  void EndPause() override { embedder_->EndPause(); }
 
   absl::StatusOr<std::vector<EmbeddingOutcome>> Embed(
       std::span<const absl::string_view> texts, EmbeddingRole role,

@@ -96,6 +96,9 @@ class CountingEmbedder : public Embedder {
     return outcomes;
   }
 
+  void EndPause() override { ++ended_pause_count_; }
+  int ended_pause_count() const { return ended_pause_count_; }
+
   void set_on_call(std::function<void()> on_call) {
     on_call_ = std::move(on_call);
   }
@@ -111,6 +114,7 @@ class CountingEmbedder : public Embedder {
  private:
   EmbeddingProfileOptions profile_;
   ProfileHash profile_hash_ = {};
+  int ended_pause_count_ = 0;
   std::function<void()> on_call_;
   std::function<void()> on_reply_ = [] {};
   mutable Mutex mutex_;
@@ -436,6 +440,11 @@ TEST_F(CachingEmbedderTest, IsSafeForManyCallsAtOnce) {
     }
   }
   EXPECT_THAT(counting_->asked(), SizeIs(40));
+}
+
+TEST_F(CachingEmbedderTest, EndsThePauseOfTheProvider) {
+  embedder_->EndPause();
+  EXPECT_EQ(counting_->ended_pause_count(), 1);
 }
 
 // The layout is written out here, so that it cannot change unseen.

@@ -87,6 +87,10 @@ void CircuitBreaker::OnLongPause(absl::string_view words, absl::Time until) {
   next_try_time_ = until;
 }
 
+void CircuitBreaker::AllowProbe(absl::Time now) {
+  next_try_time_ = std::min(next_try_time_, now);
+}
+
 void CircuitBreaker::Reset() {
   is_open_ = false;
   is_probing_ = false;

@@ -77,6 +77,10 @@ class CircuitBreaker {
   // The provider asks to be left alone until `until`.
   void OnLongPause(absl::string_view words, absl::Time until);
 
+  // Somebody knows better, or wants to: if it is open, the next probe may go at
+  // `now`.
+  void AllowProbe(absl::Time now);
+
   // The configuration has changed, such as the key: all is forgotten.
   void Reset();
 

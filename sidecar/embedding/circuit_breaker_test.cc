@@ -50,6 +50,20 @@ TEST_F(CircuitBreakerTest, OpensAfterFiveFailuresInARow) {
   EXPECT_EQ(delay(), absl::Seconds(7.5));
 }
 
+TEST_F(CircuitBreakerTest, AProbeThatIsAllowedGoesAtOnce) {
+  breaker_.AllowProbe(now_);
+  EXPECT_EQ(state(), State::kClosed) << "nothing is to be probed";
+  breaker_.OnLongPause("quota of the day", now_ + absl::Hours(1));
+  ASSERT_EQ(state(), State::kOpen);
+  breaker_.AllowProbe(now_);
+  FailProbe(0.5);
+  EXPECT_EQ(state(), State::kOpen);
+  breaker_.AllowProbe(now_);
+  breaker_.BeginProbe();
+  breaker_.OnSuccess(/*is_probe=*/true, now_);
+  EXPECT_EQ(state(), State::kClosed);
+}
+
 TEST_F(CircuitBreakerTest, TakesWhatFailsTogetherForOneFailure) {
   for (int i = 0; i < 19; ++i) {
     breaker_.OnFailure(false, "reset", now_, now_ + absl::Seconds(1), 0.5);

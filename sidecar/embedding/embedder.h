@@ -137,6 +137,10 @@ class Embedder {
   // far as the provider has counted tokens for this embedder.
   virtual double typical_token_ratio() const { return kTypicalTokenRatio; }
 
+  // Asks a provider again at the next call, whatever pause it has asked for and
+  // however it has failed.
+  virtual void EndPause() {}
+
   absl::string_view name() const { return profile().name; }
   uint32_t dimension() const { return profile().dimension; }
 };

@@ -271,6 +271,13 @@ void FlowControl::OnNewKey() {
   breaker_.Reset();
 }
 
+void FlowControl::EndPause(absl::Time now) {
+  MutexLock lock(mutex_);
+  pause_end_ = absl::InfinitePast();
+  rates_.ForgetResets();
+  breaker_.AllowProbe(now);
+}
+
 uint32_t FlowControl::place_count_max(FlowLane lane) const {
   MutexLock lock(mutex_);
   return lane == FlowLane::kQuery ? query_places_.limit()

@@ -27,6 +27,10 @@
 // Turns: of callers that wait, none gets more than 4 requests ahead of another,
 // however many threads ask how often. Queries have a lane of their own: they
 // take no turns, and a pause is for documents only, since a person waits.
+//
+// EndPause() is for who has talked to the provider, or paid: whatever it asked
+// for, it is asked again, and what it answers then counts. If it had failed or
+// asked to be left alone for long, the first that goes is the probe.
 
 #ifndef COPSE_SIDECAR_EMBEDDING_FLOW_CONTROL_H_
 #define COPSE_SIDECAR_EMBEDDING_FLOW_CONTROL_H_
@@ -166,6 +170,10 @@ class FlowControl {
 
   // There is another key: what was refused may work now.
   void OnNewKey();
+
+  // No request waits any longer for a time that the provider has named, or that
+  // follows from its failures.
+  void EndPause(absl::Time now);
 
   // How many requests may be in flight in `lane` at the moment.
   uint32_t place_count_max(FlowLane lane) const;

@@ -256,6 +256,34 @@ TEST_F(FlowControlTest, ARefusalOpensUntilThereIsANewKey) {
   EXPECT_EQ(Try().kind, Kind::kStart);
 }
 
+TEST_F(FlowControlTest, EndsAllThatTheProviderMadeWaitFor) {
+  Start({});
+  Send({.result = FlowResult::kSlowDown, .pause = absl::Seconds(90)});
+  ASSERT_EQ(Try().wait, FlowWait::kPause);
+  flow_->EndPause(now_);
+  FlowOutcome spent;
+  spent.headers.requests = {
+      .limit = {}, .remaining = 0, .reset = absl::Hours(8)};
+  Send(spent);
+  ASSERT_EQ(Try().wait, FlowWait::kRate);
+  flow_->EndPause(now_);
+  Send({.result = FlowResult::kSlowDown, .pause = absl::Hours(1)});
+  ASSERT_EQ(Try().kind, Kind::kOpen);
+  flow_->EndPause(now_);
+  // The probe hears the same again.
+  const FlowDecision probe = Try();
+  ASSERT_EQ(probe.kind, Kind::kStart);
+  EXPECT_TRUE(probe.ticket.is_probe);
+  flow_->EndPause(now_);
+  EXPECT_EQ(Try().wait, FlowWait::kProbe);
+  flow_->Finish(probe.ticket,
+                {.result = FlowResult::kSlowDown, .pause = absl::Hours(1)},
+                now_);
+  const FlowDecision again = Try();
+  EXPECT_EQ(again.kind, Kind::kOpen);
+  EXPECT_EQ(again.time, now_ + absl::Hours(1));
+}
+
 TEST_F(FlowControlTest, HoldsRetriesBackWhenThereWereTooMany) {
   Start({});
   for (int i = 0; i < 10; ++i) {

@@ -32,6 +32,9 @@ class ProviderEmbedder final : public Embedder {
   double typical_token_ratio() const override {
     return endpoint_->token_meter().typical_ratio();
   }
+  void EndPause() override {
+    endpoint_->flow().EndPause(endpoint_->environment().clock());
+  }
 
   absl::StatusOr<std::vector<EmbeddingOutcome>> Embed(
       std::span<const absl::string_view> texts, EmbeddingRole role,

@@ -158,6 +158,21 @@ TEST_F(ProviderFlowTest, NamesTheTimeOfALongRetryAfterToAllCalls) {
   EXPECT_THAT(server_->requests(), SizeIs(1));
 }
 
+TEST_F(ProviderFlowTest, AsksAtOnceWhenThePauseIsEnded) {
+  const ScriptedReply wait = {.status = 429,
+                              .headers = {{"Retry-After", "1800"}},
+                              .body = "quota of the hour"};
+  Start(ThenRight({wait, wait}));
+  EXPECT_THAT(EmbedStatus({"oak"}), StatusIs(absl::StatusCode::kUnavailable));
+  embedder().EndPause();
+  absl::Status status = EmbedStatus({"oak", "beech"});
+  EXPECT_EQ(MetadataOf(status, "retry_time"), "2026-03-01T12:30:00Z");
+  EXPECT_THAT(EmbedStatus({"oak"}), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(RequestSizes(), ElementsAre(1, 1)) << "one text, once";
+  embedder().EndPause();
+  ExpectVectors({"oak", "beech"});
+}
+
 TEST_F(ProviderFlowTest, LeavesAProviderAloneThatFails) {
   Start(AlwaysDown());
   FailUntilOpen();

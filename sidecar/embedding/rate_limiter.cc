@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 
 #include "sidecar/embedding/rate_limit_headers.h"
+#include "sidecar/embedding/retry_delay.h"
 
 namespace copse {
 namespace {
@@ -21,9 +22,6 @@ constexpr double kSavedTokenShare = 2.0 / 60.0;
 
 // What a query may take in advance.
 constexpr double kBorrowedShare = 0.015;
-
-// A provider that names a later reset means something else than a rate.
-constexpr absl::Duration kResetMax = absl::Hours(24);
 
 }  // namespace
 
@@ -118,8 +116,8 @@ void RateLimiter::Bucket::Learn(const RateLimitState& state, absl::Time now) {
         std::min(level_, static_cast<double>(*state.remaining) - in_flight_);
   }
   if (*state.remaining == 0 && state.reset.has_value()) {
-    blocked_until_ =
-        std::max(blocked_until_, now + std::min(*state.reset, kResetMax));
+    blocked_until_ = std::max(blocked_until_,
+                              now + std::min(*state.reset, kBelievedDelayMax));
   }
 }
 
@@ -153,6 +151,11 @@ void RateLimiter::Correct(int64_t reserved_token_count, int64_t token_count,
 void RateLimiter::Learn(const RateLimitHeaders& headers, absl::Time now) {
   requests_.Learn(headers.requests, now);
   tokens_.Learn(headers.tokens, now);
+}
+
+void RateLimiter::ForgetResets() {
+  requests_.ForgetReset();
+  tokens_.ForgetReset();
 }
 
 RateLimits RateLimiter::limits() const {

@@ -75,6 +75,9 @@ class RateLimiter {
   // Takes in what the reply to a settled request says.
   void Learn(const RateLimitHeaders& headers, absl::Time now);
 
+  // Forgets the resets that headers named, until they name others.
+  void ForgetResets();
+
   // The limits that count, from settings or headers.
   RateLimits limits() const;
 
@@ -94,6 +97,7 @@ class RateLimiter {
     void Settle(double reserved);
     void Correct(double reserved, double cost, absl::Time now);
     void Learn(const RateLimitState& state, absl::Time now);
+    void ForgetReset() { blocked_until_ = absl::InfinitePast(); }
     int64_t limit() const { return limit_; }
     double saved_max() const;
 

@@ -142,9 +142,12 @@ std::optional<absl::Duration> FindDelayInMessage(absl::string_view message) {
   return std::nullopt;
 }
 
-std::optional<absl::Duration> ServerDelay(const HttpReply& reply,
-                                          std::optional<absl::Duration> hint,
-                                          absl::Time now) {
+namespace {
+
+// ServerDelay(), however long.
+std::optional<absl::Duration> AskedDelay(const HttpReply& reply,
+                                         std::optional<absl::Duration> hint,
+                                         absl::Time now) {
   double milliseconds = 0.0;
   if (absl::SimpleAtod(reply.Header("retry-after-ms"), &milliseconds) &&
       std::isfinite(milliseconds)) {
@@ -170,6 +173,15 @@ std::optional<absl::Duration> ServerDelay(const HttpReply& reply,
     }
   }
   return longest;
+}
+
+}  // namespace
+
+std::optional<absl::Duration> ServerDelay(const HttpReply& reply,
+                                          std::optional<absl::Duration> hint,
+                                          absl::Time now) {
+  const std::optional<absl::Duration> delay = AskedDelay(reply, hint, now);
+  return delay.has_value() ? std::min(*delay, kBelievedDelayMax) : delay;
 }
 
 absl::Duration BackoffDelay(uint32_t attempt,

@@ -20,6 +20,10 @@ namespace copse {
 // holding its caller up.
 inline constexpr absl::Duration kServerDelayMax = absl::Seconds(120);
 
+// A server that asks for more than this is not taken at its word: quotas are of
+// a day at most, and a far time is more often a mistake.
+inline constexpr absl::Duration kBelievedDelayMax = absl::Hours(24);
+
 // Parses one or more of a number and a unit (h, m, s, ms, us, ns), such as
 // "6m0s", "1.5s" or "20ms"; a bare number is in seconds. Returns nullopt for
 // anything else, and for what is negative or not finite.
@@ -38,7 +42,7 @@ std::optional<absl::Duration> FindDelayInMessage(absl::string_view message);
 
 // Returns the wait that `reply` asks for, in this order: retry-after-ms,
 // Retry-After, `hint` (from the body), the rate-limit reset headers whose
-// remaining count is 0.
+// remaining count is 0; at most kBelievedDelayMax.
 std::optional<absl::Duration> ServerDelay(const HttpReply& reply,
                                           std::optional<absl::Duration> hint,
                                           absl::Time now);

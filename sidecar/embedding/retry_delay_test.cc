@@ -4,12 +4,15 @@
 #include "sidecar/embedding/retry_delay.h"
 
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+#include "sidecar/embedding/http_session.h"
 
 namespace copse {
 namespace {
@@ -67,6 +70,27 @@ TEST(FindDelayInMessageTest, ReadsWhatPeopleWrite) {
        {"", "try again later", "try again in a while", "retry after"}) {
     EXPECT_EQ(FindDelayInMessage(message), std::nullopt) << message;
   }
+}
+
+TEST(ServerDelayTest, BelievesNoServerThatAsksForMoreThanADay) {
+  const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
+  const std::pair<std::string, std::string> headers[] = {
+      {"retry-after", "86401"},
+      {"retry-after", "1e300"},
+      {"retry-after", "Fri, 31 Dec 9999 23:59:59 GMT"},
+      {"retry-after-ms", "1e18"},
+  };
+  for (const auto& header : headers) {
+    HttpReply reply;
+    reply.headers.insert(header);
+    EXPECT_THAT(ServerDelay(reply, std::nullopt, now),
+                Optional(absl::Hours(24)))
+        << header.second;
+  }
+  EXPECT_THAT(ServerDelay({}, absl::Hours(1000), now),
+              Optional(absl::Hours(24)));
+  EXPECT_THAT(ServerDelay({}, absl::Hours(23), now), Optional(absl::Hours(23)));
+  EXPECT_EQ(ServerDelay({}, std::nullopt, now), std::nullopt);
 }
 
 TEST(BackoffDelayTest, IsUniformBelowALimitThatDoubles) {

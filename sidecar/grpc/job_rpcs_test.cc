@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "grpcpp/client_context.h"
 #include "gtest/gtest.h"
@@ -204,10 +206,13 @@ TEST_F(JobRpcsTest, CancelsAPushForItsCallerToo) {
 }
 
 TEST_F(JobRpcsTest, SaysWhyAPushWaitsForTheProvider) {
-  embedder_->OnEmbed([](const EmbedContext&) {
+  const absl::Time time = absl::Now() + absl::Hours(1);
+  const std::string retry_time =
+      absl::FormatTime(absl::RFC3339_full, time, absl::UTCTimeZone());
+  embedder_->OnEmbed([&retry_time](const EmbedContext&) {
     return WithReason(absl::UnavailableError("answered 429: slow down"),
                       "EMBEDDING_PROVIDER_UNAVAILABLE",
-                      {{"retry_time", "2100-01-01T00:00:00Z"}});
+                      {{"retry_time", retry_time}});
   });
   grpc::ClientContext context;
   const std::unique_ptr<PushStream> stream = commits_->PushCommit(&context);
@@ -216,7 +221,8 @@ TEST_F(JobRpcsTest, SaysWhyAPushWaitsForTheProvider) {
   while (!response.progress().has_retry_time()) {
     ASSERT_TRUE(stream->Read(&response));
   }
-  EXPECT_EQ(response.progress().retry_time().seconds(), 4'102'444'800);
+  EXPECT_EQ(response.progress().retry_time().seconds(),
+            absl::ToUnixSeconds(time));
   EXPECT_EQ(response.progress().wait_reason(), "answered 429: slow down");
   v1::Job job;
   ASSERT_THAT(Cancel(id, job), RpcIsOk());

@@ -79,6 +79,13 @@ absl::StatusOr<std::shared_ptr<Embedder>> DomainEmbedders::Get(
   return embedder;
 }
 
+void DomainEmbedders::EndPause(const DomainOptions& domain) const {
+  const absl::StatusOr<std::shared_ptr<Embedder>> embedder = GetUnasked(domain);
+  if (embedder.ok()) {
+    (*embedder)->EndPause();
+  }
+}
+
 absl::StatusOr<TextCutter> DomainEmbedders::MakeCutter(
     const DomainOptions& domain, const EmbeddingProfileOptions& profile) const {
   const Chunking& chunking = domain.chunking;

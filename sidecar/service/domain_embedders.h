@@ -61,6 +61,10 @@ class DomainEmbedders {
   absl::StatusOr<std::shared_ptr<Embedder>> GetUnasked(
       const DomainOptions& domain) const;
 
+  // Has the provider of `domain` asked again at the next call, whatever pause
+  // it has asked for. Without effect if there is no such profile.
+  void EndPause(const DomainOptions& domain) const;
+
   // Returns what counts tokens as the model of `profile` does; null if its
   // tokenizer is not at hand.
   std::shared_ptr<const TokenCounter> FindExactCounter(

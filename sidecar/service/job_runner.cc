@@ -42,6 +42,7 @@ constexpr size_t kLiveCountMax = 64;
 
 constexpr absl::Duration kWaitMax = absl::Hours(1);
 constexpr absl::Duration kCancelCheckInterval = absl::Milliseconds(100);
+constexpr absl::Duration kResumeInterval = absl::Milliseconds(5);
 
 uint64_t RandomOfTheSystem() {
   std::random_device device;
@@ -119,8 +120,14 @@ bool MayEndOtherwise(const absl::Status& status) {
   }
 }
 
-// When `status` says to try again, if it does.
-std::optional<absl::Time> RetryTimeOf(const absl::Status& status) {
+bool IsWaiting(const Job& job) {
+  return job.summary().state == JobState::kWaiting;
+}
+
+// When `status` says to try again, if it does: kRetryDelayMax after `now` at
+// the latest.
+std::optional<absl::Time> RetryTimeOf(const absl::Status& status,
+                                      absl::Time now) {
   const std::optional<ErrorReason> reason = ReasonOf(status);
   if (!reason.has_value()) {
     return std::nullopt;
@@ -130,7 +137,7 @@ std::optional<absl::Time> RetryTimeOf(const absl::Status& status) {
     std::string ignored;
     if (name == "retry_time" &&
         absl::ParseTime(absl::RFC3339_full, value, &time, &ignored)) {
-      return time;
+      return std::min(time, now + kRetryDelayMax);
     }
   }
   return std::nullopt;
@@ -559,7 +566,7 @@ bool JobRunner::LeaveUnfinished(Entry& entry, const absl::Status& status) {
 
 bool JobRunner::Park(Entry& entry, const absl::Status& status) {
   Job& job = *entry.job;
-  const std::optional<absl::Time> retry_time = RetryTimeOf(status);
+  const std::optional<absl::Time> retry_time = RetryTimeOf(status, Now());
   if (!retry_time.has_value() || job.is_cancelled()) {
     return false;
   }
@@ -570,6 +577,9 @@ bool JobRunner::Park(Entry& entry, const absl::Status& status) {
   });
   Note(job);
   MutexLock lock(mutex_);
+  if (job.is_cancelled()) {
+    return false;  // Who cancels it now waits for its end.
+  }
   entry.retry_time = *retry_time;
   entry.is_running = false;
   entry.is_live = false;
@@ -697,6 +707,8 @@ absl::StatusOr<JobRecord> JobRunner::Cancel(const JobId& id,
       // One that does not run is taken, so that nobody begins it.
       is_mine = !entry->is_running && !stopping_;
       entry->is_running = entry->is_running || is_mine;
+      // Before whoever has it gives it back.
+      entry->job->Cancel();
     }
   }
   if (entry == nullptr) {
@@ -707,7 +719,6 @@ absl::StatusOr<JobRecord> JobRunner::Cancel(const JobId& id,
     return EndedError(id, record.state);
   }
   const std::shared_ptr<Job> job = entry->job;
-  job->Cancel();
   if (is_mine) {
     EndJob(*entry, JobCancelledError(id), /*is_counted=*/false);
   }
@@ -727,9 +738,63 @@ absl::StatusOr<JobRecord> JobRunner::Cancel(const JobId& id,
 }
 
 absl::StatusOr<JobRecord> JobRunner::Resume(const JobId& id) {
-  if (const std::shared_ptr<Job> job = Find(id)) {
-    return job->summary();
+  std::shared_ptr<Entry> entry;
+  bool is_mine = false;
+  {
+    MutexLock lock(mutex_);
+    const auto found = entries_.find(id);
+    if (found != entries_.end() && IsVisible(*found->second)) {
+      entry = found->second;
+      const Job& job = *entry->job;
+      // Whoever has one that waits, such as the thread that has just written
+      // that it does, gives it back or begins it soon; that it begins is not
+      // told here.
+      while (entry->is_running && IsWaiting(job) && !stopping_) {
+        changed_.WaitFor(mutex_, absl::ToChronoNanoseconds(kResumeInterval));
+      }
+      // Taken, so that nobody begins it before all is told.
+      is_mine = !entry->is_running && IsWaiting(job);
+      if (is_mine && stopping_) {
+        return ShuttingDownError();
+      }
+      entry->is_running = entry->is_running || is_mine;
+    }
   }
+  if (entry == nullptr) {
+    return ResumeEnded(id);
+  }
+  if (is_mine) {
+    EndWait(*entry);
+  }
+  return entry->job->summary();
+}
+
+void JobRunner::EndWait(Entry& entry) {
+  Job& job = *entry.job;
+  const JobRecord record = job.record();
+  handler(record.kind).BeforeResume(record);
+  job.Update([](JobRecord& changed) {
+    changed.state = JobState::kQueued;
+    changed.retry_time = absl::UnixEpoch();
+    changed.error = absl::OkStatus();
+  });
+  Note(job);
+  {
+    MutexLock lock(mutex_);
+    if (!job.is_cancelled()) {
+      entry.retry_time = absl::InfinitePast();
+      entry.is_running = false;
+      if (stopping_) {
+        job.End();
+      }
+      Schedule();
+      return;
+    }
+  }
+  EndJob(entry, JobCancelledError(job.id()), /*is_counted=*/false);
+}
+
+absl::StatusOr<JobRecord> JobRunner::ResumeEnded(const JobId& id) {
   COPSE_ASSIGN_OR_RETURN(std::optional<JobRecord> record, table_.Get(id));
   if (!record.has_value()) {
     return JobNotFoundError(JobIdText(id));
@@ -741,6 +806,7 @@ absl::StatusOr<JobRecord> JobRunner::Resume(const JobId& id) {
   }
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<JobWork> work,
                          handler->second->Prepare(id, *record));
+  handler->second->BeforeResume(*record);
   record->state = JobState::kQueued;
   record->end_time = absl::UnixEpoch();
   record->error = absl::OkStatus();

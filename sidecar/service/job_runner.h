@@ -19,10 +19,10 @@
 //   in the order of Submit(), and one that needs the commit of another after
 //   it. Others are done side by side, `concurrency_max` at most; a domain with
 //   many jobs does not keep those of another waiting.
-// * A job whose error has a `retry_time` waits until then, or a restart, with
-//   its place in the order, and begins anew. Any other error ends it; the
-//   commit is then free, and what it was made of stays until its record goes,
-//   if Resume() can help.
+// * A job whose error has a `retry_time` waits until then, kRetryDelayMax at
+//   most, or Resume(), or a restart, with its place in the order, and begins
+//   anew. Any other error ends it; the commit is then free, and what it was
+//   made of stays until its record goes, if Resume() can help.
 // * Work that others do, such as a call that collects garbage, is a job from
 //   Attach() to its end, too, and is not counted.
 
@@ -53,6 +53,9 @@
 #include "versioning/job_table.h"
 
 namespace copse {
+
+// How long a job waits, whatever its error says.
+inline constexpr absl::Duration kRetryDelayMax = absl::Hours(24);
 
 // What is left of a job to be done, once.
 class JobWork {
@@ -86,6 +89,10 @@ class JobHandler {
   // else may take until then.
   virtual absl::StatusOr<std::unique_ptr<JobWork>> Prepare(
       const JobId& id, const JobRecord& record) = 0;
+
+  // Somebody wants it to be done again now: what keeps it from that only for a
+  // time, such as a provider's wish to be left alone, no longer does.
+  virtual void BeforeResume(const JobRecord& /*record*/) {}
 
   // Whether Prepare() may succeed for a job that has failed.
   virtual bool may_resume(const JobRecord& /*record*/) const { return true; }
@@ -190,9 +197,10 @@ class JobRunner {
   absl::StatusOr<JobRecord> Cancel(const JobId& id, const CallContext& context)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Does a job again that has failed. Without effect on one that is not
-  // finished. Fails with kNotFound, JOB_NOT_FOUND, and kFailedPrecondition,
-  // JOB_NOT_RESUMABLE; and if it cannot be prepared.
+  // Does a job again that has failed, and at once one that waits for its retry
+  // time. Without effect on one that is queued or runs. Fails with kNotFound,
+  // JOB_NOT_FOUND, and kFailedPrecondition, JOB_NOT_RESUMABLE; and if it cannot
+  // be prepared.
   absl::StatusOr<JobRecord> Resume(const JobId& id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   JobTotals totals() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -261,6 +269,11 @@ class JobRunner {
   // Returns whether the process ends, which is no end of a job.
   bool LeaveUnfinished(Entry& entry, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // Does a job again that has ended, if it can be.
+  absl::StatusOr<JobRecord> ResumeEnded(const JobId& id)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends the wait of `entry`, which the caller has taken.
+  void EndWait(Entry& entry) ABSL_LOCKS_EXCLUDED(mutex_);
   // Returns whether `entry` waits for another attempt after `status`.
   bool Park(Entry& entry, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mutex_);

@@ -83,11 +83,20 @@ class Stage {
     MutexLock lock(mutex_);
     return begun_;
   }
+  void NoteResumed() {
+    MutexLock lock(mutex_);
+    ++resumed_count_;
+  }
+  int resumed_count() {
+    MutexLock lock(mutex_);
+    return resumed_count_;
+  }
 
  private:
   Mutex mutex_;
   CondVar changed_;
   std::vector<std::string> begun_ ABSL_GUARDED_BY(mutex_);
+  int resumed_count_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<std::string> running_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> held_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> results_ ABSL_GUARDED_BY(mutex_);
@@ -115,6 +124,9 @@ class StageHandler final : public JobHandler {
   absl::StatusOr<std::unique_ptr<JobWork>> Prepare(
       const JobId& /*id*/, const JobRecord& /*record*/) override {
     return std::make_unique<StageWork>(stage_);
+  }
+  void BeforeResume(const JobRecord& /*record*/) override {
+    stage_.NoteResumed();
   }
 
  private:
@@ -372,6 +384,48 @@ TEST_F(JobRunnerTest, WaitsUntilTheTimeThatAnErrorNames) {
   WaitForEnd(*behind);
   EXPECT_EQ(StateOf(*job), JobState::kSucceeded);
   EXPECT_THAT(stage_.begun(), ElementsAre("a", "a", "b"));
+}
+
+TEST_F(JobRunnerTest, AJobThatWaitsTriesAgainWhenItIsResumed) {
+  stage_.EndWith("a", WithReason(absl::UnavailableError("too fast"), "BUSY",
+                                 {{"retry_time", "1970-01-01T01:16:40Z"}}));
+  const auto job = Submit(Record("d", "main", "a"));
+  const auto behind = Submit(Record("d", "main", "b"));
+  WaitForState(*job, JobState::kWaiting);
+  // It fails once more, and waits again.
+  EXPECT_THAT(runner_->Resume(job->id()), IsOk());
+  while (job->summary().attempt_count < 2) {
+    std::this_thread::yield();
+  }
+  WaitForState(*job, JobState::kWaiting);
+  EXPECT_EQ(job->summary().retry_time, absl::FromUnixSeconds(4600));
+  stage_.EndWith("a", absl::OkStatus());
+  stage_.Hold("a");
+  COPSE_ASSERT_OK_AND_ASSIGN(const JobRecord record,
+                             runner_->Resume(job->id()));
+  EXPECT_EQ(record.retry_time, absl::UnixEpoch());
+  EXPECT_THAT(record.error, IsOk());
+  stage_.WaitUntilRunning("a");
+  EXPECT_THAT(runner_->Resume(job->id()), IsOk()) << "it runs";
+  stage_.LetGo("a");
+  WaitForEnd(*behind);
+  EXPECT_EQ(StateOf(*job), JobState::kSucceeded);
+  EXPECT_EQ(job->summary().attempt_count, 3);
+  EXPECT_THAT(stage_.begun(), ElementsAre("a", "a", "a", "b"));
+  EXPECT_EQ(stage_.resumed_count(), 2);
+}
+
+TEST_F(JobRunnerTest, WaitsNoLongerThanADay) {
+  stage_.EndWith("a",
+                 WithReason(absl::UnavailableError("too fast"), "BUSY",
+                            {{"retry_time", "292277026596-12-04T15:30:07Z"}}));
+  const auto job = Submit(Record("d", "", "a"));
+  WaitForState(*job, JobState::kWaiting);
+  EXPECT_EQ(job->summary().retry_time,
+            absl::FromUnixSeconds(1000) + absl::Hours(24));
+  stage_.EndWith("a", absl::OkStatus());
+  Advance(absl::Hours(24));
+  WaitForEnd(*job);
 }
 
 TEST_F(JobRunnerTest, AcceptsNothingThatTheTableDoesNotTake) {

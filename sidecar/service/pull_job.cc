@@ -279,6 +279,10 @@ absl::StatusOr<std::unique_ptr<JobWork>> PullJobHandler::Prepare(
       std::move(claim));
 }
 
+void PullJobHandler::BeforeResume(const JobRecord& record) {
+  EndEmbeddingPause(services_, record);
+}
+
 bool PullJobHandler::may_resume(const JobRecord& record) const {
   const absl::StatusOr<PullRequest> request = ParsePullRecord(record);
   return request.ok() && !request->had_authorization;

@@ -167,6 +167,8 @@ class PullJobHandler final : public JobHandler {
   absl::StatusOr<std::unique_ptr<JobWork>> Prepare(
       const JobId& id, const JobRecord& record) override;
 
+  void BeforeResume(const JobRecord& record) override;
+
   // A pull with an authorization may not: that is lost by then.
   bool may_resume(const JobRecord& record) const override;
 

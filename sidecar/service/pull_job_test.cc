@@ -206,6 +206,21 @@ TEST_F(PullJobTest, ResumesByFetchingAnew) {
   EXPECT_THAT(IdsOf("c1"), ElementsAre("a"));
 }
 
+TEST_F(PullJobTest, AsksTheProviderAtOnceWhenItIsResumed) {
+  Say("commit_id=c1", Line("Inserted", "a", "oak"));
+  embedder_->Pause();
+  // One that is resumed while it waits keeps its authorization.
+  PullOptions options = Pull("c1");
+  options.authorization = "Basic c2VjcmV0";
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto job, engine_->Pull(options, {}));
+  for (int64_t seen = -1; job->summary().state != JobState::kWaiting;) {
+    seen = job->WaitForChange(seen, absl::Seconds(10));
+  }
+  ASSERT_THAT(engine_->jobs().Resume(job->id()), IsOk());
+  EXPECT_EQ(WaitForEnd(*job).state, JobState::kSucceeded);
+  EXPECT_THAT(IdsOf("c1"), ElementsAre("a"));
+}
+
 TEST_F(PullJobTest, IsNotResumableIfItHadAnAuthorization) {
   Say("commit_id=c1", ScriptedReply{.status = 503, .body = "starting"});
   PullOptions options = Pull("c1");

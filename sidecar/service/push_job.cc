@@ -150,6 +150,14 @@ absl::Status CheckSameDomain(Store& store, const JobRecord& record) {
              : DomainNotFoundError(record.domain);
 }
 
+void EndEmbeddingPause(const PushServices& services, const JobRecord& record) {
+  const absl::StatusOr<DomainInfo> domain =
+      services.store->GetDomain(record.domain);
+  if (domain.ok()) {  // Else the job says what is wrong.
+    services.embedders->EndPause(domain->options);
+  }
+}
+
 absl::Status PushWork::Run(Job& job, const CallContext& context) {
   absl::Status status = RunOnce(job, context);
   while (IsDomainReplaced(status)) {

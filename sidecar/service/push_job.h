@@ -52,6 +52,10 @@ std::vector<JobFailure> ToJobFailures(
 // was replaced by: of the same name there may be another by now.
 absl::Status CheckSameDomain(Store& store, const JobRecord& record);
 
+// Has the provider of the domain of `record` asked again at the next call,
+// whatever pause it has asked for: somebody resumes the job.
+void EndEmbeddingPause(const PushServices& services, const JobRecord& record);
+
 // Thread safety: one thread at a time.
 class PushWork final : public JobWork {
  public:
@@ -91,6 +95,9 @@ class PushJobHandler final : public JobHandler {
   // Claims the commit.
   absl::StatusOr<std::unique_ptr<JobWork>> Prepare(
       const JobId& id, const JobRecord& record) override;
+  void BeforeResume(const JobRecord& record) override {
+    EndEmbeddingPause(services_, record);
+  }
   void Discard(const JobId& id) override;
 
  private:

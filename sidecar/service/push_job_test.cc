@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -32,6 +33,7 @@ namespace copse {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::Gt;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -204,6 +206,18 @@ TEST_F(PushJobTest, IsResumedAfterAnErrorOfTheProvider) {
   engine_->jobs().WaitUntilIdle();
   EXPECT_THAT(IdsOf("c1"), ElementsAre("a"));
   EXPECT_THAT(ListFolder(store_->jobs().folder()), IsOkAndHolds(IsEmpty()));
+}
+
+TEST_F(PushJobTest, AsksTheProviderAtOnceWhenItIsResumed) {
+  embedder_->Pause();
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto job, Accept(Options("c1"), {"a"}));
+  for (int64_t seen = -1; job->summary().state != JobState::kWaiting;) {
+    seen = job->WaitForChange(seen, absl::Seconds(10));
+  }
+  EXPECT_THAT(job->summary().retry_time, Gt(absl::Now() + absl::Minutes(50)));
+  EXPECT_THAT(engine_->jobs().Resume(job->id()), IsOk());
+  EXPECT_EQ(WaitForEnd(*job).state, JobState::kSucceeded);
+  EXPECT_THAT(IdsOf("c1"), ElementsAre("a"));
 }
 
 TEST_F(PushJobTest, SaysWhatItCostBeforeItFailed) {

@@ -281,6 +281,13 @@ absl::StatusOr<std::unique_ptr<JobWork>> ReembedJobHandler::Prepare(
   return std::make_unique<ReembedWork>(services_, clock_, std::move(options));
 }
 
+void ReembedJobHandler::BeforeResume(const JobRecord& record) {
+  const absl::StatusOr<DomainOptions> options = ParseRequest(record);
+  if (options.ok()) {  // Else the job says what is wrong.
+    services_.embedders->EndPause(*options);
+  }
+}
+
 void ReembedJobHandler::Discard(const JobId& id) {
   // If it fails, the next re-embedding of the domain does it.
   services_.store->DropReplacement(JobIdText(id)).IgnoreError();

@@ -102,6 +102,7 @@ class ReembedJobHandler final : public JobHandler {
   bool writes_end() const override { return true; }
   absl::StatusOr<std::unique_ptr<JobWork>> Prepare(
       const JobId& id, const JobRecord& record) override;
+  void BeforeResume(const JobRecord& record) override;
   void Discard(const JobId& id) override;
 
  private:

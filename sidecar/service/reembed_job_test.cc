@@ -467,6 +467,25 @@ TEST_F(ReembedJobTest, OneThatWasInterruptedGoesOn) {
   ExpectOneDomainOnDisk();
 }
 
+// Its provider is that of the new profile.
+TEST_F(ReembedJobTest, AsksTheProviderAtOnceWhenItIsResumed) {
+  MakeHistory();
+  std::atomic<int> count = 0;
+  other_->OnEmbed([&](const EmbedContext&) {
+    if (count++ == 2) {
+      other_->Pause();
+    }
+    return absl::OkStatus();
+  });
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto job, Begin());
+  for (int64_t seen = -1; job->summary().state != JobState::kWaiting;) {
+    seen = job->WaitForChange(seen, absl::Seconds(10));
+  }
+  EXPECT_THAT(engine_->jobs().Resume(job->id()), IsOk());
+  EXPECT_EQ(Await(*job).state, JobState::kSucceeded);
+  ExpectOtherVectors("m");
+}
+
 TEST_F(ReembedJobTest, EndsWithItsDomain) {
   MakeHistory();
   std::atomic<int> count = 0;

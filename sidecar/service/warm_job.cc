@@ -289,6 +289,10 @@ absl::StatusOr<std::unique_ptr<JobWork>> WarmJobHandler::Prepare(
   return std::make_unique<WarmWork>(services_);
 }
 
+void WarmJobHandler::BeforeResume(const JobRecord& record) {
+  EndEmbeddingPause(services_, record);
+}
+
 void WarmJobHandler::Discard(const JobId& id) {
   // If it fails, the next start does it.
   RemovePushSpool(services_.store->jobs(), id).IgnoreError();

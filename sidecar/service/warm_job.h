@@ -135,6 +135,7 @@ class WarmJobHandler final : public JobHandler {
   }
   absl::StatusOr<std::unique_ptr<JobWork>> Prepare(
       const JobId& id, const JobRecord& record) override;
+  void BeforeResume(const JobRecord& record) override;
   void Discard(const JobId& id) override;
 
  private:

@@ -123,6 +123,21 @@ TEST_F(WarmJobTest, FailsWithTheProviderAndMayBeResumed) {
   EXPECT_TRUE(record.is_resumable);
 }
 
+TEST_F(WarmJobTest, AsksTheProviderAtOnceWhenItIsResumed) {
+  embedder_->Pause();
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto intake,
+                             engine_->BeginWarming("admin/trees", {}));
+  ASSERT_THAT(intake->Add(Upsert("a", "oak")), IsOk());
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto job, intake->Accept(1));
+  for (int64_t seen = -1; job->summary().state != JobState::kWaiting;) {
+    seen = job->WaitForChange(seen, absl::Seconds(10));
+  }
+  ASSERT_THAT(engine_->jobs().Resume(job->id()), IsOk());
+  engine_->jobs().WaitUntilIdle();
+  EXPECT_EQ(job->summary().state, JobState::kSucceeded);
+  EXPECT_THAT(embedder_->texts(), ElementsAre("oak"));
+}
+
 TEST_F(WarmJobTest, HasNothingToDoForTheBuiltinEmbedder) {
   embedder_->SetDialect(EmbeddingDialect::kBuiltin);
   EXPECT_THAT(engine_->BeginWarming("admin/trees", {}),

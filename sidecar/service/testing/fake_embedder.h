@@ -28,6 +28,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 #include "index/util/error_reason.h"
 #include "index/util/mutex.h"
@@ -80,6 +82,18 @@ class FakeEmbedder : public Embedder {
     return typical_token_ratio_;
   }
 
+  void EndPause() override {
+    MutexLock lock(mutex_);
+    is_paused_ = false;
+  }
+
+  // As a provider that asks to be left alone for an hour: from now on each
+  // Embed() fails, until EndPause().
+  void Pause() {
+    MutexLock lock(mutex_);
+    is_paused_ = true;
+  }
+
   absl::StatusOr<std::vector<EmbeddingOutcome>> Embed(
       std::span<const absl::string_view> texts, EmbeddingRole role,
       const EmbedContext& context) override {
@@ -94,6 +108,14 @@ class FakeEmbedder : public Embedder {
       }
     }
     MutexLock lock(mutex_);
+    if (is_paused_) {
+      return WithReason(
+          absl::UnavailableError("answered 429: quota of the hour"),
+          "EMBEDDING_PROVIDER_UNAVAILABLE",
+          {{"retry_time",
+            absl::FormatTime(absl::RFC3339_full, absl::Now() + absl::Hours(1),
+                             absl::UTCTimeZone())}});
+    }
     std::vector<EmbeddingOutcome> outcomes;
     for (const absl::string_view text : texts) {
       texts_.emplace_back(text);
@@ -171,6 +193,7 @@ class FakeEmbedder : public Embedder {
   mutable Mutex mutex_;
   std::vector<std::string> texts_ ABSL_GUARDED_BY(mutex_);
   std::vector<EmbeddingRole> roles_ ABSL_GUARDED_BY(mutex_);
+  bool is_paused_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, absl::Status> failures_ ABSL_GUARDED_BY(mutex_);
   size_t size_bytes_max_ ABSL_GUARDED_BY(mutex_) =
       std::numeric_limits<size_t>::max();
