@@ -619,6 +619,17 @@ absl::StatusOr<std::optional<ReplacementInfo>> DomainRegistry::FindReplacement(
                          .options = std::move(record->options)};
 }
 
+absl::StatusOr<std::vector<std::string>> DomainRegistry::ListReplacementOwners()
+    const {
+  COPSE_ASSIGN_OR_RETURN(std::vector<DomainRecord> records,
+                         ListRecords(DomainState::kFilling));
+  std::vector<std::string> owners;
+  for (DomainRecord& record : records) {
+    owners.push_back(std::move(record.owner));
+  }
+  return owners;
+}
+
 absl::Status DomainRegistry::DropReplacement(absl::string_view owner) {
   std::shared_ptr<Domain> filling;
   {

@@ -101,6 +101,9 @@ class DomainRegistry {
   absl::StatusOr<std::optional<ReplacementInfo>> FindReplacement(
       absl::string_view name) ABSL_LOCKS_EXCLUDED(open_mutex_, mutex_);
 
+  // Returns the owners of all that is filled.
+  absl::StatusOr<std::vector<std::string>> ListReplacementOwners() const;
+
   // Removes what `owner` has filled, if there is something.
   absl::Status DropReplacement(absl::string_view owner)
       ABSL_LOCKS_EXCLUDED(open_mutex_, mutex_);

@@ -328,6 +328,8 @@ class Store {
   // Returns what the domain is being replaced by, or nullopt.
   virtual absl::StatusOr<std::optional<ReplacementInfo>> FindReplacement(
       absl::string_view domain) = 0;
+  // Returns the owners of all domains that are to replace others.
+  virtual absl::StatusOr<std::vector<std::string>> ListReplacementOwners() = 0;
   // Removes all that `owner` has built, if it has not been put in place.
   virtual absl::Status DropReplacement(absl::string_view owner) = 0;
   // Gives back the space of replaced domains that nobody reads any more.

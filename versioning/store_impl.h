@@ -58,6 +58,9 @@ class StoreImpl final : public Store {
       absl::string_view domain) override {
     return registry_.FindReplacement(domain);
   }
+  absl::StatusOr<std::vector<std::string>> ListReplacementOwners() override {
+    return registry_.ListReplacementOwners();
+  }
   absl::Status DropReplacement(absl::string_view owner) override {
     return registry_.DropReplacement(owner);
   }

@@ -241,6 +241,7 @@ TEST_F(StoreReplacementTest, GoesOnAfterTheStoreWasClosed) {
   EXPECT_THAT(Begin("you"),
               FailsWith(absl::StatusCode::kAborted, "REEMBEDDING_IN_FLIGHT"));
   EXPECT_EQ(test_->FindReplacement("d").value()->owner, "me");
+  EXPECT_THAT(test_->ListReplacementOwners(), IsOkAndHolds(ElementsAre("me")));
   COPSE_ASSERT_OK_AND_ASSIGN(const auto replacement, Begin());
   COPSE_ASSERT_OK_AND_ASSIGN(const ReplacementRound round,
                              replacement->BeginRound(nullptr));

@@ -219,6 +219,9 @@ absl::Status JobRunner::Recover() {
           RemoveTree(absl::StrCat(table_.folder(), "/", file)));
     }
   }
+  for (const auto& [kind, handler] : options_.handlers) {
+    handler->DiscardLeftovers(table_);
+  }
   std::ranges::sort(unfinished, [](const StoredJob& a, const StoredJob& b) {
     return a.record.create_time < b.record.create_time;
   });

@@ -99,6 +99,10 @@ class JobHandler {
 
   // Removes what came with a job that will not be done again.
   virtual void Discard(const JobId& /*id*/) {}
+
+  // Removes what a process before left of jobs that were never accepted, or
+  // never discarded. Called before any job is taken up.
+  virtual void DiscardLeftovers(JobTable& /*table*/) {}
 };
 
 using JobHandlers = std::map<JobKind, std::unique_ptr<JobHandler>>;

@@ -293,6 +293,26 @@ void ReembedJobHandler::Discard(const JobId& id) {
   services_.store->DropReplacement(JobIdText(id)).IgnoreError();
 }
 
+void ReembedJobHandler::DiscardLeftovers(JobTable& table) {
+  const absl::StatusOr<std::vector<std::string>> owners =
+      services_.store->ListReplacementOwners();
+  if (!owners.ok()) {
+    return;  // The next re-embedding says what is wrong.
+  }
+  for (const std::string& owner : *owners) {
+    const std::optional<JobId> id = ParseJobId(owner);
+    if (!id.has_value()) {
+      continue;
+    }
+    const absl::StatusOr<std::optional<JobRecord>> record = table.Get(*id);
+    // What is damaged stays, for those who look.
+    if (record.ok() && (!record->has_value() || (IsFinal((*record)->state) &&
+                                                 !(*record)->is_resumable))) {
+      Discard(*id);
+    }
+  }
+}
+
 absl::StatusOr<std::shared_ptr<Job>> SubmitReembedding(
     const PushServices& services, JobRunner& runner,
     const ReembedSettings& settings, const CallContext& context) {

@@ -46,6 +46,7 @@
 #include "versioning/commit.h"
 #include "versioning/domain_replacement.h"
 #include "versioning/job_record.h"
+#include "versioning/job_table.h"
 
 namespace copse {
 
@@ -104,6 +105,7 @@ class ReembedJobHandler final : public JobHandler {
       const JobId& id, const JobRecord& record) override;
   void BeforeResume(const JobRecord& record) override;
   void Discard(const JobId& id) override;
+  void DiscardLeftovers(JobTable& table) override;
 
  private:
   const PushServices services_;

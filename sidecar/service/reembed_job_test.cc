@@ -467,6 +467,51 @@ TEST_F(ReembedJobTest, OneThatWasInterruptedGoesOn) {
   ExpectOneDomainOnDisk();
 }
 
+// A crash came before the job was accepted.
+TEST_F(ReembedJobTest, ADomainWhoseJobNeverCameGoesAtTheNextStart) {
+  MakeHistory();
+  COPSE_ASSERT_OK_AND_ASSIGN(const DomainInfo domain,
+                             store_->GetDomain(kDomain));
+  ASSERT_THAT(store_->BeginReplacement(domain.options,
+                                       JobIdText(engine_->jobs().NewId())),
+              IsOk());
+  EXPECT_THAT(ListFolder(folder_ + "/domains"), IsOkAndHolds(SizeIs(2)));
+  Restart();
+  ExpectOneDomainOnDisk();
+  EXPECT_THAT(store_->ListReplacementOwners(), IsOkAndHolds(IsEmpty()));
+}
+
+// A crash came between the end of the job and the removal.
+TEST_F(ReembedJobTest, ADomainWhoseJobWasCancelledGoesAtTheNextStart) {
+  MakeHistory();
+  COPSE_ASSERT_OK_AND_ASSIGN(const DomainInfo domain,
+                             store_->GetDomain(kDomain));
+  const JobId id = engine_->jobs().NewId();
+  ASSERT_THAT(store_->BeginReplacement(domain.options, JobIdText(id)), IsOk());
+  JobRecord record;
+  record.kind = JobKind::kReembed;
+  record.state = JobState::kCancelled;
+  record.domain = std::string(kDomain);
+  record.end_time = absl::Now();
+  ASSERT_THAT(store_->jobs().PutDurably(id, record), IsOk());
+  Restart();
+  ExpectOneDomainOnDisk();
+  EXPECT_THAT(engine_->jobs().Get(id), IsOk());
+}
+
+TEST_F(ReembedJobTest, WhatAFailedJobHasBuiltStaysForItsResumption) {
+  MakeHistory();
+  std::atomic<int> count = 0;
+  other_->OnEmbed([&](const EmbedContext&) {
+    return count++ < 2 ? absl::OkStatus() : absl::UnavailableError("down");
+  });
+  const JobRecord record = Reembed();
+  EXPECT_EQ(record.state, JobState::kFailed) << record.error;
+  ASSERT_TRUE(record.is_resumable);
+  Restart();
+  EXPECT_THAT(ListFolder(folder_ + "/domains"), IsOkAndHolds(SizeIs(2)));
+}
+
 // Its provider is that of the new profile.
 TEST_F(ReembedJobTest, AsksTheProviderAtOnceWhenItIsResumed) {
   MakeHistory();
