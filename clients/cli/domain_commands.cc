@@ -313,7 +313,10 @@ void AddDomainCommands(CommandLine& line) {
                   "The embedding profile, one of `copse stats`")
       ->type_name("NAME")
       ->required();
-  AddChunkingFlags(reembed, flags->settings, "as it is");
+  AddChunkingFlags(reembed, flags->settings,
+                   {.mode = "as it is",
+                    .chunk_tokens = "as it is, if the model takes so many",
+                    .overlap_tokens = "as it is"});
   reembed.add_flag("--no-wait", flags->no_wait,
                    "Print the ID of the job, and do not wait for it");
   AddExamples(
@@ -322,7 +325,9 @@ void AddDomainCommands(CommandLine& line) {
        "copse domain reembed admin/star_wars --profile minilm "
        "--chunking window --no-wait"},
       "The domain answers with the old vectors, and takes pushes, until "
-      "the new ones\nare all there.");
+      "the new ones\nare all there. Chunks stay as they are unless "
+      "--chunking changes or the model\ntakes fewer tokens: then they are made "
+      "for the model.");
   line.OnChosen(reembed,
                 [flags](Context& context) { return Reembed(context, *flags); });
 

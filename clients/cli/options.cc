@@ -121,7 +121,7 @@ void NoteAnsweringCommit(Context& context,
 }
 
 void AddChunkingFlags(CLI::App& app, DomainFlags& options,
-                      const std::string& mode) {
+                      const ChunkingDefaults& defaults) {
   std::vector<std::string> modes;
   for (const auto& [name, value] : ChunkingModes()) {
     modes.push_back(name);
@@ -129,16 +129,18 @@ void AddChunkingFlags(CLI::App& app, DomainFlags& options,
   app.add_option("--chunking", options.chunking,
                  absl::StrCat("How texts are cut: whole, boundary (at "
                               "paragraphs and sentences) or window [",
-                              mode, "]"))
+                              defaults.mode, "]"))
       ->type_name("MODE")
       ->check(CLI::IsMember(modes));
   app.add_option("--chunk-tokens", options.chunk_tokens,
-                 "At most so many tokens in a chunk [what the model takes]")
+                 absl::StrCat("At most so many tokens in a chunk [",
+                              defaults.chunk_tokens, "]"))
       ->type_name("N")
       ->check(InRange(1, 1'000'000));
   app.add_option(
          "--overlap-tokens", options.overlap_tokens,
-         "Tokens that a chunk shares with the one before it [an eighth]")
+         absl::StrCat("Tokens that a chunk shares with the one before it [",
+                      defaults.overlap_tokens, "]"))
       ->type_name("N")
       ->check(AtLeast(0));
 }
@@ -166,7 +168,10 @@ void AddDomainFlags(CLI::App& app, DomainFlags& options) {
       ->excludes(profile);
   app.add_option("--description", options.description, "A text for people")
       ->type_name("TEXT");
-  AddChunkingFlags(app, options, "boundary");
+  AddChunkingFlags(app, options,
+                   {.mode = "boundary",
+                    .chunk_tokens = "what the model takes",
+                    .overlap_tokens = "an eighth"});
   CLI::Option* language =
       app.add_option("--language", options.language,
                      "Take off the endings of words of this language, such as "

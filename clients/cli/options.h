@@ -95,9 +95,16 @@ void AddDomainFlags(CLI::App& app, DomainFlags& options);
 // `create` does not ask for one.
 absl::Status CheckCreateGiven(const DomainFlags& options, bool create);
 
-// Adds only those of how texts are cut. `mode`: what the mode is otherwise.
+// What holds without a flag, as help says it.
+struct ChunkingDefaults {
+  std::string mode;
+  std::string chunk_tokens;
+  std::string overlap_tokens;
+};
+
+// Adds only those of how texts are cut.
 void AddChunkingFlags(CLI::App& app, DomainFlags& options,
-                      const std::string& mode);
+                      const ChunkingDefaults& defaults);
 
 // Reads the files of templates.
 absl::StatusOr<v1::DomainSettings> ToDomainSettings(const DomainFlags& options);

@@ -280,6 +280,28 @@ absl::StatusOr<Chunking> ChooseChunking(const DomainSettings& settings,
                   .tokenizer = embedders.FindTokenizer(profile, mode).name};
 }
 
+// Returns how a domain that is cut as `former` is to be cut with `profile`: as
+// before, but for what `settings` says and what the model does not take.
+ChunkingSettings KeepChunking(const Chunking& former, ChunkingSettings settings,
+                              const EmbeddingProfileOptions& profile) {
+  if (former.mode == Chunking::Mode::kWhole ||
+      settings.mode.value_or(former.mode) != former.mode) {
+    return settings;
+  }
+  if (settings.chunk_token_count == 0) {
+    settings.chunk_token_count =
+        FitChunkTokenCount(former.chunk_token_count, profile, former.mode);
+  }
+  const auto chunk_token_count =
+      static_cast<uint32_t>(settings.chunk_token_count);
+  if (!settings.overlap_token_count.has_value() &&
+      former.overlap_token_count <=
+          OverlapTokenCountMax(former.mode, chunk_token_count)) {
+    settings.overlap_token_count = former.overlap_token_count;
+  }
+  return settings;
+}
+
 // Sets what the embedding profile decides.
 absl::Status ApplyProfile(const Embedder& embedder,
                           const DomainSettings& settings,
@@ -347,19 +369,23 @@ absl::StatusOr<DomainOptions> DomainManager::PlanWithProbe(
 absl::StatusOr<DomainOptions> DomainManager::PlanReembedding(
     const DomainOptions& domain, const ReembedSettings& settings,
     const CallContext& context) {
+  COPSE_ASSIGN_OR_RETURN(const std::shared_ptr<Embedder> embedder,
+                         embedders_.Find(settings.embedding_profile));
   COPSE_ASSIGN_OR_RETURN(
       DomainOptions options,
-      PlanWithProbe(domain.domain,
-                    {.metric = domain.metric,
-                     .dimension = settings.dimension,
-                     .embedding_profile = settings.embedding_profile,
-                     .description = domain.description,
-                     .retention = domain.retention,
-                     .chunking = settings.chunking,
-                     .default_chunking = domain.chunking.mode,
-                     .lexical = domain.lexical,
-                     .templates = domain.templates},
-                    context));
+      PlanWithProbe(
+          domain.domain,
+          {.metric = domain.metric,
+           .dimension = settings.dimension,
+           .embedding_profile = settings.embedding_profile,
+           .description = domain.description,
+           .retention = domain.retention,
+           .chunking = KeepChunking(domain.chunking, settings.chunking,
+                                    embedder->profile()),
+           .default_chunking = domain.chunking.mode,
+           .lexical = domain.lexical,
+           .templates = domain.templates},
+          context));
   options.stores_clustering = domain.stores_clustering;
   return options;
 }

@@ -63,7 +63,8 @@ struct ReembedSettings {
   std::string embedding_profile = {};  // Empty means the default profile.
   int64_t dimension = 0;               // 0 means that of the profile.
 
-  // Defaults: the mode that the domain has, with the numbers of the profile.
+  // Defaults: what the domain has. Of the numbers, if the mode stays, and as
+  // far as the model is known to take so many tokens.
   ChunkingSettings chunking = {};
 };
 

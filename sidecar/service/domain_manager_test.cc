@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -25,6 +27,7 @@ using ::testing::AllOf;
 using ::testing::Eq;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 class DomainManagerTest : public EngineTest {};
@@ -93,6 +96,41 @@ TEST_F(DomainManagerTest, FixesHowTextsAreCut) {
                                  .default_chunking = Chunking::Mode::kBoundary},
                                 {}));
   EXPECT_EQ(info.options.chunking, Chunking());
+}
+
+TEST_F(DomainManagerTest, AReembeddingKeepsHowTextsAreCut) {
+  using Mode = Chunking::Mode;
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const DomainInfo info,
+      engine_->domains().Create("d",
+                                {.chunking = {.mode = Mode::kBoundary,
+                                              .chunk_token_count = 100,
+                                              .overlap_token_count = 20}},
+                                {}));
+  const auto plan = [&](const ChunkingSettings& chunking) {
+    const absl::StatusOr<DomainOptions> options =
+        engine_->domains().PlanReembedding(info.options, {.chunking = chunking},
+                                           {});
+    EXPECT_THAT(options, IsOk());
+    return options.ok() ? std::pair(options->chunking.chunk_token_count,
+                                    options->chunking.overlap_token_count)
+                        : std::pair(0U, 0U);
+  };
+  EXPECT_THAT(plan({}), Pair(100, 20));
+  EXPECT_THAT(plan({.mode = Mode::kBoundary}), Pair(100, 20));
+  EXPECT_THAT(plan({.chunk_token_count = 80}), Pair(80, 20));
+  EXPECT_THAT(plan({.chunk_token_count = 79}), Pair(79, 9))
+      << "20 are too many";
+  EXPECT_THAT(plan({.overlap_token_count = 0}), Pair(100, 0));
+  EXPECT_THAT(plan({.mode = Mode::kWindow}), Pair(508, 72));
+  EXPECT_THAT(plan({.mode = Mode::kWhole}), Pair(0, 0));
+  embedder_->SetTokensPerTextMax(104);
+  EXPECT_THAT(plan({}), Pair(100, 20));
+  embedder_->SetTokensPerTextMax(103);
+  EXPECT_THAT(plan({}), Pair(74, 9));
+  EXPECT_THAT(engine_->domains().PlanReembedding(
+                  info.options, {.chunking = {.chunk_token_count = -1}}, {}),
+              FailsWith(absl::StatusCode::kInvalidArgument, "FIELD_INVALID"));
 }
 
 TEST_F(DomainManagerTest, RefusesChunksThatCannotBe) {

@@ -44,6 +44,17 @@ constexpr uint32_t kBuiltinTokenCount = 512;
 constexpr uint32_t kModelTokenCount = 512;
 constexpr uint32_t kReservedTokenCount = 4;
 
+// Returns how many tokens of a text fit a model that takes `taken`.
+uint32_t WindowOf(uint32_t taken) {
+  return std::max(taken, kReservedTokenCount + 2) - kReservedTokenCount;
+}
+
+// Returns how many tokens a chunk should have so that it fits `window`.
+uint32_t SafeTokenCount(uint32_t window, Chunking::Mode mode) {
+  // Three quarters, as counts may be estimates.
+  return mode == Chunking::Mode::kWindow ? window : window * 3 / 4;
+}
+
 ChunkPlace Part(size_t begin, size_t end, uint32_t first_token,
                 uint32_t token_count) {
   return {.first_byte = static_cast<uint32_t>(begin),
@@ -100,15 +111,23 @@ uint32_t ChunkTokenCountDefault(const EmbeddingProfileOptions& profile,
   }
   const uint32_t taken = std::min(
       profile.tokens_per_text_max.value_or(kModelTokenCount), kModelTokenCount);
-  const uint32_t window =
-      std::max(taken, kReservedTokenCount + 2) - kReservedTokenCount;
-  // Three quarters, as counts may be estimates.
-  return mode == Chunking::Mode::kWindow ? window : window * 3 / 4;
+  return SafeTokenCount(WindowOf(taken), mode);
 }
 
 uint32_t OverlapTokenCountDefault(Chunking::Mode mode,
                                   uint32_t chunk_token_count) {
   return chunk_token_count / (mode == Chunking::Mode::kWindow ? 7 : 8);
+}
+
+uint32_t FitChunkTokenCount(uint32_t chunk_token_count,
+                            const EmbeddingProfileOptions& profile,
+                            Chunking::Mode mode) {
+  if (!profile.tokens_per_text_max.has_value()) {
+    return chunk_token_count;
+  }
+  const uint32_t window = WindowOf(*profile.tokens_per_text_max);
+  return chunk_token_count <= window ? chunk_token_count
+                                     : SafeTokenCount(window, mode);
 }
 
 uint32_t OverlapTokenCountMax(Chunking::Mode mode, uint32_t chunk_token_count) {

@@ -75,6 +75,11 @@ uint32_t ChunkTokenCountDefault(const EmbeddingProfileOptions& profile,
                                 Chunking::Mode mode);
 uint32_t OverlapTokenCountDefault(Chunking::Mode mode,
                                   uint32_t chunk_token_count);
+// Returns `chunk_token_count`, unless the model of `profile` is known to take
+// less: then what fits it.
+uint32_t FitChunkTokenCount(uint32_t chunk_token_count,
+                            const EmbeddingProfileOptions& profile,
+                            Chunking::Mode mode);
 // Returns the greatest overlap that a domain may ask for.
 uint32_t OverlapTokenCountMax(Chunking::Mode mode, uint32_t chunk_token_count);
 

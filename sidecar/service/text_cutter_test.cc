@@ -143,6 +143,18 @@ TEST(TokenizersTest, ChunksFitTheModel) {
   EXPECT_EQ(count(Chunking::Mode::kBoundary), 1u);
 }
 
+TEST(TokenizersTest, ChunksOfAGivenSizeAreMadeSmallerOnlyIfTheyMust) {
+  EmbeddingProfileOptions profile;
+  using Mode = Chunking::Mode;
+  EXPECT_EQ(FitChunkTokenCount(2000, profile, Mode::kBoundary), 2000u);
+  profile.tokens_per_text_max = 1024;
+  EXPECT_EQ(FitChunkTokenCount(1020, profile, Mode::kBoundary), 1020u);
+  EXPECT_EQ(FitChunkTokenCount(1021, profile, Mode::kBoundary), 765u);
+  EXPECT_EQ(FitChunkTokenCount(7, profile, Mode::kBoundary), 7u);
+  EXPECT_EQ(FitChunkTokenCount(1020, profile, Mode::kWindow), 1020u);
+  EXPECT_EQ(FitChunkTokenCount(1021, profile, Mode::kWindow), 1020u);
+}
+
 TEST(TokenizersTest, TakeTheFileOfTheProfileOrAnEstimate) {
   EmbeddingProfileOptions remote;
   remote.name = "remote";

@@ -61,6 +61,11 @@ class FakeEmbedder : public Embedder {
   // In US dollars for a million tokens. Called before anybody embeds.
   void SetPrice(double price) { profile_.price_per_million_tokens = price; }
 
+  // What its model takes. Called before anybody embeds.
+  void SetTokensPerTextMax(uint32_t token_count) {
+    profile_.tokens_per_text_max = token_count;
+  }
+
   // What is put before each text. Called before anybody embeds.
   void SetDocumentPrefix(std::string prefix) {
     profile_.document_prefix = std::move(prefix);
