@@ -3,8 +3,10 @@
 
 #include "sidecar/service/warm_job.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +16,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
@@ -22,8 +23,8 @@
 #include "index/util/status_macros.h"
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/embedding/embedding_profile.h"
-#include "sidecar/embedding/text_check.h"
 #include "sidecar/service/call_context.h"
+#include "sidecar/service/chunk_halver.h"
 #include "sidecar/service/document_renderer.h"
 #include "sidecar/service/job.h"
 #include "sidecar/service/job_runner.h"
@@ -186,23 +187,20 @@ absl::Status TextWarmer::Add(UpsertOperation operation,
     Fail(pending, rendered.message());
     return absl::OkStatus();
   }
-  const absl::StatusOr<std::vector<ChunkPlace>> places =
-      cutter_.Cut(pending.text);
+  absl::StatusOr<std::vector<ChunkPlace>> places = cutter_.Cut(pending.text);
   if (!places.ok()) {
     Fail(pending, places.status().message());
     return absl::OkStatus();
   }
-  const size_t position = pending_.size();
-  if (places->empty()) {
-    chunks_.push_back(
-        {position, {.size_bytes = static_cast<uint32_t>(pending.text.size())}});
+  pending.places = *std::move(places);
+  if (pending.places.empty()) {
+    pending.places.push_back(
+        {.size_bytes = static_cast<uint32_t>(pending.text.size())});
   }
-  for (const ChunkPlace& place : *places) {
-    chunks_.push_back({position, place});
-  }
+  chunk_count_ += pending.places.size();
   pending_size_bytes_ += pending.text.size();
   pending_.push_back(std::move(pending));
-  return chunks_.size() < kChunkCountAtOnce &&
+  return chunk_count_ < kChunkCountAtOnce &&
                  pending_size_bytes_ < kSizeBytesAtOnce
              ? absl::OkStatus()
              : EmbedPending();
@@ -218,28 +216,35 @@ absl::Status TextWarmer::Finish() {
 }
 
 absl::Status TextWarmer::EmbedPending() {
-  std::vector<Chunk> chunks = std::exchange(chunks_, {});
-  for (int round = 0; !chunks.empty(); ++round) {
-    may_halve_ = cutter_.may_halve() && round < TextCutter::kHalvingCountMax;
-    COPSE_ASSIGN_OR_RETURN(chunks, EmbedOnce(chunks));
+  std::vector<absl::string_view> texts;
+  for (const Pending& document : pending_) {
+    for (const ChunkPlace& place : document.places) {
+      texts.push_back(TextAt(document.text, place));
+    }
+  }
+  if (!texts.empty()) {
+    COPSE_ASSIGN_OR_RETURN(std::vector<EmbeddingOutcome> outcomes,
+                           EmbedTexts(texts));
+    auto next = std::make_move_iterator(outcomes.begin());
+    for (const Pending& document : pending_) {
+      const auto end = next + static_cast<ptrdiff_t>(document.places.size());
+      COPSE_RETURN_IF_ERROR(Settle(document, {next, end}));
+      next = end;
+    }
   }
   pending_.clear();
+  chunk_count_ = 0;
   pending_size_bytes_ = 0;
   Report();
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<TextWarmer::Chunk>> TextWarmer::EmbedOnce(
-    const std::vector<Chunk>& chunks) {
-  std::vector<absl::string_view> texts;
-  texts.reserve(chunks.size());
-  for (const Chunk& chunk : chunks) {
-    texts.push_back(TextAt(pending_[chunk.document].text, chunk.place));
-  }
+absl::StatusOr<std::vector<EmbeddingOutcome>> TextWarmer::EmbedTexts(
+    const std::vector<absl::string_view>& texts) {
   EmbedStatistics statistics;
   EmbedContext embed_context = ToEmbedContext(context_);
   embed_context.statistics = &statistics;
-  const absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes =
+  absl::StatusOr<std::vector<EmbeddingOutcome>> outcomes =
       embedder_->Embed(texts, EmbeddingRole::kDocument, embed_context);
   progress_.cache_hit_count += statistics.cache_hit_count;
   progress_.token_count += statistics.token_count;
@@ -247,28 +252,26 @@ absl::StatusOr<std::vector<TextWarmer::Chunk>> TextWarmer::EmbedOnce(
   if (!outcomes.ok()) {
     return ToCallStatus(context_, outcomes.status());
   }
-  progress_.chunk_count += static_cast<int64_t>(chunks.size());
-  std::vector<Chunk> halves;
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    const absl::Status& status = (*outcomes)[i].status();
-    if (status.ok()) {
-      continue;
-    }
-    const Pending& document = pending_[chunks[i].document];
-    const auto pair = may_halve_ && MayBeTooLong(status)
-                          ? TextCutter::Halve(document.text, chunks[i].place)
-                          : std::nullopt;
-    if (!pair.has_value()) {
-      Fail(document, status.message());
-      continue;
-    }
-    for (const ChunkPlace& half : {pair->first, pair->second}) {
-      if (!absl::StripAsciiWhitespace(TextAt(document.text, half)).empty()) {
-        halves.push_back({chunks[i].document, half});
-      }
-    }
+  progress_.chunk_count += static_cast<int64_t>(texts.size());
+  return outcomes;
+}
+
+absl::Status TextWarmer::Settle(const Pending& document,
+                                std::vector<EmbeddingOutcome> outcomes) {
+  if (cutter_.may_halve()) {
+    ChunkHalver halver(document.text, document.places, std::move(outcomes));
+    COPSE_RETURN_IF_ERROR(
+        halver.Run([this](const std::vector<absl::string_view>& texts) {
+          return EmbedTexts(texts);
+        }));
+    outcomes = halver.TakeOutcomes();
   }
-  return halves;
+  const auto failed = std::ranges::find_if(
+      outcomes, [](const EmbeddingOutcome& outcome) { return !outcome.ok(); });
+  if (failed != outcomes.end()) {
+    Fail(document, failed->status().message());
+  }
+  return absl::OkStatus();
 }
 
 void TextWarmer::Fail(const Pending& document, absl::string_view message) {

@@ -96,18 +96,17 @@ class TextWarmer {
   struct Pending {
     std::string document_id;
     std::string text;
+    std::vector<ChunkPlace> places = {};  // At least one.
     int64_t operation_number = 0;
-  };
-  // A chunk of pending_[document].
-  struct Chunk {
-    size_t document = 0;
-    ChunkPlace place;
   };
 
   absl::Status EmbedPending();
-  // Embeds `chunks`, and returns the halves of those that were refused.
-  absl::StatusOr<std::vector<Chunk>> EmbedOnce(
-      const std::vector<Chunk>& chunks);
+  absl::StatusOr<std::vector<EmbeddingOutcome>> EmbedTexts(
+      const std::vector<absl::string_view>& texts);
+  // `outcomes` are those of the chunks of `document`, of which some may have to
+  // be cut in halves.
+  absl::Status Settle(const Pending& document,
+                      std::vector<EmbeddingOutcome> outcomes);
   void Fail(const Pending& document, absl::string_view message);
   void Report();
 
@@ -117,9 +116,8 @@ class TextWarmer {
   Job& job_;
   const CallContext& context_;
   std::vector<Pending> pending_;
-  std::vector<Chunk> chunks_;
+  size_t chunk_count_ = 0;  // Of pending_.
   size_t pending_size_bytes_ = 0;
-  bool may_halve_ = false;  // Of the round of halving that is under way.
   JobProgress progress_;
   std::vector<JobFailure> failures_;
   size_t failures_size_bytes_ = 0;

@@ -93,6 +93,22 @@ TEST_F(WarmJobTest, HalvesWhatIsTooLongAndListsWhatFails) {
               ElementsAre("beech larch", "yew", "beech", " larch"));
 }
 
+// It asks for the text, its first half, the first half of that, and so on.
+TEST_F(WarmJobTest, AsksFewTimesForATextThatIsRefusedAtEverySize) {
+  embedder_->RefuseLongerTexts(0);
+  const JobRecord record =
+      Warm({Upsert("a", "oak elm box yew ash fir fig bay")});
+  EXPECT_EQ(record.state, JobState::kSucceeded) << record.error;
+  EXPECT_THAT(embedder_->texts(),
+              ElementsAre("oak elm box yew ash fir fig bay", "oak elm box yew",
+                          "oak elm", "oak", "o"));
+  EXPECT_EQ(record.progress.chunk_count, 5);
+  EXPECT_EQ(record.progress.failed_count, 1);
+  ASSERT_THAT(record.failures, SizeIs(1));
+  EXPECT_EQ(record.failures[0].document_id, "a");
+  EXPECT_THAT(record.failures[0].message, HasSubstr("too long"));
+}
+
 TEST_F(WarmJobTest, EmbedsWhatTemplatesMake) {
   ASSERT_THAT(store_->DeleteDomain("admin/trees"), IsOk());
   ASSERT_THAT(engine_->domains().Create(
