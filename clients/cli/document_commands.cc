@@ -267,10 +267,15 @@ void AddCompare(CommandLine& line, const std::shared_ptr<Flags>& flags) {
           ->type_name("COMMIT");
   app.add_flag("--text", flags->texts_given, "A and B are texts, not IDs")
       ->excludes(other);
-  AddExamples(app,
-              {"copse compare docs --commit 9f31c07a README.md INSTALL.md",
-               "copse compare docs --text 'a red boat' 'a blue ship'"},
-              kDistanceHelp);
+  AddExamples(
+      app,
+      {"copse compare docs --commit 9f31c07a README.md INSTALL.md",
+       "copse compare docs --text 'a red boat' 'a blue ship'"},
+      absl::StrCat("Of documents of several chunks it is the mean, over the "
+                   "chunks of both, of the\ndistance to the nearest chunk of "
+                   "the other. search, similar, duplicates and match\ntake the "
+                   "two nearest chunks, so their distance is smaller.\n\n",
+                   kDistanceHelp));
   line.OnChosen(app,
                 [flags](Context& context) { return Compare(context, *flags); });
 }

@@ -294,7 +294,8 @@ void AddMatchCommand(CommandLine& line) {
   AddRepeated(app, "--id", flags->ids, "This document; repeatable")
       .type_name("ID");
   AddRepeated(app, "--target-type", flags->target_types,
-              "The other set: documents of this type; repeatable [the same]")
+              "The other set: documents of this type; repeatable [the same "
+              "set, so one --id alone matches nothing]")
       .type_name("TYPE");
   AddRepeated(app, "--target-id", flags->target_ids,
               "This document; repeatable")
@@ -304,7 +305,7 @@ void AddMatchCommand(CommandLine& line) {
       ->type_name("N")
       ->check(InRange(1, 10000));
   app.add_option("--threshold", flags->threshold,
-                 "How far they are away at most [0]")
+                 "How far they are away at most [0: the same vector only]")
       ->type_name("D");
   app.add_option("--target-threshold", flags->target_threshold,
                  "The same for matches of the other set's documents [as above]")
@@ -327,7 +328,9 @@ void AddScopeFlags(CLI::App& app, Flags& flags) {
   AddRepeated(app, "--type", flags.types,
               "Only documents of this type; repeatable")
       .type_name("TYPE");
-  AddRepeated(app, "--id", flags.ids, "Only this document; repeatable")
+  AddRepeated(app, "--id", flags.ids,
+              "Pairs within these documents only or, with --target-type or "
+              "--target-id, of one of these and one of those; repeatable")
       .type_name("ID");
   AddRepeated(app, "--target-type", flags.target_types,
               "One document as said above, and the other of this type; "
@@ -375,7 +378,8 @@ void AddDuplicateCommands(CommandLine& line) {
        "copse duplicates docs --threshold 0.1 --cluster complete-link --json"},
       absl::StrCat(kDistanceHelp,
                    "\n\nThe second example refuses, in a pipeline, a commit "
-                   "that adds a near copy of\nwhat is there. Without --exact "
+                   "that adds a near copy of\nwhat is there. Documents are as "
+                   "near as their two nearest chunks. Without --exact\n"
                    "less than 1 in 100 pairs may be missing from\nlarge "
                    "commits, and none at distance 0."));
   line.OnChosen(

@@ -445,7 +445,8 @@ void AddSettings(CLI::App& app, Flags& flags) {
       ->type_name("R")
       ->check(InRange(0, 1));
   app.add_flag("--text", flags.text, "Show the texts, too");
-  app.add_flag("--attributes", flags.attributes, "Show the attributes, too");
+  app.add_flag("--attributes", flags.attributes,
+               "Show the attributes, too, which are {} in --json without it");
   app.add_flag("--vectors", flags.vectors,
                "Return the vectors, too; only with --json");
 }

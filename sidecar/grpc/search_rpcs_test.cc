@@ -327,6 +327,12 @@ TEST_F(DuplicatesRpcTest, RefusesWhatCannotBe) {
   EXPECT_THAT(Find(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
   request_.set_max_distance(std::numeric_limits<double>::infinity());
   EXPECT_THAT(Find(), RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  request_.set_max_distance(-1);
+  const grpc::Status out_of_reach = Find();
+  EXPECT_THAT(out_of_reach, RpcFailsWith(kInvalid, "FIELD_INVALID"));
+  EXPECT_EQ(out_of_reach.error_message(),
+            "max_distance is -1, expected at least 0, as no distance of the "
+            "domain is less");
   request_.set_max_distance(0);
   request_.set_count_max(-1);
   EXPECT_THAT(Find(), RpcFailsWith(kInvalid, "FIELD_INVALID"));

@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
+#include "index/metric.h"
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "sidecar/service/request_errors.h"
@@ -36,6 +37,15 @@ absl::Status CheckRequest(const DuplicateRequest& request) {
                              "at least 0");
   }
   return absl::OkStatus();
+}
+
+// A threshold that nothing can reach finds nothing, which would pass a check.
+absl::Status CheckReach(double max_distance, Metric metric) {
+  if (max_distance >= 0 || metric == Metric::kDotProduct) {
+    return absl::OkStatus();
+  }
+  return FieldInvalidError("max_distance", absl::StrFormat("%g", max_distance),
+                           "at least 0, as no distance of the domain is less");
 }
 
 // One of the searches that run, as long as it lives.
@@ -120,6 +130,8 @@ absl::Status DuplicateFinder::Find(const DuplicateRequest& request,
   }
   COPSE_ASSIGN_OR_RETURN(const ResolvedCommit at,
                          ResolveCommit(store_, request.domain, request.at));
+  COPSE_RETURN_IF_ERROR(
+      CheckReach(request.max_distance, at.reader->domain_options().metric));
   std::optional<ResolvedCommit> since;
   std::optional<AnsweringCommit> since_answered_by;
   if (request.since.has_value()) {
