@@ -273,7 +273,7 @@ void AddCompare(CommandLine& line, const std::shared_ptr<Flags>& flags) {
        "copse compare docs --text 'a red boat' 'a blue ship'"},
       absl::StrCat("Of documents of several chunks it is the mean, over the "
                    "chunks of both, of the\ndistance to the nearest chunk of "
-                   "the other. search, similar, duplicates and match\ntake the "
+                   "the other. search, similar, duplicates and\nmatch take the "
                    "two nearest chunks, so their distance is smaller.\n\n",
                    kDistanceHelp));
   line.OnChosen(app,

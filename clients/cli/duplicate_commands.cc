@@ -379,9 +379,9 @@ void AddDuplicateCommands(CommandLine& line) {
       absl::StrCat(kDistanceHelp,
                    "\n\nThe second example refuses, in a pipeline, a commit "
                    "that adds a near copy of\nwhat is there. Documents are as "
-                   "near as their two nearest chunks. Without --exact\n"
-                   "less than 1 in 100 pairs may be missing from\nlarge "
-                   "commits, and none at distance 0."));
+                   "near as their two nearest chunks.\nWithout --exact less "
+                   "than 1 in 100 pairs may be missing from large commits,\n"
+                   "and none at distance 0."));
   line.OnChosen(
       app, [flags](Context& context) { return Duplicates(context, *flags); });
   AddMatchCommand(line);
