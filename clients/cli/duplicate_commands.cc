@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -97,6 +98,22 @@ std::string Describe(const v1::DuplicateDocument& document) {
              : id;
 }
 
+// Ends an object whose list has been begun with `status`, so that what is on
+// standard output is an object whatever happens. Returns `status`.
+absl::Status EndWithError(Context& context, JsonWriter& json,
+                          absl::Status status) {
+  context.progress().Clear();
+  if (!context.json() || context.output().is_untouched()) {
+    return status;  // The error is all there is, and is told as such.
+  }
+  json.EndArray();
+  json.Key("error");
+  WriteError(status, std::string(status.message()), json);
+  json.EndObject();
+  context.output().WriteLine(json.Take()).IgnoreError();
+  return status;
+}
+
 // Prints what comes, and counts it.
 class DuplicatePrinter {
  public:
@@ -125,7 +142,7 @@ class DuplicatePrinter {
       count_ = cluster.number();
       COPSE_CLIENT_RETURN_IF_ERROR(Print(cluster, is_new));
     }
-    return context_.json() && has_begun_
+    return context_.json() && count_ > 0
                ? context_.output().Write(json_.TakePart())
                : absl::OkStatus();
   }
@@ -145,13 +162,17 @@ class DuplicatePrinter {
     return absl::OkStatus();
   }
 
+  // Returns `status`, with which the search has failed.
+  absl::Status Fail(absl::Status status) {
+    return EndWithError(context_, json_, std::move(status));
+  }
+
   int64_t count() const { return count_; }
 
  private:
   bool is_clustered() const { return !flags_.cluster.empty(); }
 
   void Begin(const v1::FindDuplicatesResponse& response) {
-    has_begun_ = true;
     if (!context_.json()) {
       NoteAnsweringCommit(context_, response.answered_by());
       return;
@@ -197,7 +218,6 @@ class DuplicatePrinter {
   Context& context_;
   const Flags& flags_;
   JsonWriter json_;
-  bool has_begun_ = false;
   int64_t count_ = 0;  // Of pairs or clusters.
 };
 
@@ -205,10 +225,13 @@ absl::StatusOr<ExitCode> Duplicates(Context& context, const Flags& flags) {
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::FindDuplicatesRequest request,
                                 ToRequest(context, flags));
   DuplicatePrinter printer(context, flags);
-  COPSE_CLIENT_RETURN_IF_ERROR(context.client().FindDuplicates(
+  absl::Status status = context.client().FindDuplicates(
       request, [&printer](const v1::FindDuplicatesResponse& response) {
         return printer.Add(response);
-      }));
+      });
+  if (!status.ok()) {
+    return printer.Fail(std::move(status));
+  }
   COPSE_CLIENT_RETURN_IF_ERROR(printer.Finish());
   return flags.fail_on_found && printer.count() > 0 ? ExitCode::kGateRefused
                                                     : ExitCode::kDone;
@@ -264,10 +287,13 @@ absl::StatusOr<ExitCode> Match(Context& context, const Flags& flags) {
     for (const v1::SetMatch& match : response.matches()) {
       COPSE_CLIENT_RETURN_IF_ERROR(print(match));
     }
-    return context.json() ? context.output().Write(json.TakePart())
-                          : absl::OkStatus();
+    return context.json() && count > 0 ? context.output().Write(json.TakePart())
+                                       : absl::OkStatus();
   };
-  COPSE_CLIENT_RETURN_IF_ERROR(context.client().MatchSets(request, add));
+  absl::Status status = context.client().MatchSets(request, add);
+  if (!status.ok()) {
+    return EndWithError(context, json, std::move(status));
+  }
   if (context.json()) {
     json.EndArray();
     json.Key("count").Integer(count);

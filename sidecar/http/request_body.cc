@@ -4,12 +4,14 @@
 #include "sidecar/http/request_body.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 
 #include "index/util/status_macros.h"
@@ -34,6 +36,13 @@ absl::Status CheckJsonType(const RequestHead& head) {
 
 absl::StatusOr<std::string> ReadWholeBody(HttpExchange& exchange,
                                           size_t size_bytes_max) {
+  const std::string* const declared = exchange.head().Find("content-length");
+  uint64_t declared_size_bytes = 0;
+  if (declared != nullptr &&
+      absl::SimpleAtoi(*declared, &declared_size_bytes) &&
+      declared_size_bytes > size_bytes_max) {
+    return BodyTooLargeError(size_bytes_max);
+  }
   std::string body;
   while (true) {
     COPSE_ASSIGN_OR_RETURN(const std::optional<std::string> piece,

@@ -202,6 +202,12 @@ class Transport(VectorLinkCase):
             {"Content-Type": "application/json"})
         self.assert_error(answer, 413)
 
+    def test_a_json_body_that_says_it_will_be_too_large(self):
+        connection = self.client.raw(self.client.head(
+            "POST", "/compare?method=embedding", "Content-Type: application/json",
+            "Content-Length: 99999999") + b"{")
+        self.assertRegex(read_answer(connection), rb"^HTTP/1.1 413 ")
+
 
 class Cors(VectorLinkCase):
     arguments = ("--http-cors-origins", "http://a.example, http://b.example")
