@@ -110,7 +110,7 @@ struct Config {
   uint32_t forest_row_count_min = 2048;
   bool fold_in_background = true;
 
-  uint32_t duplicates_concurrency_max = 2;
+  uint32_t duplicates_concurrency_max = 8;
   int64_t duplicates_spill_size_bytes_max = int64_t{4} << 30;
 
   uint32_t jobs_concurrency_max = 8;
