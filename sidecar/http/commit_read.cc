@@ -42,7 +42,8 @@ namespace {
 // window, so that its entries do not either; those beyond are exact.
 constexpr int64_t kForestWindowMax = 1000;
 constexpr size_t kScanBudget = 16'384;
-constexpr size_t kRerankCount = 1'250;
+// A quarter more than the longest list: re-ranking is most of a search's time.
+constexpr size_t kRerankCount = kForestWindowMax + kForestWindowMax / 4;
 
 // What CommitReader::Search() returns at most; beyond, all rows are ranked.
 constexpr int64_t kSearchWindowMax = 10'000;
