@@ -161,6 +161,9 @@ void LexicalAnalyzer::VisitWord(absl::string_view word, Walk& walk) {
     word = word.substr(0, ValidUtf8Size(word));
   }
   const uint32_t position = walk.word_count++;
+  if (word.empty()) {
+    return;  // All of it is accents that are taken off: nothing to look for.
+  }
   walk.visit({.kind = TermKind::kWord, .term = word, .position = position});
   if (stemmer_.has_value()) {
     walk.visit({.kind = TermKind::kStem,

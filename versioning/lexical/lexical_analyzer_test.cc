@@ -49,6 +49,18 @@ TEST(LexicalAnalyzerTest, TakesAccentsOffWhereTheDomainSaysSo) {
   EXPECT_THAT(TermsOf("हिन्दी", TermKind::kWord, options), ElementsAre("हिन्दी"));
 }
 
+// The marks of a Thai letter that no dictionary has are a word of their own.
+TEST(LexicalAnalyzerTest, WordsOfAccentsAloneAreCountedAndAreNoTerms) {
+  LexicalAnalyzer analyzer({.language = "english", .fold_accents = true});
+  std::vector<std::string> terms;
+  EXPECT_EQ(analyzer.ForEach("m*\u0e22\u031e\u031e",
+                             [&terms](const LexicalTerm& term) {
+                               terms.emplace_back(term.term);
+                             }),
+            3U);
+  EXPECT_THAT(terms, ElementsAre("m", "m", "\u0e22", "\u0e22"));
+}
+
 TEST(LexicalAnalyzerTest, KeepsIdentifiersBesideTheirWords) {
   constexpr absl::string_view kText =
       "Use std::vector, --strip-components=1 and C++ (not foo_bar.baz).";
