@@ -91,6 +91,7 @@ struct DocumentNeighbor {
 
   float distance = 0;  // In the domain's metric, see index/metric.h.
   ContentHash content_hash = {};
+  bool has_text = false;
 };
 
 // How a search was done.
@@ -151,6 +152,7 @@ struct TextNeighbor {
 
   double score = 0;  // More than 0.
   ContentHash content_hash = {};
+  bool has_text = false;
 };
 
 struct TextSearchResult {
@@ -218,6 +220,7 @@ struct StoredDocument {
   Attributes attributes = {};
   ContentHash content_hash = {};
   uint32_t chunk_count = 1;
+  bool has_text = false;
   std::optional<std::string> text = {};  // Only where asked for and given.
 
   // Whether a template of the domain made the text.
@@ -291,6 +294,12 @@ class CommitReader {
   // Returns nullopt if the commit does not hold `document_id`.
   virtual absl::StatusOr<std::optional<StoredDocument>> GetDocument(
       absl::string_view document_id, ReadMask mask) const = 0;
+
+  // Returns the texts of versions with these hashes, which have texts, in their
+  // order. Much faster than a document at a time. Fails with kDataLoss,
+  // DATA_DAMAGED, naming the hash, if one is missing or damaged.
+  virtual absl::StatusOr<std::vector<std::string>> GetTexts(
+      std::span<const ContentHash> content_hashes) const = 0;
 
   // Returns the vectors of `count` rows of the commit, or of all if there are
   // fewer, in no particular order: the same for a seed. Rows are as likely as

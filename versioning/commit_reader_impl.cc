@@ -302,6 +302,15 @@ absl::StatusOr<std::optional<StoredDocument>> CommitReaderImpl::GetDocument(
   return document;
 }
 
+absl::StatusOr<std::vector<std::string>> CommitReaderImpl::GetTexts(
+    std::span<const ContentHash> content_hashes) const {
+  absl::StatusOr<std::vector<std::string>> texts =
+      domain_->texts().GetMany(content_hashes);
+  // Asked afterwards, as in GetDocument().
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  return texts;
+}
+
 absl::StatusOr<std::vector<SampledRow>> CommitReaderImpl::SampleRows(
     size_t count, uint64_t seed) const {
   std::vector<Ordinal> ordinals = live_->ToVector();
@@ -343,7 +352,8 @@ absl::StatusOr<StoredDocument> CommitReaderImpl::ToDocument(
                              .type = std::move(row.type),
                              .attributes = std::move(row.attributes),
                              .content_hash = row.content_hash,
-                             .chunk_count = row.chunk_count};
+                             .chunk_count = row.chunk_count,
+                             .has_text = row.has_text};
   document.text_is_rendered =
       row.has_text && domain_options().HasTemplate(document.type);
   if (mask.text && row.has_text) {

@@ -129,6 +129,8 @@ class CommitReaderImpl final : public CommitReader {
       std::span<const ChunkName> chunks) const override;
   absl::StatusOr<std::vector<TermSuggestion>> SuggestTerms(
       const SuggestOptions& options) const override;
+  absl::StatusOr<std::vector<std::string>> GetTexts(
+      std::span<const ContentHash> content_hashes) const override;
   absl::StatusOr<std::optional<StoredDocument>> GetDocument(
       absl::string_view document_id, ReadMask mask) const override;
   absl::StatusOr<std::vector<SampledRow>> SampleRows(

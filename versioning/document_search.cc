@@ -376,7 +376,8 @@ absl::Status DocumentSearch::Append(std::span<const Neighbor> rows) {
                                  .chunk_count = record.chunk_count,
                                  .place = record.place,
                                  .distance = distances[i],
-                                 .content_hash = record.content_hash});
+                                 .content_hash = record.content_hash,
+                                 .has_text = record.has_text});
   }
   return absl::OkStatus();
 }

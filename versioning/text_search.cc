@@ -173,7 +173,8 @@ absl::Status TextSearch::Append(std::span<const ScoredRow> rows,
                                  .chunk_count = record.chunk_count,
                                  .place = record.place,
                                  .score = rows[i].score,
-                                 .content_hash = record.content_hash});
+                                 .content_hash = record.content_hash,
+                                 .has_text = record.has_text});
   }
   return absl::OkStatus();
 }

@@ -7,7 +7,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -129,17 +132,33 @@ void TextStore::Put(const ContentHash& content_hash, absl::string_view text,
 
 absl::StatusOr<std::string> TextStore::Get(
     const ContentHash& content_hash) const {
-  COPSE_ASSIGN_OR_RETURN(
-      const std::optional<std::string> bytes,
-      database_.Get(MetaTable::kTexts, TextKey(domain_number_, content_hash)));
-  if (!bytes.has_value()) {
-    return DataDamagedError(NameOf(content_hash), "it is missing");
+  COPSE_ASSIGN_OR_RETURN(std::vector<std::string> texts,
+                         GetMany({&content_hash, 1}));
+  return std::move(texts.front());
+}
+
+absl::StatusOr<std::vector<std::string>> TextStore::GetMany(
+    std::span<const ContentHash> content_hashes) const {
+  std::vector<std::string> keys;
+  keys.reserve(content_hashes.size());
+  for (const ContentHash& content_hash : content_hashes) {
+    keys.push_back(TextKey(domain_number_, content_hash));
   }
-  absl::StatusOr<std::string> text = ParseText(*bytes);
-  if (!text.ok()) {
-    return AnnotateStored(text.status(), NameOf(content_hash));
+  COPSE_ASSIGN_OR_RETURN(const auto records,
+                         database_.MultiGet(MetaTable::kTexts, keys));
+  std::vector<std::string> texts;
+  texts.reserve(records.size());
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (!records[i].has_value()) {
+      return DataDamagedError(NameOf(content_hashes[i]), "it is missing");
+    }
+    absl::StatusOr<std::string> text = ParseText(*records[i]);
+    if (!text.ok()) {
+      return AnnotateStored(text.status(), NameOf(content_hashes[i]));
+    }
+    texts.push_back(*std::move(text));
   }
-  return text;
+  return texts;
 }
 
 }  // namespace copse

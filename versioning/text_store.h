@@ -21,7 +21,9 @@
 #define COPSE_VERSIONING_TEXT_STORE_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -54,6 +56,10 @@ class TextStore {
   // Fails with kDataLoss, DATA_DAMAGED, naming the hash, if the text is
   // missing or damaged.
   absl::StatusOr<std::string> Get(const ContentHash& content_hash) const;
+
+  // The same of several, in their order.
+  absl::StatusOr<std::vector<std::string>> GetMany(
+      std::span<const ContentHash> content_hashes) const;
 
  private:
   MetaDatabase& database_;

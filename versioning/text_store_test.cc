@@ -26,8 +26,10 @@
 namespace copse {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::Eq;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 ContentHash HashOf(int seed) {
@@ -65,6 +67,22 @@ TEST_F(TextStoreTest, GivesBackWhatItWasGiven) {
     EXPECT_THAT(texts_.Get(HashOf(static_cast<int>(i))),
                 IsOkAndHolds(Eq(texts[i])));
   }
+}
+
+TEST_F(TextStoreTest, GivesBackSeveralInTheirOrder) {
+  MetaBatch batch(*database_);
+  texts_.Put(HashOf(1), "oak", batch);
+  texts_.Put(HashOf(2), "elm", batch);
+  ASSERT_THAT(database_->Write(batch, Durability::kUnsynced), IsOk());
+  EXPECT_THAT(texts_.GetMany({}), IsOkAndHolds(IsEmpty()));
+  const std::vector<ContentHash> hashes = {HashOf(2), HashOf(1), HashOf(2)};
+  EXPECT_THAT(texts_.GetMany(hashes),
+              IsOkAndHolds(ElementsAre("elm", "oak", "elm")));
+  const std::vector<ContentHash> missing = {HashOf(2), HashOf(3)};
+  EXPECT_THAT(texts_.GetMany(missing),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       Eq("text 0303030303030303030303030303030303030303030303"
+                          "030303030303030303: it is missing")));
 }
 
 TEST_F(TextStoreTest, CompressesWhatItCan) {

@@ -4,16 +4,19 @@
 #include "sidecar/http/commit_read.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -38,12 +41,18 @@
 namespace copse {
 namespace {
 
-// Windows up to here are cut from one list whose budgets do not go with the
-// window, so that its entries do not either; those beyond are exact.
-constexpr int64_t kForestWindowMax = 1000;
-constexpr size_t kScanBudget = 16'384;
-// A quarter more than the longest list: re-ranking is most of a search's time.
-constexpr size_t kRerankCount = kForestWindowMax + kForestWindowMax / 4;
+// Where the lists end that a window is cut from: each goes on where the one
+// before it ends. What a list holds must not go with the window, or windows
+// would not fit together, and a long list is more work than a page needs.
+// Windows that reach beyond are exact.
+constexpr std::array<size_t, 3> kListEnds = {10, 100, 1000};
+constexpr auto kForestWindowMax = static_cast<int64_t>(kListEnds.back());
+
+// Up to so many rows all are compared.
+constexpr int64_t kExactRowCountMax = 2048;
+
+// Texts that are in memory at once.
+constexpr size_t kReadHitCount = 32;
 
 // What CommitReader::Search() returns at most; beyond, all rows are ranked.
 constexpr int64_t kSearchWindowMax = 10'000;
@@ -67,32 +76,88 @@ std::vector<Hit> Cut(std::vector<Hit> hits, HitWindow window) {
           std::make_move_iterator(hits.begin() + static_cast<int64_t>(end))};
 }
 
-// The nearest documents, as far as the window reaches.
-absl::StatusOr<std::vector<Hit>> SearchForest(const ResolvedCommit& at,
-                                              std::span<const float> query,
-                                              const DocumentFilter& filter,
-                                              HitWindow window,
-                                              absl::string_view excluded_id,
-                                              const CallContext& context) {
-  const int64_t end = window.start + window.count;
+// What is asked of one list.
+struct ForestQuestion {
+  const ResolvedCommit& at;
+  std::span<const float> query;
+  const DocumentFilter& filter;
+  absl::string_view excluded_id;
+  const CallContext& context;
+};
+
+// Returns the nearest `count` documents in the order of the port.
+absl::StatusOr<std::vector<Hit>> FindNearest(const ForestQuestion& question,
+                                             size_t count, bool exact) {
+  const DocumentFilter& filter = question.filter;
   DocumentSearchOptions options;
-  options.query = query;
-  options.neighbor_count = static_cast<size_t>(end);
-  options.exact = end > kForestWindowMax;
-  options.scan_budget = kScanBudget;
-  options.rerank_count = kRerankCount;
+  options.query = question.query;
+  options.neighbor_count = count;
+  options.exact = exact;
   options.types.assign(filter.types.begin(), filter.types.end());
-  options.excluded_document_id = std::string(excluded_id);
-  options.is_user_query = excluded_id.empty();
-  options.check = [&context] { return context.Check(); };
+  options.excluded_document_id = std::string(question.excluded_id);
+  options.is_user_query = question.excluded_id.empty();
+  options.check = [&question] { return question.context.Check(); };
   COPSE_ASSIGN_OR_RETURN(DocumentSearchResult result,
-                         at.reader->Search(options));
+                         question.at.reader->Search(options));
   std::vector<Hit> hits;
+  hits.reserve(result.neighbors.size());
   for (DocumentNeighbor& neighbor : result.neighbors) {
     hits.push_back({.id = std::move(neighbor.document_id),
                     .distance = ToHttpDistance(neighbor.distance),
                     .chunk = neighbor.chunk,
-                    .place = neighbor.place});
+                    .chunk_count = neighbor.chunk_count,
+                    .place = neighbor.place,
+                    .content_hash = neighbor.content_hash,
+                    .has_text = neighbor.has_text});
+  }
+  // Distances that were rounded to 0 are equal now.
+  std::ranges::sort(hits, IsBefore);
+  return hits;
+}
+
+// Appends what comes behind the last of `hits` in `longer`, which was searched
+// for with more effort, until there are `end`. What is nearer there and was not
+// found before is left out: the windows before it have been cut without it.
+void AppendBehind(std::vector<Hit> longer, size_t end, std::vector<Hit>& hits) {
+  absl::flat_hash_set<std::string> found;
+  for (const Hit& hit : hits) {
+    found.insert(hit.id);
+  }
+  const auto next =
+      hits.empty() ? longer.begin()
+                   : std::ranges::upper_bound(longer, hits.back(), IsBefore);
+  for (Hit& hit : std::ranges::subrange(next, longer.end())) {
+    if (hits.size() == end) {
+      break;
+    }
+    if (!found.contains(hit.id)) {
+      hits.push_back(std::move(hit));
+    }
+  }
+}
+
+// The nearest documents, as far as a window that ends at `end` reaches.
+absl::StatusOr<std::vector<Hit>> SearchForest(const ForestQuestion& question,
+                                              int64_t end) {
+  const CommitInfo& info = question.at.reader->info();
+  if (end > kForestWindowMax || info.vector_count <= kExactRowCountMax) {
+    return FindNearest(question, static_cast<size_t>(end), /*exact=*/true);
+  }
+  std::vector<Hit> hits;
+  for (const size_t list_end : kListEnds) {
+    // Of few documents none may be left out: the longest list has all.
+    if (info.document_count <= kExactRowCountMax &&
+        list_end < kListEnds.back()) {
+      continue;
+    }
+    COPSE_ASSIGN_OR_RETURN(
+        std::vector<Hit> longer,
+        FindNearest(question, list_end + hits.size(), /*exact=*/false));
+    const bool is_all = longer.size() < list_end + hits.size();
+    AppendBehind(std::move(longer), list_end, hits);
+    if (is_all || static_cast<size_t>(end) <= list_end) {
+      break;
+    }
   }
   return hits;
 }
@@ -100,7 +165,11 @@ absl::StatusOr<std::vector<Hit>> SearchForest(const ResolvedCommit& at,
 // Returns `document`, which was read with its vectors, by its nearest chunk.
 Hit NearestChunkOf(const StoredDocument& document,
                    const QueryDistance& distance) {
-  Hit hit = {document.id, std::numeric_limits<float>::infinity()};
+  Hit hit = {.id = document.id,
+             .distance = std::numeric_limits<float>::infinity(),
+             .chunk_count = document.chunk_count,
+             .content_hash = document.content_hash,
+             .has_text = document.has_text};
   for (size_t i = 0; i < document.chunks.size(); ++i) {
     const float found = ToHttpDistance(distance.To(document.chunks[i].vector));
     if (found < hit.distance) {
@@ -143,6 +212,35 @@ absl::StatusOr<std::vector<Hit>> RankAll(const ResolvedCommit& at,
   };
   COPSE_RETURN_IF_ERROR(at.reader->ForEachDocument({.vector = true}, visit));
   return hits;
+}
+
+// Returns the documents of `hits`, with text and chunks.
+absl::StatusOr<std::vector<StoredDocument>> ReadHits(
+    const ResolvedCommit& at, std::span<const Hit> hits) {
+  std::vector<StoredDocument> documents;
+  std::vector<ContentHash>
+      whole;  // Of what is one chunk: nothing but its text.
+  for (const Hit& hit : hits) {
+    if (hit.chunk_count == 1) {
+      documents.push_back({.id = hit.id});
+      if (hit.has_text) {
+        whole.push_back(hit.content_hash);
+      }
+      continue;
+    }
+    COPSE_ASSIGN_OR_RETURN(StoredDocument document,
+                           RequireDocument(at, hit.id, kTextAndChunks));
+    documents.push_back(std::move(document));
+  }
+  COPSE_ASSIGN_OR_RETURN(std::vector<std::string> texts,
+                         at.reader->GetTexts(whole));
+  auto text = texts.begin();
+  for (size_t i = 0; i < hits.size(); ++i) {
+    if (hits[i].chunk_count == 1 && hits[i].has_text) {
+      documents[i].text = std::move(*text++);
+    }
+  }
+  return documents;
 }
 
 // Returns the tokens of `document`, which was read with text and chunks: its
@@ -278,7 +376,8 @@ absl::StatusOr<std::vector<Hit>> SearchWindow(const ResolvedCommit& at,
   std::vector<Hit> hits;
   if (filter.ids.empty() && window.start + window.count <= kSearchWindowMax) {
     COPSE_ASSIGN_OR_RETURN(
-        hits, SearchForest(at, query, filter, window, excluded_id, context));
+        hits, SearchForest({at, query, filter, excluded_id, context},
+                           window.start + window.count));
   } else {
     const QueryDistance distance(Metric::kCosine, query);
     COPSE_ASSIGN_OR_RETURN(
@@ -287,9 +386,8 @@ absl::StatusOr<std::vector<Hit>> SearchWindow(const ResolvedCommit& at,
     std::erase_if(hits, [excluded_id](const Hit& hit) {
       return !excluded_id.empty() && hit.id == excluded_id;
     });
+    std::ranges::sort(hits, IsBefore);
   }
-  // Distances that were rounded to 0 are equal now.
-  std::ranges::sort(hits, IsBefore);
   return Cut(std::move(hits), window);
 }
 
@@ -313,16 +411,20 @@ absl::StatusOr<HttpAnswer> HitsAnswer(const ResolvedCommit& at,
                                       const std::vector<Hit>& hits,
                                       bool with_snippets) {
   HttpAnswer answer = {.fields = ServedBy(at), .body = "["};
-  for (const Hit& hit : hits) {
-    COPSE_ASSIGN_OR_RETURN(const StoredDocument document,
-                           RequireDocument(at, hit.id, kTextAndChunks));
-    absl::StrAppend(&answer.body, answer.body.size() == 1 ? "" : ",",
-                    "{\"id\":", JsonString(hit.id), ",\"distance\":");
-    AppendJsonNumber(answer.body, hit.distance);
-    absl::StrAppend(&answer.body, ",\"chunk\":");
-    COPSE_RETURN_IF_ERROR(
-        AppendChunk(document, hit, with_snippets, answer.body));
-    absl::StrAppend(&answer.body, "}");
+  for (size_t first = 0; first < hits.size(); first += kReadHitCount) {
+    const std::span<const Hit> some = std::span(hits).subspan(
+        first, std::min(kReadHitCount, hits.size() - first));
+    COPSE_ASSIGN_OR_RETURN(const std::vector<StoredDocument> documents,
+                           ReadHits(at, some));
+    for (size_t i = 0; i < some.size(); ++i) {
+      absl::StrAppend(&answer.body, answer.body.size() == 1 ? "" : ",",
+                      "{\"id\":", JsonString(some[i].id), ",\"distance\":");
+      AppendJsonNumber(answer.body, some[i].distance);
+      absl::StrAppend(&answer.body, ",\"chunk\":");
+      COPSE_RETURN_IF_ERROR(
+          AppendChunk(documents[i], some[i], with_snippets, answer.body));
+      absl::StrAppend(&answer.body, "}");
+    }
   }
   absl::StrAppend(&answer.body, "]");
   return answer;

@@ -91,7 +91,10 @@ struct Hit {
   std::string id;
   float distance = 0;  // In [0, 1].
   uint32_t chunk = 0;
+  uint32_t chunk_count = 1;
   ChunkPlace place = {};  // Of the only chunk it is not said.
+  ContentHash content_hash = {};
+  bool has_text = false;
 };
 
 // Returns the hits of `window` in the order of distance and ID, so that windows

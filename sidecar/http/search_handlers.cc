@@ -102,8 +102,13 @@ absl::StatusOr<std::vector<Hit>> SearchWords(HttpServices& services,
     const float distance = neighbor.similarity.has_value()
                                ? ToHttpDistance(neighbor.distance)
                                : neighbor.distance;
-    hits.push_back(
-        {neighbor.document.id, distance, neighbor.chunk, neighbor.place});
+    hits.push_back({.id = neighbor.document.id,
+                    .distance = distance,
+                    .chunk = neighbor.chunk,
+                    .chunk_count = neighbor.document.chunk_count,
+                    .place = neighbor.place,
+                    .content_hash = neighbor.document.content_hash,
+                    .has_text = neighbor.document.has_text});
   }
   return hits;
 }

@@ -52,6 +52,7 @@ absl::StatusOr<StoredDocument> ReadStored(const CommitReader& reader,
     document.type = neighbor.type;
     document.chunk_count = neighbor.chunk_count;
     document.content_hash = neighbor.content_hash;
+    document.has_text = neighbor.has_text;
     return document;
   }
   COPSE_ASSIGN_OR_RETURN(std::optional<StoredDocument> document,

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads of commits: search, similar, compare, and what names commits."""
 
+import random
 import unittest
 
 from http_client import changed, deleted, inserted
@@ -56,6 +57,22 @@ class Search(VectorLinkCase):
         self.assertEqual(self.search("oak", "c1", start=1000000), [])
         distances = [(hit["distance"], hit["id"]) for hit in whole]
         self.assertEqual(distances, sorted(distances))
+
+    def test_pages_of_a_large_commit_fit_together(self):
+        words = random.Random(17)
+        self.push("c1", [inserted("d%04d" % i, " ".join(
+            words.choices(["oak", "elm", "ash", "yew", "fir", "box"], k=9)))
+                         for i in range(3000)])
+        whole = self.search("oak elm", "c1", count=1000)
+        self.assertEqual(len(whole), 1000)
+        self.assertEqual(len(set(hit["id"] for hit in whole)), 1000)
+        order = [(hit["distance"], hit["id"]) for hit in whole]
+        self.assertEqual(order, sorted(order))
+        for start, count in ((0, 1), (0, 10), (3, 10), (10, 90), (90, 20),
+                             (100, 7), (0, 101), (995, 5)):
+            self.assertEqual(
+                self.search("oak elm", "c1", start=start, count=count),
+                whole[start:start + count])
 
     def test_filters(self):
         self.push("c1", VESSELS)
