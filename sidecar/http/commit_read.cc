@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <ranges>
@@ -85,9 +86,11 @@ struct ForestQuestion {
   const CallContext& context;
 };
 
-// Returns the nearest `count` documents in the order of the port.
+// Returns the nearest `count` documents in the order of the port. `is_again`
+// says that the same was asked before, for a shorter list.
 absl::StatusOr<std::vector<Hit>> FindNearest(const ForestQuestion& question,
-                                             size_t count, bool exact) {
+                                             size_t count, bool exact,
+                                             bool is_again) {
   const DocumentFilter& filter = question.filter;
   DocumentSearchOptions options;
   options.query = question.query;
@@ -95,7 +98,7 @@ absl::StatusOr<std::vector<Hit>> FindNearest(const ForestQuestion& question,
   options.exact = exact;
   options.types.assign(filter.types.begin(), filter.types.end());
   options.excluded_document_id = std::string(question.excluded_id);
-  options.is_user_query = question.excluded_id.empty();
+  options.is_user_query = question.excluded_id.empty() && !is_again;
   options.check = [&question] { return question.context.Check(); };
   COPSE_ASSIGN_OR_RETURN(DocumentSearchResult result,
                          question.at.reader->Search(options));
@@ -115,17 +118,18 @@ absl::StatusOr<std::vector<Hit>> FindNearest(const ForestQuestion& question,
   return hits;
 }
 
-// Appends what comes behind the last of `hits` in `longer`, which was searched
-// for with more effort, until there are `end`. What is nearer there and was not
-// found before is left out: the windows before it have been cut without it.
+// Appends what is as far as the last of `hits` or farther in `longer`, which
+// was searched for with more effort, until there are `end`. What is nearer
+// there and was not found before is left out: the windows before it have been
+// cut without it.
 void AppendBehind(std::vector<Hit> longer, size_t end, std::vector<Hit>& hits) {
   absl::flat_hash_set<std::string> found;
   for (const Hit& hit : hits) {
     found.insert(hit.id);
   }
+  const float reach = hits.empty() ? 0 : hits.back().distance;
   const auto next =
-      hits.empty() ? longer.begin()
-                   : std::ranges::upper_bound(longer, hits.back(), IsBefore);
+      std::ranges::lower_bound(longer, reach, std::less(), &Hit::distance);
   for (Hit& hit : std::ranges::subrange(next, longer.end())) {
     if (hits.size() == end) {
       break;
@@ -141,7 +145,8 @@ absl::StatusOr<std::vector<Hit>> SearchForest(const ForestQuestion& question,
                                               int64_t end) {
   const CommitInfo& info = question.at.reader->info();
   if (end > kForestWindowMax || info.vector_count <= kExactRowCountMax) {
-    return FindNearest(question, static_cast<size_t>(end), /*exact=*/true);
+    return FindNearest(question, static_cast<size_t>(end), /*exact=*/true,
+                       /*is_again=*/false);
   }
   std::vector<Hit> hits;
   for (const size_t list_end : kListEnds) {
@@ -152,7 +157,8 @@ absl::StatusOr<std::vector<Hit>> SearchForest(const ForestQuestion& question,
     }
     COPSE_ASSIGN_OR_RETURN(
         std::vector<Hit> longer,
-        FindNearest(question, list_end + hits.size(), /*exact=*/false));
+        FindNearest(question, list_end + hits.size(), /*exact=*/false,
+                    /*is_again=*/!hits.empty()));
     const bool is_all = longer.size() < list_end + hits.size();
     AppendBehind(std::move(longer), list_end, hits);
     if (is_all || static_cast<size_t>(end) <= list_end) {
