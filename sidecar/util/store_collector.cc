@@ -67,6 +67,12 @@ std::vector<prometheus::MetricFamily> StoreCollector::Collect() const {
                  "segments (vectors).",
                  {{"kind", "meta", Number(statistics->meta_size_bytes)},
                   {"kind", "vectors", Number(statistics->vector_size_bytes)}}));
+  families.push_back(MakeFamily(
+      prometheus::MetricType::Gauge, "copse_memory_used_bytes",
+      "Memory with budgets of its own: metadata (meta: write buffers, caches, "
+      "filters) and types of rows (types); for commits see copse_pool_bytes.",
+      {{"kind", "meta", Number(statistics->meta_memory_size_bytes)},
+       {"kind", "types", Number(statistics->type_filter_size_bytes)}}));
   families.push_back(GaugeFamily("copse_disk_free_bytes",
                                  "Free bytes of the disk of the data folder.",
                                  Number(statistics->free_size_bytes)));

@@ -56,7 +56,9 @@ TEST_F(StoreCollectorTest, ShowsTheFiguresOfTheMoment) {
   for (const char* line :
        {"\ncopse_domains 1\n", "\ncopse_commits 0\n",
         "\ncopse_pushes_in_flight 1\n", "\ncopse_store_up 1\n",
-        "\ncopse_store_writable 1\n", "\ncopse_pool_budget_bytes 12345678\n"}) {
+        "\ncopse_store_writable 1\n", "\ncopse_pool_budget_bytes 12345678\n",
+        "\ncopse_memory_used_bytes{kind=\"meta\"} ",
+        "\ncopse_memory_used_bytes{kind=\"types\"} 0\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   EXPECT_THAT(text, ContainsRegex("copse_disk_free_bytes [1-9]"));

@@ -14,7 +14,8 @@ second of one thread with the same data folder and no server.
 HTTP, with 1,000 connections; more than half of the rate without a server is
 wanted. `steady` sends searches of all kinds, similar documents, suggestions,
 duplicates and pushes for --seconds (1800), with RssAnon of copsed once a
-second: the last tenth must not be above the second one by more than 5 %.
+second, of which the caches, write buffers and loaded commits that have budgets
+are taken off: the last tenth must not be above the second one by more than 5 %.
 
 Needs wrk, and serve_bench in BUILD_FOLDER. The rows are those of the folder
 COPSE_SHARED_DIR, or of `shared` beside the source folder. Exits 1 if an aim is
@@ -34,6 +35,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 from copse_daemon import Daemon, find_program
 from process_memory import MemorySamples
@@ -267,13 +269,26 @@ class Steady:
                 connection.close()
 
 
+def budgeted_bytes(daemon):
+    """Returns the memory of caches, write buffers and loaded commits."""
+    url = "http://%s/metrics" % daemon.addresses["metrics_address"]
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        text = answer.read().decode()
+    return sum(float(value) for value in re.findall(
+        r"^(?:copse_memory_used_bytes\{.*\}|copse_pool_bytes) (.+)$", text,
+        re.MULTILINE))
+
+
 def measure_steady(load):
     seconds = load.options.seconds or 1800
     with load.daemon() as daemon:
-        samples = MemorySamples(daemon.process.pid)
+        whole = MemorySamples(daemon.process.pid)
+        samples = MemorySamples(daemon.process.pid,
+                                lambda: budgeted_bytes(daemon))
         steady = Steady(load, daemon)
         threads = [threading.Thread(target=steady.run, args=(number,))
                    for number in range(4)]
+        whole.start()
         samples.start()
         for thread in threads:
             thread.start()
@@ -282,17 +297,23 @@ def measure_steady(load):
         for thread in threads:
             thread.join()
         samples.stop()
+        whole.stop()
     tenth = max(1, len(samples.megabytes) // 10)
     early = max(samples.megabytes[tenth:2 * tenth])
     late = max(samples.megabytes[-tenth:])
     misses = ["%s: %s" % wrong for wrong in steady.wrong[:10]]
     if late > 1.05 * early:
-        misses.append("RssAnon grew from %.1f to %.1f MB" % (early, late))
+        misses.append("memory without budget grew from %.1f to %.1f MB" % (
+            early, late))
     print("%d s, answers by status: %s" % (seconds, steady.counts))
-    print("RssAnon, MB: %s; second tenth %.1f, last tenth %.1f" % (
-        " ".join("%.0f" % value for value in samples.thinned(40)), early, late))
+    for name, found in (("RssAnon", whole), ("without budgets", samples)):
+        print("%s, MB: %s" % (name, " ".join(
+            "%.0f" % value for value in found.thinned(40))))
+    print("most without budgets, MB: second tenth %.1f, last tenth %.1f" % (
+        early, late))
     return {"seconds": seconds, "answers": steady.counts,
-            "rss_anon_mb": samples.thinned(40), "misses": misses}
+            "rss_anon_mb": whole.thinned(40),
+            "without_budgets_mb": samples.thinned(40), "misses": misses}
 
 
 def main():

@@ -13,10 +13,13 @@ import threading
 
 
 class MemorySamples(threading.Thread):
-    """Reads RssAnon of a process each second, in MB (10^6), until stopped."""
+    """Reads RssAnon of a process each second, in MB (10^6), until stopped.
 
-    def __init__(self, pid):
+    What `less` returns each time, in bytes, is taken off."""
+
+    def __init__(self, pid, less=lambda: 0):
         super().__init__(daemon=True)
+        self.less = less
         self.path = "/proc/%d/status" % pid
         self.stopped = threading.Event()
         self.megabytes = []
@@ -25,7 +28,8 @@ class MemorySamples(threading.Thread):
         while True:
             with open(self.path) as status:
                 line = next(row for row in status if row.startswith("RssAnon:"))
-            self.megabytes.append(round(int(line.split()[1]) * 1024 / 1e6, 1))
+            size_bytes = int(line.split()[1]) * 1024 - self.less()
+            self.megabytes.append(round(size_bytes / 1e6, 1))
             if self.stopped.wait(1.0):
                 return
 
