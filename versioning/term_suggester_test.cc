@@ -59,8 +59,10 @@ class TermSuggesterTest : public ::testing::Test {
   std::vector<std::string> Suggested(const std::string& commit,
                                      const SuggestOptions& options) {
     const auto reader = *test_->OpenCommit("d", commit);
+    const auto suggestions = reader->SuggestTerms(options);
+    EXPECT_THAT(suggestions, IsOk());
     std::vector<std::string> shown;
-    for (const TermSuggestion& suggestion : *reader->SuggestTerms(options)) {
+    for (const TermSuggestion& suggestion : *suggestions) {
       shown.push_back(absl::StrCat(suggestion.text, " ", suggestion.row_count,
                                    suggestion.edit_count > 0 ? "!" : ""));
     }
