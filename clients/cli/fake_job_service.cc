@@ -1,8 +1,6 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-#include "clients/cli/fake_job_service.h"
-
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -10,29 +8,14 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "grpcpp/grpcpp.h"
 
+#include "clients/cli/fake_server.h"
+#include "clients/cli/fake_services.h"
 #include "copse/v1/job_service.grpc.pb.h"
 #include "copse/v1/job_service.pb.h"
 
 namespace copse {
-
-grpc::Status FakeError(grpc::StatusCode code, const std::string& message,
-                       const std::string& reason,
-                       const std::map<std::string, std::string>& metadata) {
-  google::rpc::ErrorInfo info;
-  info.set_reason(reason);
-  info.set_domain("copse.dev");
-  info.mutable_metadata()->insert(metadata.begin(), metadata.end());
-  google::rpc::Status details;
-  details.set_code(code);
-  details.set_message(message);
-  details.add_details()->PackFrom(info);
-  return grpc::Status(code, message, details.SerializeAsString());
-}
-
 namespace {
 
 using grpc::ServerContext;
