@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,7 +17,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -30,6 +30,8 @@
 #include "versioning/domain.h"
 #include "versioning/domain_forest.h"
 #include "versioning/duplicate_clusters.h"
+#include "versioning/involved_documents.h"
+#include "versioning/nearest_pairs.h"
 #include "versioning/row_difference.h"
 #include "versioning/row_filter.h"
 #include "versioning/row_reader.h"
@@ -46,32 +48,8 @@ namespace {
 // Pairs whose documents are read at once.
 constexpr size_t kBatchPairCount = 512;
 
-// A pair of rows, with the first rows of their documents; the first document is
-// the one with the smaller ordinals.
-struct FoundPair {
-  Ordinal first_document = 0;
-  Ordinal second_document = 0;
-  float distance = 0;
-  Ordinal first_row = 0;
-  Ordinal second_row = 0;
-
-  auto documents() const { return std::tie(first_document, second_document); }
-};
-
-// By documents, the nearest rows of two of them first.
-struct LessByDocuments {
-  bool operator()(const FoundPair& left, const FoundPair& right) const {
-    return std::tie(left.first_document, left.second_document, left.distance,
-                    left.first_row, left.second_row) <
-           std::tie(right.first_document, right.second_document, right.distance,
-                    right.first_row, right.second_row);
-  }
-};
-struct SameDocuments {
-  bool operator()(const FoundPair& left, const FoundPair& right) const {
-    return left.documents() == right.documents();
-  }
-};
+// What is known of a row and its document takes about so much memory.
+constexpr size_t kKnownRowSizeBytes = 256;
 
 // Two documents by their places in the order of the IDs, the smaller first, and
 // their nearest rows.
@@ -95,72 +73,6 @@ struct SameRanks {
   }
 };
 
-// The documents of the rows that are in pairs.
-class InvolvedDocuments {
- public:
-  explicit InvolvedDocuments(const Domain& domain) : domain_(domain) {}
-
-  // Makes the documents of the rows of `pairs` known.
-  absl::Status Learn(std::span<const RowPair> pairs) {
-    std::vector<Ordinal> unknown;
-    for (const RowPair& pair : pairs) {
-      for (const Ordinal row : {pair.first, pair.second}) {
-        if (!document_of_.contains(row)) {
-          unknown.push_back(row);
-        }
-      }
-    }
-    std::sort(unknown.begin(), unknown.end());
-    unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
-    COPSE_ASSIGN_OR_RETURN(
-        std::vector<RowRecord> records,
-        ReadRows(domain_.database(), domain_.number(), unknown));
-    for (size_t i = 0; i < records.size(); ++i) {
-      const Ordinal document = unknown[i] - records[i].chunk;
-      document_of_[unknown[i]] = document;
-      if (ranks_.try_emplace(document, 0).second) {
-        documents_.push_back({.id = std::move(records[i].document_id),
-                              .type = std::move(records[i].type),
-                              .ordinal = document});
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  // Returns the first row of the document of `row`. REQUIRES: it is known
-  Ordinal DocumentOf(Ordinal row) const { return document_of_.at(row); }
-
-  // Numbers the documents in the order of their IDs.
-  void Rank() {
-    document_of_ = {};
-    std::sort(documents_.begin(), documents_.end(),
-              [](const Document& left, const Document& right) {
-                return left.id < right.id;
-              });
-    for (uint32_t i = 0; i < documents_.size(); ++i) {
-      ranks_[documents_[i].ordinal] = i;
-    }
-  }
-
-  uint32_t RankOf(Ordinal document) const { return ranks_.at(document); }
-  size_t size() const { return documents_.size(); }
-  DuplicateMember MemberAt(uint32_t rank) const {
-    return {.id = documents_[rank].id, .type = documents_[rank].type};
-  }
-
- private:
-  struct Document {
-    std::string id;
-    std::string type;
-    Ordinal ordinal = 0;
-  };
-
-  const Domain& domain_;
-  absl::flat_hash_map<Ordinal, Ordinal> document_of_;  // By row.
-  absl::flat_hash_map<Ordinal, uint32_t> ranks_;       // By document.
-  std::vector<Document> documents_;
-};
-
 class DuplicateSearch {
  public:
   DuplicateSearch(const CommitReaderImpl& reader,
@@ -173,7 +85,14 @@ class DuplicateSearch {
         budget_(options.spill_size_bytes_max, "duplicates.spill_max_bytes"),
         found_(Spill()),
         ranked_(Spill()),
-        documents_(domain_) {}
+        documents_(domain_) {
+    if (options_.pair_count_max > 0 &&
+        options_.pair_count_max <= kNearestPairCountMax &&
+        options_.clustering == DuplicateOptions::Clustering::kNone) {
+      nearest_.emplace(static_cast<size_t>(options_.pair_count_max),
+                       documents_);
+    }
+  }
 
   absl::Status Run() {
     if (std::isnan(options_.distance_max)) {
@@ -184,6 +103,9 @@ class DuplicateSearch {
     }
     COPSE_RETURN_IF_ERROR(ListRows());
     COPSE_RETURN_IF_ERROR(JoinRows());
+    if (nearest_.has_value()) {
+      return VisitNearest();
+    }
     COPSE_RETURN_IF_ERROR(found_.Finish());
     documents_.Rank();
     if (options_.clustering == DuplicateOptions::Clustering::kConnected) {
@@ -322,25 +244,58 @@ class DuplicateSearch {
         [this](std::span<const RowPair> pairs) { return AddPairs(pairs); });
   }
 
+  float ShownDistance(const RowPair& pair) const {
+    return pair.distance <= options_.zero_distance_max
+               ? std::min(pair.distance, 0.0F)
+               : pair.distance;
+  }
+
+  // Whether the pair may be one of those that are visited, but for its
+  // documents.
+  bool IsWanted(const RowPair& pair) const {
+    return IsAcross(pair) &&
+           (!nearest_.has_value() || nearest_->MayTake(ShownDistance(pair)));
+  }
+
   absl::Status AddPairs(std::span<const RowPair> pairs) {
     COPSE_RETURN_IF_ERROR(Check());
-    COPSE_RETURN_IF_ERROR(documents_.Learn(pairs));
-    for (const RowPair& pair : pairs) {
-      const FoundPair found = {
-          .first_document = documents_.DocumentOf(pair.first),
-          .second_document = documents_.DocumentOf(pair.second),
-          .distance = pair.distance <= options_.zero_distance_max
-                          ? std::min(pair.distance, 0.0F)
-                          : pair.distance,
-          .first_row = pair.first,
-          .second_row = pair.second};
-      if (found.first_document != found.second_document && IsAcross(pair)) {
-        COPSE_RETURN_IF_ERROR(found_.Add(found));
-      }
+    std::vector<RowPair> wanted;
+    std::copy_if(pairs.begin(), pairs.end(), std::back_inserter(wanted),
+                 [this](const RowPair& pair) { return IsWanted(pair); });
+    COPSE_RETURN_IF_ERROR(documents_.Learn(wanted));
+    for (const RowPair& pair : wanted) {
+      COPSE_RETURN_IF_ERROR(AddPair(pair));
+    }
+    if (nearest_.has_value() && documents_.row_count() > KnownRowCountMax()) {
+      documents_.ForgetAllBut(nearest_->KeepNearest());
     }
     found_count_ += static_cast<int64_t>(pairs.size());
     return visitor_.on_progress == nullptr ? absl::OkStatus()
                                            : visitor_.on_progress(found_count_);
+  }
+
+  absl::Status AddPair(const RowPair& pair) {
+    const FoundPair found = {
+        .first_document = documents_.DocumentOf(pair.first),
+        .second_document = documents_.DocumentOf(pair.second),
+        .distance = ShownDistance(pair),
+        .first_row = pair.first,
+        .second_row = pair.second};
+    if (found.first_document == found.second_document) {
+      return absl::OkStatus();
+    }
+    if (!nearest_.has_value()) {
+      return found_.Add(found);
+    }
+    nearest_->Add(found);
+    return absl::OkStatus();
+  }
+
+  // What is wanted is known anyway, and what is forgotten is read again.
+  size_t KnownRowCountMax() const {
+    return std::max(
+        static_cast<size_t>(options_.memory_size_bytes) / kKnownRowSizeBytes,
+        4 * static_cast<size_t>(options_.pair_count_max));
   }
 
   // Sorts the nearest pair of each two documents by distance.
@@ -360,18 +315,21 @@ class DuplicateSearch {
       if (!found.has_value()) {
         return absl::OkStatus();
       }
-      RankedPair pair = {
-          .distance = found->distance,
-          .first_rank = documents_.RankOf(found->first_document),
-          .second_rank = documents_.RankOf(found->second_document),
-          .first_row = found->first_row,
-          .second_row = found->second_row};
-      if (pair.second_rank < pair.first_rank) {
-        std::swap(pair.first_rank, pair.second_rank);
-        std::swap(pair.first_row, pair.second_row);
-      }
-      COPSE_RETURN_IF_ERROR(visit(pair));
+      COPSE_RETURN_IF_ERROR(visit(ToRanked(*found)));
     }
+  }
+
+  RankedPair ToRanked(const FoundPair& found) const {
+    RankedPair pair = {.distance = found.distance,
+                       .first_rank = documents_.RankOf(found.first_document),
+                       .second_rank = documents_.RankOf(found.second_document),
+                       .first_row = found.first_row,
+                       .second_row = found.second_row};
+    if (pair.second_rank < pair.first_rank) {
+      std::swap(pair.first_rank, pair.second_rank);
+      std::swap(pair.first_row, pair.second_row);
+    }
+    return pair;
   }
 
   absl::Status CheckAt(size_t step) const {
@@ -380,9 +338,11 @@ class DuplicateSearch {
 
   absl::Status VisitPairs() {
     std::vector<RankedPair> batch;
-    for (;;) {
-      COPSE_ASSIGN_OR_RETURN(const std::optional<RankedPair> pair,
-                             ranked_.Next());
+    for (int64_t count = 0;; ++count) {
+      std::optional<RankedPair> pair;
+      if (options_.pair_count_max == 0 || count < options_.pair_count_max) {
+        COPSE_ASSIGN_OR_RETURN(pair, ranked_.Next());
+      }
       if (pair.has_value()) {
         batch.push_back(*pair);
       }
@@ -394,6 +354,20 @@ class DuplicateSearch {
         return absl::OkStatus();
       }
     }
+  }
+
+  absl::Status VisitNearest() {
+    const std::vector<FoundPair> nearest = nearest_->Finish();
+    documents_.Rank();
+    std::vector<RankedPair> batch;
+    for (const FoundPair& pair : nearest) {
+      batch.push_back(ToRanked(pair));
+      if (batch.size() == kBatchPairCount) {
+        COPSE_RETURN_IF_ERROR(VisitBatch(batch));
+        batch.clear();
+      }
+    }
+    return VisitBatch(batch);
   }
 
   absl::Status VisitBatch(const std::vector<RankedPair>& pairs) {
@@ -454,7 +428,8 @@ class DuplicateSearch {
       DuplicateCluster shown = {.distance_min = cluster.distance_min,
                                 .distance_max = cluster.distance_max};
       for (const uint32_t rank : cluster.items) {
-        shown.members.push_back(documents_.MemberAt(rank));
+        shown.members.push_back(
+            {.id = documents_.IdAt(rank), .type = documents_.TypeAt(rank)});
       }
       COPSE_RETURN_IF_ERROR(visitor_.on_cluster(shown));
     }
@@ -475,6 +450,7 @@ class DuplicateSearch {
   SpillSorter<FoundPair, LessByDocuments, SameDocuments> found_;
   SpillSorter<RankedPair, LessByDistance, SameRanks> ranked_;
   InvolvedDocuments documents_;
+  std::optional<NearestPairs> nearest_;  // If few are wanted.
   int64_t found_count_ = 0;
 };
 

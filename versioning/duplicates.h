@@ -14,12 +14,13 @@
 // found is sorted in runs, which go to a file of bounded size when they do not
 // fit in memory: first by documents, to keep the nearest pair of each two, then
 // by (distance, bytes of the IDs). So no pair is left out, and if the file is
-// full the search fails and says so.
+// full the search fails and says so. Where only the nearest pairs are wanted, a
+// bounded number of them is held in memory, and there is no file
+// (nearest_pairs.h).
 
 #ifndef COPSE_VERSIONING_DUPLICATES_H_
 #define COPSE_VERSIONING_DUPLICATES_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -32,6 +33,10 @@
 namespace copse {
 
 class CommitReader;
+
+// Up to so many nearest pairs are found in memory, with some tens of megabytes;
+// for more of them all pairs are sorted.
+inline constexpr int64_t kNearestPairCountMax = 100'000;
 
 // Some documents of a commit.
 struct DuplicateScope {
@@ -65,6 +70,10 @@ struct DuplicateOptions {
   // another content, in this commit. Not owned.
   const CommitReader* since = nullptr;
 
+  // If not 0, only the nearest pairs are visited, so many at most. Without
+  // effect on clusters, which are made of all pairs.
+  int64_t pair_count_max = 0;
+
   // How pairs become clusters, if they do.
   enum class Clustering {
     kNone,          // Pairs.
@@ -73,8 +82,9 @@ struct DuplicateOptions {
   };
   Clustering clustering = Clustering::kNone;
 
-  // The bytes of disk that may be taken, and those of memory without it; what
-  // is known of each document that is found takes memory, too.
+  // The bytes of disk that may be taken, and those of memory without it; unless
+  // only the nearest pairs are wanted, what is known of each document that is
+  // found takes memory, too.
   int64_t spill_size_bytes_max = int64_t{4} << 30;
   int64_t memory_size_bytes = int64_t{64} << 20;
 
@@ -141,6 +151,7 @@ struct DuplicateVisitor {
 //   kInvalidArgument, DISTANCE_INVALID      a distance that is not a number;
 //   kResourceExhausted, SPILL_FULL          more is found than disk is allowed,
 //                                           naming duplicates.spill_max_bytes;
+//                                           not where few pairs are wanted;
 //   kResourceExhausted, CLUSTERS_TOO_MANY   see duplicate_clusters.h;
 //   kResourceExhausted, DISK_FULL           the disk has too little space;
 //   kDataLoss, DATA_DAMAGED                 naming what is damaged;

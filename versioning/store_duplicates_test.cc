@@ -353,6 +353,54 @@ TEST_F(StoreDuplicatesTest, AreTheSameWhenTheyDoNotFitInMemory) {
       IsOk());
 }
 
+TEST_F(StoreDuplicatesTest, TakeNoDiskWhenOnlyTheNearestAreWanted) {
+  Push({.domain = "d", .commit = "c1"}, MakeDocuments(1300, 950));
+  const auto reader = Open("c1");
+  COPSE_ASSERT_OK_AND_ASSIGN(const std::vector<Pair> all,
+                             Find(*reader, {.distance_max = 0.4F}));
+  ASSERT_GT(all.size(), 2000U);
+  ASSERT_EQ(all[200].distance, 0);  // The IDs decide.
+  ASSERT_GT(all[600].distance, 0);
+  for (const size_t count : {size_t{1}, size_t{5}, size_t{200}, size_t{600},
+                             size_t{2000}, all.size() + 1}) {
+    const std::span<const Pair> wanted =
+        std::span(all).first(std::min(count, all.size()));
+    for (const uint32_t thread_count : {1U, 2U}) {
+      EXPECT_THAT(Find(*reader, {.distance_max = 0.4F,
+                                 .pair_count_max = static_cast<int64_t>(count),
+                                 .spill_size_bytes_max = 0,
+                                 .memory_size_bytes = 1000,
+                                 .thread_count = thread_count}),
+                  IsOkAndHolds(ElementsAreArray(wanted)));
+    }
+  }
+}
+
+TEST_F(StoreDuplicatesTest, AreSortedOnDiskWhenManyOfThemAreWanted) {
+  Push({.domain = "d", .commit = "c1"}, MakeDocuments(500, 350));
+  const DuplicateOptions options = {.distance_max = 0.4F,
+                                    .pair_count_max = kNearestPairCountMax + 1,
+                                    .spill_size_bytes_max = 10'000,
+                                    .memory_size_bytes = 1000};
+  EXPECT_THAT(Find(*Open("c1"), options),
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       HasSubstr("duplicates.spill_max_bytes")));
+}
+
+TEST_F(StoreDuplicatesTest, OfTheNearestAreAcrossTwoSets) {
+  Push({.domain = "d", .commit = "c1"}, MakeDocuments(500, 350));
+  DuplicateOptions options = {.distance_max = 0.4F,
+                              .scope = {.types = {"Book"}},
+                              .target = {.types = {"Film"}}};
+  COPSE_ASSERT_OK_AND_ASSIGN(std::vector<Pair> wanted,
+                             Find(*Open("c1"), options));
+  ASSERT_GT(wanted.size(), 50U);
+  wanted.resize(50);
+  options.pair_count_max = 50;
+  EXPECT_THAT(Find(*Open("c1"), options),
+              IsOkAndHolds(ElementsAreArray(wanted)));
+}
+
 TEST_F(StoreDuplicatesTest, AStartRemovesWhatACrashLeft) {
   test_.Close();
   const std::filesystem::path spill = test_.path() + "/spill";

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -51,6 +52,23 @@ TEST_F(DuplicateFinderTest, StopsWhenItIsEnough) {
   request_.count_max = 2;
   EXPECT_THAT(engine_->duplicates().Find(request_, {}, listener_), IsOk());
   EXPECT_THAT(found_, ElementsAre("ab", "ac"));
+}
+
+TEST_F(DuplicateFinderTest, NeedsNoDiskForTheNearest) {
+  std::vector<PushOperation> documents;
+  for (int i = 0; i < 1900; ++i) {  // 1,804,050 pairs of 20 bytes.
+    documents.push_back(Upsert(absl::StrFormat("%04d", i), "oak"));
+  }
+  ASSERT_THAT(Push(Options("c2"), documents), IsOk());
+  request_.at.commit = "c2";
+  DuplicateFinder finder(engine_->store(), {.spill_size_bytes_max = 0});
+  EXPECT_THAT(finder.Find(request_, {}, listener_),
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       HasSubstr("duplicates.spill_max_bytes")));
+  EXPECT_THAT(found_, IsEmpty());
+  request_.count_max = 2;
+  EXPECT_THAT(finder.Find(request_, {}, listener_), IsOk());
+  EXPECT_THAT(found_, ElementsAre("00000001", "00000002"));
 }
 
 TEST_F(DuplicateFinderTest, EndsWhenTheCallerHasGone) {
