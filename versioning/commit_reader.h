@@ -247,6 +247,19 @@ struct ReadMask {
   bool clustering_vector = false;
 };
 
+// Names in a filter that no document of the commit has, and some that it has.
+struct MissingNames {
+  // Each once, in the order of the filter.
+  std::vector<std::string> types = {};
+  std::vector<std::string> attributes = {};
+
+  // The first kKnownNameCountMax of the commit, ascending; empty if nothing of
+  // their kind is missing.
+  std::vector<std::string> known_types = {};
+  std::vector<std::string> known_attributes = {};
+};
+inline constexpr size_t kKnownNameCountMax = 10;
+
 // Thread safety: any number of threads may use one CommitReader. It stays valid
 // and unchanged while it exists, even if the commit is deleted. If the domain
 // is deleted, its functions fail with kNotFound, DOMAIN_NOT_FOUND.
@@ -300,6 +313,15 @@ class CommitReader {
   // DATA_DAMAGED, naming the hash, if one is missing or damaged.
   virtual absl::StatusOr<std::vector<std::string>> GetTexts(
       std::span<const ContentHash> content_hashes) const = 0;
+
+  // Returns which of `types`, and of the attributes of the conditions of
+  // `filter`, no document of the commit has: what a search with them finds may
+  // not be what was meant. Says nothing where it would have to read much: of
+  // attributes that mostly other commits of the domain have, and in domains
+  // whose attributes are not indexed. Fails with kDataLoss.
+  virtual absl::StatusOr<MissingNames> FindMissingNames(
+      const std::vector<std::string>& types,
+      const SearchFilter& filter) const = 0;
 
   // Returns the vectors of `count` rows of the commit, or of all if there are
   // fewer, in no particular order: the same for a seed. Rows are as likely as

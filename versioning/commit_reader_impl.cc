@@ -25,6 +25,7 @@
 #include "versioning/filtered_rows.h"
 #include "versioning/keys.h"
 #include "versioning/meta_database.h"
+#include "versioning/missing_names.h"
 #include "versioning/row_reader.h"
 #include "versioning/row_record.h"
 #include "versioning/storage_errors.h"
@@ -309,6 +310,15 @@ absl::StatusOr<std::vector<std::string>> CommitReaderImpl::GetTexts(
   // Asked afterwards, as in GetDocument().
   COPSE_RETURN_IF_ERROR(domain_->CheckExists());
   return texts;
+}
+
+absl::StatusOr<MissingNames> CommitReaderImpl::FindMissingNames(
+    const std::vector<std::string>& types, const SearchFilter& filter) const {
+  absl::StatusOr<MissingNames> missing =
+      copse::FindMissingNames(*this, types, filter, names_);
+  // Asked afterwards, as in GetDocument().
+  COPSE_RETURN_IF_ERROR(domain_->CheckExists());
+  return missing;
 }
 
 absl::StatusOr<std::vector<SampledRow>> CommitReaderImpl::SampleRows(

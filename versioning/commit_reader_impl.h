@@ -36,6 +36,7 @@
 #include "versioning/lexical/bm25.h"
 #include "versioning/manifest.h"
 #include "versioning/memory_counter.h"
+#include "versioning/missing_names.h"
 #include "versioning/row_record.h"
 #include "versioning/row_set.h"
 
@@ -133,6 +134,9 @@ class CommitReaderImpl final : public CommitReader {
       std::span<const ContentHash> content_hashes) const override;
   absl::StatusOr<std::optional<StoredDocument>> GetDocument(
       absl::string_view document_id, ReadMask mask) const override;
+  absl::StatusOr<MissingNames> FindMissingNames(
+      const std::vector<std::string>& types,
+      const SearchFilter& filter) const override;
   absl::StatusOr<std::vector<SampledRow>> SampleRows(
       size_t count, uint64_t seed) const override;
   absl::Status ForEachDocument(
@@ -171,6 +175,7 @@ class CommitReaderImpl final : public CommitReader {
   mutable std::atomic<bool> fold_is_due_;
   const MemoryCharge charge_;
   mutable FilterCache filters_;
+  mutable NameCache names_;
 
   mutable Mutex mutex_;
   mutable std::shared_ptr<const CommitTail> tail_ ABSL_GUARDED_BY(mutex_);

@@ -228,6 +228,70 @@ TEST_F(StoreFilterTest, FindsWhatPasses) {
               ElementsAre("b/1"));
 }
 
+TEST_F(StoreFilterTest, TellsNamesThatNoDocumentOfTheCommitHas) {
+  Push({.domain = "d", .commit = "c1"},
+       {{.id = "a", .type = "Book", .attributes = {{"year", int64_t{1980}}}},
+        {.id = "b",
+         .type = "Film",
+         .attributes = {{"lang", "en"}, {"year", int64_t{1990}}}}});
+  Push({.domain = "d", .commit = "c2", .parent_commit = "c1"}, {}, {"b"});
+  const SearchFilter filter = {
+      .conditions = {{.name = "year"},
+                     {.name = "yaer"},
+                     {.name = "lang"},
+                     {.name = "yaer", .is_negated = true}}};
+  const std::vector<std::string> types = {"Flim", "Film", "Book", "Flim"};
+  // Again, when it is known.
+  for (int i = 0; i < 2; ++i) {
+    COPSE_ASSERT_OK_AND_ASSIGN(const auto first, test_->OpenCommit("d", "c1"));
+    COPSE_ASSERT_OK_AND_ASSIGN(MissingNames missing,
+                               first->FindMissingNames(types, filter));
+    EXPECT_THAT(missing.types, ElementsAre("Flim"));
+    EXPECT_THAT(missing.attributes, ElementsAre("yaer"));
+    EXPECT_THAT(missing.known_types, ElementsAre("Book", "Film"));
+    EXPECT_THAT(missing.known_attributes, ElementsAre("lang", "year"));
+    COPSE_ASSERT_OK_AND_ASSIGN(const auto second, test_->OpenCommit("d", "c2"));
+    COPSE_ASSERT_OK_AND_ASSIGN(missing,
+                               second->FindMissingNames(types, filter));
+    EXPECT_THAT(missing.types, ElementsAre("Flim", "Film"));
+    EXPECT_THAT(missing.attributes, ElementsAre("yaer", "lang"));
+    EXPECT_THAT(missing.known_types, ElementsAre("Book"));
+    EXPECT_THAT(missing.known_attributes, ElementsAre("year"));
+    COPSE_ASSERT_OK_AND_ASSIGN(
+        missing,
+        first->FindMissingNames({"Film"}, {.conditions = {{.name = "lang"}}}));
+    EXPECT_THAT(missing.types, IsEmpty());
+    EXPECT_THAT(missing.attributes, IsEmpty());
+    EXPECT_THAT(missing.known_types, IsEmpty());
+    EXPECT_THAT(missing.known_attributes, IsEmpty());
+  }
+}
+
+TEST_F(StoreFilterTest, NamesFewOfManyThatTheCommitHas) {
+  std::vector<FilterDocument> documents;
+  for (int i = 0; i < 70; ++i) {
+    documents.push_back(
+        {.id = absl::StrCat(i),
+         .type = absl::StrCat("T", 10 + i),
+         .attributes = {{absl::StrCat("a", 10 + i), true},
+                        // A name is no prefix of another.
+                        {absl::StrCat("a", 10 + i, "0"), true}}});
+  }
+  Push({.domain = "d", .commit = "c1"}, documents);
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto reader, test_->OpenCommit("d", "c1"));
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const MissingNames missing,
+      reader->FindMissingNames({"T1"}, {.conditions = {{.name = "a1"}}}));
+  EXPECT_THAT(missing.types, ElementsAre("T1"));
+  EXPECT_THAT(missing.attributes, ElementsAre("a1"));
+  EXPECT_THAT(missing.known_types,
+              ElementsAre("T10", "T11", "T12", "T13", "T14", "T15", "T16",
+                          "T17", "T18", "T19"));
+  EXPECT_THAT(missing.known_attributes,
+              ElementsAre("a10", "a100", "a11", "a110", "a12", "a120", "a13",
+                          "a130", "a14", "a140"));
+}
+
 TEST_F(StoreFilterTest, RefusesAFilterThatCannotBe) {
   Push(Options("c1"), {{.id = "a"}});
   EXPECT_THAT(

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -57,6 +58,18 @@ std::optional<uint32_t> TypeIndex::Find(absl::string_view type) const {
     return std::nullopt;
   }
   return number->second;
+}
+
+std::vector<std::string> TypeIndex::NamesOf(
+    std::span<const uint32_t> numbers) const {
+  std::vector<std::string> names;
+  MutexLock lock(names_mutex_);
+  for (const auto& [name, number] : numbers_) {
+    if (std::binary_search(numbers.begin(), numbers.end(), number)) {
+      names.push_back(name);
+    }
+  }
+  return names;
 }
 
 int64_t TypeIndex::row_count() const {

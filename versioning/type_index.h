@@ -21,6 +21,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -56,6 +57,9 @@ class TypeIndex {
 
   // Returns the number of `type`, or nullopt if no known row has it.
   std::optional<uint32_t> Find(absl::string_view type) const;
+
+  // Returns the types of `numbers`, which ascend, in no particular order.
+  std::vector<std::string> NamesOf(std::span<const uint32_t> numbers) const;
 
   // Returns the number of the type of row `ordinal`, or 0, which no type has,
   // if it is not known.

@@ -69,6 +69,12 @@ TEST_F(TypeIndexTest, ReadsEachRowOnceWhateverTheOrder) {
   EXPECT_EQ(memory_.size_bytes() > types_.size_bytes(), true);
 }
 
+TEST_F(TypeIndexTest, NamesTypes) {
+  ASSERT_THAT(Extend({2, 3}), IsOk());
+  const std::vector<uint32_t> numbers = {*types_.Find("odd"), 77};
+  EXPECT_THAT(types_.NamesOf(numbers), ElementsAre("odd"));
+}
+
 TEST_F(TypeIndexTest, AFailureLeavesItAsItWas) {
   EXPECT_THAT(Extend({12, 13, 14}),
               StatusIs(absl::StatusCode::kDataLoss, Eq("row 13")));

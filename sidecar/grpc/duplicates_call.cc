@@ -82,6 +82,11 @@ class DuplicatesCall {
 
   DuplicateListener Listener() {
     return {
+        .on_warning =
+            [this](const std::string& warning) {
+              response_.add_warnings(warning);
+              return absl::OkStatus();
+            },
         .on_begin =
             [this](const AnsweringCommit& answered_by,
                    const std::optional<AnsweringCommit>& since) {
@@ -209,7 +214,12 @@ absl::Status StreamMatches(DuplicateFinder& finder,
   };
   COPSE_RETURN_IF_ERROR(MatchSets(
       finder, request, call,
-      {.on_begin =
+      {.on_warning =
+           [&response](const std::string& warning) {
+             response.add_warnings(warning);
+             return absl::OkStatus();
+           },
+       .on_begin =
            [&](const AnsweringCommit& answered_by) {
              copse::Fill(answered_by, *response.mutable_answered_by());
              return send();

@@ -62,6 +62,8 @@ void FillSearchResponse(SearchResponse&& response, const DocumentMask& mask,
     Fill(std::move(neighbor), mask, target);
   }
   Fill(response.work, *answer.mutable_work());
+  answer.mutable_warnings()->Add(response.warnings.begin(),
+                                 response.warnings.end());
   if (response.explanation.has_value()) {
     Fill(*response.explanation, *answer.mutable_explanation());
   }
@@ -330,6 +332,8 @@ class SearchRpcs final : public RawSearchService {
             }
           }
           Fill(found.work, *answer.mutable_work());
+          answer.mutable_warnings()->Add(found.warnings.begin(),
+                                         found.warnings.end());
           return absl::OkStatus();
         });
   }

@@ -353,6 +353,60 @@ TEST_F(DuplicatesRpcTest, RefusesWhatCannotBe) {
   EXPECT_THAT(Find(), RpcFailsWith(kNotFound, "COMMIT_NOT_FOUND"));
 }
 
+TEST_F(SearchRpcsTest, WarnsOfNamesThatNoDocumentHas) {
+  constexpr char kWarning[] =
+      "no document of commit c1 has type 'Paeg'; types: ''";
+  v1::SearchRequest request = TextSearch("c1", "oak");
+  request.mutable_settings()->add_types("Paeg");
+  ASSERT_THAT(Search(request), RpcIsOk());
+  EXPECT_THAT(search_response_.neighbors(), SizeIs(0));
+  EXPECT_THAT(search_response_.warnings(), ElementsAre(kWarning));
+
+  v1::FindSimilarRequest similar;
+  similar.set_domain("admin/trees");
+  *similar.mutable_at() = request.at();
+  similar.set_document_id("a");
+  *similar.mutable_settings() = request.settings();
+  v1::FindSimilarResponse found;
+  ASSERT_THAT(
+      Call(*searches_, &v1::SearchService::Stub::FindSimilar, similar, found),
+      RpcIsOk());
+  EXPECT_THAT(found.warnings(), ElementsAre(kWarning));
+
+  v1::BatchSearchRequest batch;
+  batch.set_domain("admin/trees");
+  *batch.mutable_at() = request.at();
+  batch.add_queries()->set_text("oak");
+  *batch.mutable_settings() = request.settings();
+  v1::BatchSearchResponse results;
+  ASSERT_THAT(
+      Call(*searches_, &v1::SearchService::Stub::BatchSearch, batch, results),
+      RpcIsOk());
+  EXPECT_THAT(results.warnings(), ElementsAre(kWarning));
+
+  v1::MatchSetsRequest match;
+  match.set_domain("admin/trees");
+  *match.mutable_at() = request.at();
+  match.mutable_set()->add_types("Paeg");
+  grpc::ClientContext context;
+  std::vector<v1::MatchSetsResponse> matches;
+  ASSERT_THAT(ReadAll(searches_->MatchSets(&context, match), matches),
+              RpcIsOk());
+  ASSERT_THAT(matches, SizeIs(1));
+  EXPECT_EQ(matches[0].answered_by().commit(), "c1");
+  EXPECT_THAT(matches[0].warnings(), ElementsAre(kWarning));
+}
+
+TEST_F(DuplicatesRpcTest, WarnsOfTypesThatNoDocumentHas) {
+  request_.mutable_target()->add_types("Paeg");
+  ASSERT_THAT(Find(), RpcIsOk());
+  ASSERT_THAT(responses_, SizeIs(1));
+  EXPECT_EQ(responses_[0].answered_by().commit(), "copies");
+  EXPECT_THAT(
+      responses_[0].warnings(),
+      ElementsAre("no document of commit copies has type 'Paeg'; types: ''"));
+}
+
 TEST_F(SearchRpcsTest, SuggestsWords) {
   v1::SuggestTermsRequest request;
   request.set_domain("admin/trees");

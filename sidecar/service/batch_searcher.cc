@@ -21,6 +21,7 @@
 #include "sidecar/service/commit_resolver.h"
 #include "sidecar/service/document_reader.h"
 #include "sidecar/service/domain_embedders.h"
+#include "sidecar/service/filter_warnings.h"
 #include "sidecar/service/request_errors.h"
 #include "sidecar/service/searcher.h"
 #include "versioning/batch_search.h"
@@ -121,6 +122,9 @@ absl::StatusOr<BatchSearchResponse> SearchBatch(
                          BatchSearch(*at.reader, queries, options));
   BatchSearchResponse response = {
       .answered_by = {at.commit, at.lag}, .results = {}, .work = found.work};
+  COPSE_ASSIGN_OR_RETURN(
+      response.warnings,
+      FindFilterWarnings(at, request.settings.types, request.settings.filter));
   ResponseSizeLimit size_limit;
   for (const std::vector<DocumentNeighbor>& neighbors : found.neighbors) {
     COPSE_RETURN_IF_ERROR(context.Check());

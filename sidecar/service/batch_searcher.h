@@ -49,6 +49,7 @@ struct BatchSearchResponse {
   AnsweringCommit answered_by;
   std::vector<std::vector<SearchNeighbor>> results;  // By query.
   SearchWork work;                                   // Of all.
+  std::vector<std::string> warnings = {};            // See filter_warnings.h.
 };
 
 // Fails as Searcher::Search(), naming the query, and with kInvalidArgument,

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +20,9 @@
 #include "index/metric.h"
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
+#include "sidecar/service/call_context.h"
+#include "sidecar/service/commit_resolver.h"
+#include "sidecar/service/filter_warnings.h"
 #include "sidecar/service/request_errors.h"
 #include "versioning/commit_reader.h"
 
@@ -46,6 +51,23 @@ absl::Status CheckReach(double max_distance, Metric metric) {
   }
   return FieldInvalidError("max_distance", absl::StrFormat("%g", max_distance),
                            "at least 0, as no distance of the domain is less");
+}
+
+// Tells the listener of types that no document has.
+absl::Status Warn(const DuplicateRequest& request, const ResolvedCommit& at,
+                  const DuplicateListener& listener) {
+  if (listener.on_warning == nullptr) {
+    return absl::OkStatus();
+  }
+  std::vector<std::string> types = request.scope.types;
+  types.insert(types.end(), request.target.types.begin(),
+               request.target.types.end());
+  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> warnings,
+                         FindFilterWarnings(at, types));
+  for (const std::string& warning : warnings) {
+    COPSE_RETURN_IF_ERROR(listener.on_warning(warning));
+  }
+  return absl::OkStatus();
 }
 
 // One of the searches that run, as long as it lives.
@@ -139,6 +161,7 @@ absl::Status DuplicateFinder::Find(const DuplicateRequest& request,
         since, ResolveCommit(store_, request.domain, *request.since));
     since_answered_by = {since->commit, since->lag};
   }
+  COPSE_RETURN_IF_ERROR(Warn(request, at, listener));
   if (listener.on_begin != nullptr) {
     COPSE_RETURN_IF_ERROR(
         listener.on_begin({at.commit, at.lag}, since_answered_by));

@@ -46,7 +46,11 @@ struct DuplicateRequest {
 
 // What is not set is not told; a status that is not OK ends the search.
 struct DuplicateListener {
-  // Once, first.
+  // Before all else, for each name of a filter that no document has
+  // (filter_warnings.h).
+  std::function<absl::Status(const std::string& warning)> on_warning = nullptr;
+
+  // Once, before what is found.
   std::function<absl::Status(const AnsweringCommit& answered_by,
                              const std::optional<AnsweringCommit>& since)>
       on_begin = nullptr;

@@ -71,6 +71,25 @@ TEST_F(DuplicateFinderTest, NeedsNoDiskForTheNearest) {
   EXPECT_THAT(found_, ElementsAre("00000001", "00000002"));
 }
 
+TEST_F(DuplicateFinderTest, WarnsFirstOfTypesThatNoDocumentHas) {
+  request_.scope.types = {"Paeg"};
+  request_.target.types = {"", "Flim"};
+  listener_.on_warning = [this](const std::string& warning) {
+    found_.push_back(warning);
+    return absl::OkStatus();
+  };
+  listener_.on_begin = [this](const AnsweringCommit&,
+                              const std::optional<AnsweringCommit>&) {
+    found_.push_back("begin");
+    return absl::OkStatus();
+  };
+  EXPECT_THAT(engine_->duplicates().Find(request_, {}, listener_), IsOk());
+  EXPECT_THAT(found_,
+              ElementsAre("no document of commit c1 has type 'Paeg'; types: ''",
+                          "no document of commit c1 has type 'Flim'; types: ''",
+                          "begin"));
+}
+
 TEST_F(DuplicateFinderTest, EndsWhenTheCallerHasGone) {
   const CallContext context = {
       .interruption = [] { return CallCancelledError(); }};

@@ -28,6 +28,7 @@
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/commit_resolver.h"
 #include "sidecar/service/document_reader.h"
+#include "sidecar/service/filter_warnings.h"
 #include "sidecar/service/fusion.h"
 #include "sidecar/service/request_errors.h"
 #include "sidecar/service/text_cutter.h"
@@ -439,6 +440,9 @@ absl::StatusOr<SearchResponse> Searcher::Search(const SearchRequest& request,
   }
   response.answered_by = {at.commit, at.lag};
   response.source = query.source;
+  COPSE_ASSIGN_OR_RETURN(
+      response.warnings,
+      FindFilterWarnings(at, request.settings.types, request.settings.filter));
   const auto* text = std::get_if<TextQuery>(&request.query);
   ResponseSizeLimit size_limit;
   for (size_t i = start; i < ranked.size(); ++i) {

@@ -218,6 +218,7 @@ struct SearchResponse {
   std::vector<SearchNeighbor> neighbors;
   SearchWork work;
   std::optional<SearchExplanation> explanation;  // Only where asked for.
+  std::vector<std::string> warnings;             // See filter_warnings.h.
 };
 
 // Returns OK, or kInvalidArgument, FIELD_INVALID or FILTER_INVALID, naming the

@@ -114,6 +114,37 @@ TEST_F(SearcherTest, AnswersFromTheNearestIndexedAncestor) {
   EXPECT_EQ(response.answered_by.lag, 2);
 }
 
+TEST_F(SearcherTest, WarnsOfTypesAndAttributesThatNoDocumentHas) {
+  SearchRequest request = TextRequest("c1", "oak");
+  request.settings.types = {"tree", "flowr"};
+  request.settings.filter.conditions = {{.name = "year"},
+                                        {.name = "yaer", .is_negated = true}};
+  for (const SearchMode mode :
+       {SearchMode::kVector, SearchMode::kText, SearchMode::kHybrid}) {
+    request.mode = mode;
+    COPSE_ASSERT_OK_AND_ASSIGN(const SearchResponse response, Search(request));
+    EXPECT_THAT(response.neighbors, SizeIs(2));
+    EXPECT_THAT(
+        response.warnings,
+        ElementsAre(
+            "no document of commit c1 has type 'flowr'; types: flower, tree",
+            "no document of commit c1 has attribute 'yaer'; attributes: year"));
+  }
+  request.settings.types.clear();
+  for (int i = 0; i < 25; ++i) {
+    request.settings.types.push_back(absl::StrCat("T", i));
+  }
+  request.settings.filter = {};
+  COPSE_ASSERT_OK_AND_ASSIGN(const SearchResponse many, Search(request));
+  ASSERT_THAT(many.warnings, SizeIs(11));
+  EXPECT_EQ(many.warnings[10],
+            "and none has one of 15 more types of the filter");
+  request.settings.types = {"flower"};
+  request.settings.filter.conditions = {{.name = "year"}};
+  COPSE_ASSERT_OK_AND_ASSIGN(const SearchResponse right, Search(request));
+  EXPECT_THAT(right.warnings, IsEmpty());
+}
+
 TEST_F(SearcherTest, NamesTheNearestIndexedAncestorThatIsTooFarAway) {
   SearchRequest request = TextRequest("new", "oak");
   request.at.ancestor_commits = {"newer", "c2", "c1"};

@@ -97,6 +97,7 @@ absl::Status MatchSets(DuplicateFinder& finder, const MatchRequest& request,
   COPSE_RETURN_IF_ERROR(CheckRequest(request));
   Matching matching(request, listener);
   DuplicateListener pairs;
+  pairs.on_warning = listener.on_warning;
   if (listener.on_begin != nullptr) {
     pairs.on_begin = [&listener](const AnsweringCommit& answered_by,
                                  const std::optional<AnsweringCommit>&) {

@@ -57,8 +57,12 @@ struct SetMatch {
 };
 
 struct MatchListener {
+  // As of a DuplicateListener. May be null.
+  std::function<absl::Status(const std::string& warning)> on_warning = nullptr;
+
+  // Once, before the matches. May be null.
   std::function<absl::Status(const AnsweringCommit& answered_by)> on_begin =
-      nullptr;  // Once, first. May be null.
+      nullptr;
 
   // Ascending by distance; of each document ascending by (distance, ID).
   std::function<absl::Status(const SetMatch&)> on_match = nullptr;
