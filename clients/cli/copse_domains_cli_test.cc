@@ -55,6 +55,21 @@ TEST_F(CopseCliTest, CreatesDomainsWithTemplates) {
       HasSubstr("is too long, wanted at most 65536 bytes"));
 }
 
+TEST_F(CopseCliTest, SaysHowADomainIsMadeWithoutTheProvider) {
+  server_.store().create_error = "the provider does not answer";
+  const Result result = Run({"domain", "create", "d"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.error,
+            "copse: the provider does not answer; try again when it does, or "
+            "make a domain that asks no provider with --vectors-only "
+            "(EMBEDDING_PROVIDER_UNAVAILABLE)\n");
+  EXPECT_EQ(Run({"domain", "create", "d", "--vectors-only", "--dimension", "3"})
+                .exit_code,
+            0);
+  EXPECT_THAT(Run({"domain", "create", "--help"}).output,
+              HasSubstr("the provider must be reachable and have credit"));
+}
+
 TEST_F(CopseCliTest, PreviewsALocalTemplate) {
   const std::string film = folder_ + "/film";
   std::ofstream(film) << "{{title}}{{#cast}}, {{.}}{{/cast}}";

@@ -14,8 +14,11 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 #include "clients/cli/context.h"
 #include "clients/cli/job_watch.h"
@@ -25,6 +28,7 @@
 #include "clients/cli/retention_options.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/utf8.h"
+#include "clients/cpp/error.h"
 #include "clients/cpp/status_macros.h"
 #include "copse/v1/domain_service.pb.h"
 #include "copse/v1/job_service.pb.h"
@@ -113,6 +117,24 @@ absl::Status PrintDomain(Context& context, const v1::Domain& domain) {
   return context.output().Write(table.Format(0));
 }
 
+// Says of an error of the provider, which is asked for one vector, which domain
+// needs none.
+absl::Status ExplainCreateError(const absl::Status& status) {
+  if (!absl::StartsWith(ErrorReasonOf(status), "EMBEDDING_PROVIDER_")) {
+    return status;
+  }
+  absl::Status explained(
+      status.code(),
+      absl::StrCat(status.message(),
+                   "; try again when it does, or make a domain that asks no "
+                   "provider with --vectors-only"));
+  status.ForEachPayload(
+      [&explained](absl::string_view type_url, const absl::Cord& payload) {
+        explained.SetPayload(type_url, payload);
+      });
+  return explained;
+}
+
 absl::StatusOr<ExitCode> Create(Context& context, const Flags& flags) {
   v1::CreateDomainRequest request;
   request.set_domain(flags.domain);
@@ -123,9 +145,10 @@ absl::StatusOr<ExitCode> Create(Context& context, const Flags& flags) {
         *request.mutable_settings()->mutable_retention(),
         ToRetention(flags.retention));
   }
-  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::Domain domain,
-                                context.client().CreateDomain(request));
-  COPSE_CLIENT_RETURN_IF_ERROR(PrintDomain(context, domain));
+  const absl::StatusOr<v1::Domain> domain =
+      context.client().CreateDomain(request);
+  COPSE_CLIENT_RETURN_IF_ERROR(ExplainCreateError(domain.status()));
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintDomain(context, *domain));
   return ExitCode::kDone;
 }
 
@@ -270,7 +293,13 @@ void AddDomainCommands(CommandLine& line) {
                "copse domain create photos --vectors-only --dimension 512 "
                "--metric euclidean",
                "copse domain create films --template Film=film.mustache"},
-              kTemplateHelp);
+              absl::StrCat(
+                  "The server has the profile embed one text, to notice a "
+                  "changed model later. So\nthe provider must be reachable and "
+                  "have credit, whatever --dimension says; only\ndomains with "
+                  "--vectors-only, whose documents and queries bring their "
+                  "vectors,\nneed none.\n\n",
+                  kTemplateHelp));
   line.OnChosen(create,
                 [flags](Context& context) { return Create(context, *flags); });
 

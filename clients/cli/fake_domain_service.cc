@@ -43,6 +43,10 @@ class Domains final : public v1::DomainService::Service {
       return FakeError(StatusCode::ALREADY_EXISTS, "domain exists",
                        "DOMAIN_EXISTS");
     }
+    if (!request->settings().vectors_only() && !store_.create_error.empty()) {
+      return FakeError(grpc::StatusCode::UNAVAILABLE, store_.create_error,
+                       "EMBEDDING_PROVIDER_UNAVAILABLE");
+    }
     v1::Domain& domain = store_.domains[request->domain()];
     domain.set_domain(request->domain());
     *domain.mutable_settings() = request->settings();

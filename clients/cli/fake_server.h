@@ -51,6 +51,7 @@ struct FakeStore {
   std::vector<v1::Job> jobs;                 // The newest first.
   v1::PullCommitRequest pull_request;        // The last one.
   v1::ReembedDomainRequest reembed_request;  // The same.
+  std::string create_error;                  // Of the provider, if any.
 };
 
 // Thread safety: the store is locked by its mutex.

@@ -360,7 +360,11 @@ absl::StatusOr<DomainOptions> DomainManager::PlanWithProbe(
   absl::StatusOr<std::vector<float>> probe =
       ProbeVector(*embedder, ToEmbedContext(context));
   if (!probe.ok()) {
-    return ToCallStatus(context, probe.status());
+    return AnnotateStatus(
+        ToCallStatus(context, probe.status()),
+        absl::StrFormat("domain '%s' wants one text embedded by profile '%s', "
+                        "so that a changed model is noticed later",
+                        domain, embedder->name()));
   }
   options.probe_vector = *std::move(probe);
   return options;

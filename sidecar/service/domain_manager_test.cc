@@ -253,9 +253,13 @@ TEST_F(DomainManagerTest, CreatesNothingWhileTheProviderIsDown) {
     return WithReason(absl::UnavailableError("503"),
                       "EMBEDDING_PROVIDER_UNAVAILABLE");
   });
-  EXPECT_THAT(engine_->domains().Create("a/b", {}, {}),
-              FailsWith(absl::StatusCode::kUnavailable,
-                        "EMBEDDING_PROVIDER_UNAVAILABLE"));
+  const absl::StatusOr<DomainInfo> domain =
+      engine_->domains().Create("a/b", {}, {});
+  EXPECT_THAT(domain, FailsWith(absl::StatusCode::kUnavailable,
+                                "EMBEDDING_PROVIDER_UNAVAILABLE"));
+  EXPECT_EQ(domain.status().message(),
+            "domain 'a/b' wants one text embedded by profile 'fake', so that a "
+            "changed model is noticed later: 503");
   EXPECT_THAT(store_->GetDomain("a/b"),
               FailsWith(absl::StatusCode::kNotFound, "DOMAIN_NOT_FOUND"));
 }
