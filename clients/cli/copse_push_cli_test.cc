@@ -88,6 +88,7 @@ TEST_F(CopseCliTest, CountsErrorsAndHonoursAborts) {
       Run({"push", "d", "--commit", "c1", "--skip-failed", "--json"}, lines);
   EXPECT_EQ(lenient.exit_code, 0) << lenient.error;
   EXPECT_EQ(json::parse(lenient.output)["skipped_document_count"], 1);
+  EXPECT_THAT(Run({"log", "d"}).output, HasSubstr("+1 ~0 -0, 1 skipped"));
   const Result aborted =
       Run({"push", "d", "--commit", "c2"}, "{\"op\":\"Abort\"}\n");
   EXPECT_EQ(aborted.exit_code, 1);

@@ -57,6 +57,18 @@ std::string FirstLine(const std::string& message) {
   return message.substr(0, message.find('\n'));
 }
 
+// Returns such as "+2 ~1 -0, 3 skipped".
+std::string FormatChanges(const v1::Commit& commit) {
+  const std::string skipped =
+      commit.skipped_document_count() == 0
+          ? ""
+          : absl::StrCat(", ", FormatCount(commit.skipped_document_count()),
+                         " skipped");
+  return absl::StrFormat("+%d ~%d -%d%s", commit.inserted_count(),
+                         commit.replaced_count(), commit.deleted_count(),
+                         skipped);
+}
+
 std::string Size(int64_t size_bytes) {
   return FormatSize(static_cast<double>(size_bytes));
 }
@@ -152,9 +164,7 @@ class LogPrinter {
           commit.commit(), FormatTimestampShort(commit.create_time()),
           commit.has_commit_time() ? FormatTimestampShort(commit.commit_time())
                                    : "-",
-          FormatCount(commit.document_count()),
-          absl::StrFormat("+%d ~%d -%d", commit.inserted_count(),
-                          commit.replaced_count(), commit.deleted_count())};
+          FormatCount(commit.document_count()), FormatChanges(commit)};
       if (sizes_ != nullptr) {
         const v1::CommitSize* size = SizeOf(commit);
         cells.push_back(size == nullptr ? "-"
@@ -298,6 +308,10 @@ void AddLogCommand(CommandLine& line) {
       "--branch from\nthe head down. TIME is what the database says, and may "
       "be "
       "in any order.\n"
+      "CHANGES are against the parent, and documents that failed and were "
+      "skipped:\n`copse show` says why. A push that failed makes no commit: "
+      "`copse job list\n--state failed` lists those, and `copse job show` says "
+      "why.\n"
       "With --size, LOGICAL is what a commit would take alone, UNIQUE what no "
       "other\ncommit has, and SHARED the rest. Deleting a commit and then "
       "collecting garbage\nfrees UNIQUE, but for rows that indexes hold which "
