@@ -181,9 +181,9 @@ TEST_F(CopseCliTest, HelpFitsEightyColumns) {
                                                     {"domain", "update"},
                                                     {"domain", "delete"}};
   for (const char* command :
-       {"git", "push", "search", "similar", "export", "get", "compare", "log",
-        "show", "diff", "merge", "assign", "stats", "verify", "recall", "gc",
-        "help"}) {
+       {"git",    "push", "search",  "similar",    "export", "get",   "compare",
+        "log",    "show", "diff",    "merge",      "assign", "stats", "verify",
+        "recall", "gc",   "suggest", "duplicates", "match",  "help"}) {
     commands.push_back({command});
   }
   for (std::vector<std::string>& command : commands) {
@@ -218,6 +218,30 @@ TEST_F(CopseCliTest, NamesTheCommandOrOptionThatWasProbablyMeant) {
   EXPECT_EQ(error({"show", "d", "c", "more"}),
             "copse: unexpected argument 'more'; see copse show --help\n");
   EXPECT_EQ(error({}), "copse: a command is missing; see copse --help\n");
+}
+
+TEST_F(CopseCliTest, AnUnknownCommandHasNoHelp) {
+  const std::vector<std::vector<std::string>> cases = {
+      {"serch", "--help"},
+      {"--help", "serch"},
+      {"serch", "-h", "--json"},
+      {"serch", "d", "x", "--version"}};
+  for (const std::vector<std::string>& arguments : cases) {
+    const Result result = Run(arguments);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_EQ(result.error,
+              "copse: no command 'serch'; did you mean 'search'? See copse "
+              "--help\n");
+  }
+  EXPECT_EQ(Run({"candidates", "--help"}).error,
+            "copse: no command 'candidates'; see copse --help\n");
+  const Result below = Run({"branch", "lsit", "--help"});
+  EXPECT_EQ(below.exit_code, 2);
+  EXPECT_EQ(below.output, "");
+  EXPECT_EQ(below.error,
+            "copse: no command 'lsit'; did you mean 'list'? See copse branch "
+            "--help\n");
+  EXPECT_EQ(Run({"log", "d", "more", "--help"}).exit_code, 0);
 }
 
 TEST_F(CopseCliTest, SaysThatCommitIdsAreNotShortened) {

@@ -15,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 
@@ -145,6 +146,15 @@ std::vector<std::string> CommandNames(const CLI::App& app) {
   return names;
 }
 
+// The root and the commands that were chosen below it.
+std::vector<const CLI::App*> ChosenPath(const CLI::App& app) {
+  std::vector<const CLI::App*> path = {&app};
+  while (!path.back()->get_subcommands().empty()) {
+    path.push_back(path.back()->get_subcommands().front());
+  }
+  return path;
+}
+
 // The long options of a command and those of all commands.
 std::vector<std::string> OptionNames(const CLI::App& chosen) {
   std::vector<std::string> names;
@@ -217,15 +227,19 @@ void AddHelpCommand(CommandLine& line) {
   });
 }
 
+bool NamesUnknownCommand(const CLI::App& app) {
+  const std::vector<std::string> left = app.remaining(/*recurse=*/true);
+  return !left.empty() && !absl::StartsWith(left.front(), "-") &&
+         ChosenPath(app).back()->get_require_subcommand_min() > 0;
+}
+
 std::string DescribeUsage(const CLI::App& app, const CLI::ParseError& error) {
-  std::string command = app.get_name();
-  const CLI::App* chosen = &app;
-  while (!chosen->get_subcommands().empty()) {
-    chosen = chosen->get_subcommands().front();
-    absl::StrAppend(&command, " ", chosen->get_name());
-  }
-  const std::string problem = DescribeProblem(app, *chosen, error);
-  return SeeHelp(problem, command);
+  const std::vector<const CLI::App*> path = ChosenPath(app);
+  const auto format = [](std::string* out, const CLI::App* part) {
+    absl::StrAppend(out, part->get_name());
+  };
+  return SeeHelp(DescribeProblem(app, *path.back(), error),
+                 absl::StrJoin(path, " ", format));
 }
 
 }  // namespace copse

@@ -16,6 +16,10 @@ namespace copse {
 
 std::shared_ptr<CLI::FormatterBase> MakeHelpFormatter();
 
+// Whether the arguments that `app` was given, --help among them, have a word
+// where a command is wanted that is none.
+bool NamesUnknownCommand(const CLI::App& app);
+
 // Says in one line what is wrong with the arguments that `app` was given when
 // it threw `error`, and which help tells more.
 std::string DescribeUsage(const CLI::App& app, const CLI::ParseError& error);

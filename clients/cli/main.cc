@@ -241,7 +241,7 @@ int Main(int argc, char** argv) {
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) {
+    if (error.get_exit_code() == 0 && !NamesUnknownCommand(line.app)) {
       line.app.exit(error);  // Prints the help or the version.
       return static_cast<int>(ExitCode::kDone);
     }
