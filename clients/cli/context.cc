@@ -9,9 +9,11 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "google/protobuf/message.h"
+#include "google/protobuf/repeated_field.h"
 
 #include "clients/cli/json_writer.h"
 #include "clients/cli/message_json.h"
@@ -53,6 +55,13 @@ void Context::Note(absl::string_view line) {
 }
 
 void Context::Warn(absl::string_view line) { progress_.Print(line); }
+
+void Context::PrintWarnings(
+    const google::protobuf::RepeatedPtrField<std::string>& warnings) {
+  for (const std::string& warning : warnings) {
+    Warn(absl::StrCat("warning: ", Printable(warning)));
+  }
+}
 
 void CommandLine::OnChosen(CLI::App& subcommand, Command command) {
   subcommand.callback(

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
+#include "google/protobuf/repeated_field.h"
 
 #include "clients/cli/json_writer.h"
 #include "clients/cli/output.h"
@@ -62,6 +63,10 @@ class Context {
 
   // Prints `line` to standard error whatever is given.
   void Warn(absl::string_view line);
+
+  // Does so with each of the server's `warnings`.
+  void PrintWarnings(
+      const google::protobuf::RepeatedPtrField<std::string>& warnings);
 
  private:
   const GlobalOptions options_;
@@ -108,6 +113,7 @@ void AddMergeCommand(CommandLine& line);
 void AddPullCommand(CommandLine& line);
 void AddPushCommand(CommandLine& line);
 void AddSearchCommands(CommandLine& line);
+void AddSuggestCommand(CommandLine& line);
 void AddDuplicateCommands(CommandLine& line);
 void AddDocumentCommands(CommandLine& line);
 void AddAdminCommands(CommandLine& line);

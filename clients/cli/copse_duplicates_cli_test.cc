@@ -3,6 +3,7 @@
 //
 // What the program `copse` says of documents that are near each other.
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,21 @@ namespace {
 
 using nlohmann::json;
 
-TEST_F(CopseCliTest, ListsDuplicates) {
+class CopseDuplicatesTest : public CopseCliTest {
+ protected:
+  // Makes commit c1, the head of main, with documents a, b and c.
+  void PushThreeDocuments() {
+    ASSERT_EQ(
+        Run({"push", "d", "--create", "--commit", "c1", "--branch", "main"},
+            "{\"op\":\"Inserted\",\"id\":\"a\",\"string\":\"one\"}\n"
+            "{\"op\":\"Inserted\",\"id\":\"b\",\"string\":\"two\"}\n"
+            "{\"op\":\"Inserted\",\"id\":\"c\",\"string\":\"four\"}\n")
+            .exit_code,
+        0);
+  }
+};
+
+TEST_F(CopseDuplicatesTest, ListsDuplicates) {
   ASSERT_EQ(Run({"push", "d", "--create", "--commit", "c1"},
                 "{\"op\":\"Inserted\",\"id\":\"a\",\"string\":\"one\"}\n"
                 "{\"op\":\"Inserted\",\"id\":\"b\",\"string\":\"two\"}\n"
@@ -59,26 +74,99 @@ TEST_F(CopseCliTest, ListsDuplicates) {
       2);
 }
 
-TEST_F(CopseCliTest, ListsMatchesOfSets) {
-  PushTwoCommits();
-  const Result there = Run({"match", "d", "--commit", "c1", "--type", "A",
-                            "--target-type", "B", "--threshold", "0.25"});
-  EXPECT_EQ(there.exit_code, 0) << there.error;
-  EXPECT_EQ(there.output, "  0.2500  a -> b\n");
-  EXPECT_EQ(there.error, "1 match\n");
+TEST_F(CopseDuplicatesTest, ListsMatchesOfTwoSetsTheOneSetOnTheLeft) {
+  PushThreeDocuments();
+  const Result both = Run({"match", "d", "--type", "A", "--target-type", "B",
+                           "--threshold", "0.25"});
+  EXPECT_EQ(both.exit_code, 0) << both.error;
+  EXPECT_EQ(both.output,
+            "  0.2500  a <-> c\n"
+            "  0.2500  b -> c\n");
+  EXPECT_EQ(both.error, "2 pairs\n");
   EXPECT_EQ(
-      Run({"match", "d", "--commit", "c1", "--target-threshold", "1"}).output,
-      "  0.0000  a <- b\n");
+      Run({"match", "d", "--target-id", "c", "--target-threshold", "1"}).output,
+      "  0.0000  a <- c\n");
   const json found =
-      json::parse(Run({"match", "d", "--commit", "c1", "--json"}).output);
+      json::parse(Run({"match", "d", "--target-type", "B", "--json"}).output);
   EXPECT_EQ(found["answered_by"]["commit"], "c1");
+  EXPECT_EQ(found["count"], 3);
   EXPECT_EQ(found["matches"][0]["document"]["id"], "a");
   EXPECT_EQ(found["matches"][0]["is_from_target"], false);
-  EXPECT_EQ(found["count"], 1);
+  EXPECT_EQ(found["matches"][1]["document"]["id"], "c");
+  EXPECT_EQ(found["matches"][1]["is_from_target"], true);
   EXPECT_EQ(Run({"match", "d", "-k", "0"}).exit_code, 2);
 }
 
-TEST_F(CopseCliTest, DuplicatesRefuseACommitInAPipeline) {
+TEST_F(CopseDuplicatesTest, ListsEachPairOfOneSetOnce) {
+  PushThreeDocuments();
+  const Result result = Run({"match", "d"});
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(result.output,
+            "  0.0000  a <-> c\n"
+            "  0.0000  b -> c\n");
+  EXPECT_EQ(result.error, "2 pairs\n");
+  const json found = json::parse(Run({"match", "d", "--json"}).output);
+  EXPECT_EQ(found["count"], 3);
+  ASSERT_EQ(found["matches"].size(), 3u);
+  for (const json& match : found["matches"]) {
+    EXPECT_EQ(match["is_from_target"], false);
+  }
+  const Result threshold = Run({"match", "d", "--target-threshold", "1"});
+  EXPECT_EQ(threshold.exit_code, 2);
+  EXPECT_EQ(threshold.error,
+            "copse: --target-threshold needs another set: --target-type or "
+            "--target-id\n");
+}
+
+TEST_F(CopseDuplicatesTest, AnErrorAfterPairsEndsTheirJson) {
+  PushThreeDocuments();
+  server_.store().stream_error = "the disk is too small";
+  const auto expect_error = [](const Result& result, const char* name,
+                               size_t count) {
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_EQ(result.error, "copse: the disk is too small (SPILL_FULL)\n");
+    const json object = json::parse(result.output);
+    EXPECT_EQ(object["answered_by"]["commit"], "c1");
+    EXPECT_EQ(object[name].size(), count);
+    EXPECT_FALSE(object.contains("count"));
+    EXPECT_EQ(object["error"]["code"], "RESOURCE_EXHAUSTED");
+    EXPECT_EQ(object["error"]["message"], "the disk is too small");
+    EXPECT_EQ(object["error"]["reason"], "SPILL_FULL");
+  };
+  const std::vector<std::string> duplicates = {"duplicates", "d", "--json",
+                                               "--threshold", "1"};
+  expect_error(Run(duplicates), "pairs", 3);
+  std::vector<std::string> clusters = duplicates;
+  clusters.insert(clusters.end(), {"--cluster", "connected"});
+  expect_error(Run(clusters), "clusters", 6);
+  expect_error(Run({"match", "d", "--json"}), "matches", 3);
+  // What people have read by then stands there.
+  EXPECT_EQ(Run({"match", "d"}).output,
+            "  0.0000  a <-> c\n"
+            "  0.0000  b -> c\n");
+  // Nothing was written: the error is all there is.
+  const json object =
+      json::parse(Run({"duplicates", "d", "--json", "--since", "c1"}).output);
+  EXPECT_EQ(object.size(), 1u);
+  EXPECT_EQ(object["error"]["reason"], "SPILL_FULL");
+}
+
+TEST_F(CopseDuplicatesTest, WarnsOfTypesThatNothingWasCheckedOf) {
+  PushThreeDocuments();
+  server_.store().warnings = {"no document of commit c1 has type 'Paeg'"};
+  for (const char* command : {"duplicates", "match"}) {
+    const Result text = Run({command, "d", "--type", "Paeg", "--quiet"});
+    EXPECT_EQ(text.exit_code, 0);
+    EXPECT_EQ(text.error,
+              "warning: no document of commit c1 has type 'Paeg'\n");
+    const json found =
+        json::parse(Run({command, "d", "--type", "Paeg", "--json"}).output);
+    EXPECT_EQ(found["warnings"],
+              json({"no document of commit c1 has type 'Paeg'"}));
+  }
+}
+
+TEST_F(CopseDuplicatesTest, DuplicatesRefuseACommitInAPipeline) {
   PushTwoCommits();
   const std::vector<std::string> gate = {"duplicates", "d", "--commit", "c2",
                                          "--since"};

@@ -47,6 +47,10 @@ struct Flags {
   bool fail_on_found = false;
   int32_t match_count = 5;
   std::optional<double> target_threshold;
+
+  bool has_target() const {
+    return !target_types.empty() || !target_ids.empty();
+  }
 };
 
 const std::map<std::string, v1::FindDuplicatesRequest::Clustering>&
@@ -173,6 +177,7 @@ class DuplicatePrinter {
   bool is_clustered() const { return !flags_.cluster.empty(); }
 
   void Begin(const v1::FindDuplicatesResponse& response) {
+    context_.PrintWarnings(response.warnings());
     if (!context_.json()) {
       NoteAnsweringCommit(context_, response.answered_by());
       return;
@@ -184,6 +189,8 @@ class DuplicatePrinter {
       json_.Key("since_answered_by");
       WriteMessage(response.since_answered_by(), json_);
     }
+    WriteWarnings({response.warnings().begin(), response.warnings().end()},
+                  json_);
     json_.Key(is_clustered() ? "clusters" : "pairs").BeginArray();
   }
 
@@ -255,56 +262,137 @@ absl::StatusOr<v1::MatchSetsRequest> ToMatchRequest(Context& context,
   return request;
 }
 
-absl::StatusOr<ExitCode> Match(Context& context, const Flags& flags) {
-  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::MatchSetsRequest request,
-                                ToMatchRequest(context, flags));
-  JsonWriter json;
-  int64_t count = 0;
-  const auto print = [&](const v1::SetMatch& match) -> absl::Status {
-    ++count;
-    if (context.json()) {
-      WriteMessage(match, json);
-      return absl::OkStatus();
-    }
-    return context.output().WriteLine(absl::StrFormat(
-        "%8.4f  %s %s %s", match.distance(), Describe(match.document()),
-        match.is_from_target() ? "<-" : "->", Describe(match.match())));
-  };
-  const auto begin = [&](const v1::AnsweringCommit& answered_by) {
-    if (!context.json()) {
-      NoteAnsweringCommit(context, answered_by);
-      return;
-    }
-    json.BeginObject();
-    json.Key("answered_by");
-    WriteMessage(answered_by, json);
-    json.Key("matches").BeginArray();
-  };
-  const auto add = [&](const v1::MatchSetsResponse& response) -> absl::Status {
+// Prints matches as they come: as JSON each, for people one line for every two
+// documents, whose matches come one after the other.
+class MatchPrinter {
+ public:
+  // `flags` is not owned.
+  MatchPrinter(Context& context, const Flags& flags)
+      : context_(context), is_one_set_(!flags.has_target()) {}
+
+  absl::Status Add(const v1::MatchSetsResponse& response) {
     if (response.has_answered_by()) {
-      begin(response.answered_by());
+      Begin(response);
     }
     for (const v1::SetMatch& match : response.matches()) {
-      COPSE_CLIENT_RETURN_IF_ERROR(print(match));
+      // Of one set the two directions say the same.
+      if (!is_one_set_ || !match.is_from_target()) {
+        COPSE_CLIENT_RETURN_IF_ERROR(Add(match));
+      }
     }
-    return context.json() && count > 0 ? context.output().Write(json.TakePart())
-                                       : absl::OkStatus();
+    return context_.json() && count_ > 0
+               ? context_.output().Write(json_.TakePart())
+               : absl::OkStatus();
+  }
+
+  absl::Status Finish() {
+    if (context_.json()) {
+      json_.EndArray();
+      json_.Key("count").Integer(count_);
+      json_.EndObject();
+      return context_.output().WriteLine(json_.Take());
+    }
+    COPSE_CLIENT_RETURN_IF_ERROR(PrintLine());
+    COPSE_CLIENT_RETURN_IF_ERROR(context_.output().Flush());
+    context_.Note(count_ == 0 ? "no matches found"
+                              : FormatCounted(count_, "pair"));
+    return absl::OkStatus();
+  }
+
+  // Returns `status`, with which the search has failed.
+  absl::Status Fail(absl::Status status) {
+    if (!context_.json()) {
+      COPSE_CLIENT_RETURN_IF_ERROR(PrintLine());
+    }
+    return EndWithError(context_, json_, std::move(status));
+  }
+
+ private:
+  // Two documents, the left one of the set, and which of the two is among the
+  // nearest of the other.
+  struct Line {
+    v1::DuplicateDocument left;
+    v1::DuplicateDocument right;
+    double distance = 0;
+    bool to_right = false;
+    bool to_left = false;
   };
-  absl::Status status = context.client().MatchSets(request, add);
+
+  void Begin(const v1::MatchSetsResponse& response) {
+    context_.PrintWarnings(response.warnings());
+    if (!context_.json()) {
+      NoteAnsweringCommit(context_, response.answered_by());
+      return;
+    }
+    json_.BeginObject();
+    json_.Key("answered_by");
+    WriteMessage(response.answered_by(), json_);
+    WriteWarnings({response.warnings().begin(), response.warnings().end()},
+                  json_);
+    json_.Key("matches").BeginArray();
+  }
+
+  absl::Status Add(const v1::SetMatch& match) {
+    if (context_.json()) {
+      ++count_;
+      WriteMessage(match, json_);
+      return absl::OkStatus();
+    }
+    const std::string& document = match.document().document_id();
+    const std::string& other = match.match().document_id();
+    const auto is_of_line = [this](const std::string& left,
+                                   const std::string& right) {
+      return line_.has_value() && line_->left.document_id() == left &&
+             line_->right.document_id() == right;
+    };
+    if (!is_of_line(document, other) && !is_of_line(other, document)) {
+      COPSE_CLIENT_RETURN_IF_ERROR(PrintLine());
+      ++count_;
+      const bool is_turned = match.is_from_target();
+      line_ = {is_turned ? match.match() : match.document(),
+               is_turned ? match.document() : match.match(), match.distance()};
+    }
+    (is_of_line(document, other) ? line_->to_right : line_->to_left) = true;
+    return absl::OkStatus();
+  }
+
+  absl::Status PrintLine() {
+    if (!line_.has_value()) {
+      return absl::OkStatus();
+    }
+    const absl::string_view arrow = !line_->to_left    ? "->"
+                                    : !line_->to_right ? "<-"
+                                                       : "<->";
+    const std::string text =
+        absl::StrFormat("%8.4f  %s %s %s", line_->distance,
+                        Describe(line_->left), arrow, Describe(line_->right));
+    line_.reset();
+    return context_.output().WriteLine(text);
+  }
+
+  Context& context_;
+  const bool is_one_set_;
+  JsonWriter json_;
+  std::optional<Line> line_;  // Its matches may not all have come.
+  int64_t count_ = 0;         // Of lines, or of matches in JSON.
+};
+
+absl::StatusOr<ExitCode> Match(Context& context, const Flags& flags) {
+  if (flags.target_threshold.has_value() && !flags.has_target()) {
+    return UsageError(
+        "--target-threshold needs another set: --target-type or --target-id");
+  }
+  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::MatchSetsRequest request,
+                                ToMatchRequest(context, flags));
+  MatchPrinter printer(context, flags);
+  absl::Status status = context.client().MatchSets(
+      request, [&printer](const v1::MatchSetsResponse& response) {
+        return printer.Add(response);
+      });
   if (!status.ok()) {
-    return EndWithError(context, json, std::move(status));
+    return printer.Fail(std::move(status));
   }
-  if (context.json()) {
-    json.EndArray();
-    json.Key("count").Integer(count);
-    json.EndObject();
-    COPSE_CLIENT_RETURN_IF_ERROR(context.output().WriteLine(json.Take()));
-    return ExitCode::kDone;
-  }
-  COPSE_CLIENT_RETURN_IF_ERROR(context.output().Flush());
-  context.Note(count == 0 ? "no matches found"
-                          : absl::StrFormat("%s %s", FormatCount(count),
-                                            count == 1 ? "match" : "matches"));
+  COPSE_CLIENT_RETURN_IF_ERROR(printer.Finish());
   return ExitCode::kDone;
 }
 
@@ -342,10 +430,13 @@ void AddMatchCommand(CommandLine& line) {
               {"copse match admin/star_wars --type Film --target-type Book "
                "--threshold 0.2",
                "copse match docs --threshold 0.1 -k 1 --json"},
-              absl::StrCat("Lines are \"SET -> OTHER\" for a match of a "
-                           "document of the set, and\n\"OTHER <- SET\" for "
-                           "one of the other set, the nearest first.\n\n",
-                           kDistanceHelp));
+              absl::StrCat(
+                  "A line is for two documents, the nearest first: \"SET <-> "
+                  "OTHER\" if each is among\nthe nearest of the other, \"SET "
+                  "-> OTHER\" if only OTHER is among those of SET,\nand \"SET "
+                  "<- OTHER\" if only SET is among those of OTHER. With --json "
+                  "these are\ntwo matches, one of each document.\n\n",
+                  kDistanceHelp));
   line.OnChosen(app,
                 [flags](Context& context) { return Match(context, *flags); });
 }

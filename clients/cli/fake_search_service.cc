@@ -69,6 +69,8 @@ class Searches final : public v1::SearchService::Service {
         !status.ok()) {
       return status;
     }
+    response->mutable_warnings()->Add(store_.warnings.begin(),
+                                      store_.warnings.end());
     for (const auto& [id, document] : commit->documents) {
       const size_t place = document.text().find(request->text());
       if (!Passes(request->settings(), document)) {
@@ -110,6 +112,8 @@ class Searches final : public v1::SearchService::Service {
         !status.ok()) {
       return status;
     }
+    response->mutable_warnings()->Add(store_.warnings.begin(),
+                                      store_.warnings.end());
     for (const auto& [id, document] : commit->documents) {
       if (id != request->document_id()) {
         *response->add_neighbors()->mutable_document() =
@@ -189,7 +193,8 @@ class Searches final : public v1::SearchService::Service {
     return grpc::Status::OK;
   }
 
-  // Each document matches the last one.
+  // Each document matches the last one, and that one the first only; with a
+  // distance for the target, only this one.
   grpc::Status MatchSets(
       ServerContext*, const v1::MatchSetsRequest* request,
       grpc::ServerWriter<v1::MatchSetsResponse>* writer) override {
@@ -201,20 +206,38 @@ class Searches final : public v1::SearchService::Service {
         !status.ok()) {
       return status;
     }
+    response.mutable_warnings()->Add(store_.warnings.begin(),
+                                     store_.warnings.end());
     writer->Write(response);
     response.Clear();
+    const auto add = [&](const std::string& id, const std::string& match,
+                         bool is_from_target) {
+      v1::SetMatch& added = *response.add_matches();
+      added.mutable_document()->set_document_id(id);
+      added.mutable_match()->set_document_id(match);
+      added.set_distance(request->max_distance());
+      added.set_is_from_target(is_from_target);
+    };
+    const bool is_one_set = request->target().types().empty() &&
+                            request->target().document_ids().empty();
+    const std::string first = commit->documents.begin()->first;
     const std::string last = commit->documents.rbegin()->first;
     for (const auto& [id, document] : commit->documents) {
-      if (id != last) {
-        v1::SetMatch& match = *response.add_matches();
-        match.mutable_document()->set_document_id(id);
-        match.mutable_match()->set_document_id(last);
-        match.set_distance(request->max_distance());
-        match.set_is_from_target(request->has_target_max_distance());
+      if (id != last && !request->has_target_max_distance()) {
+        add(id, last, false);
+        if (is_one_set) {
+          add(id, last, true);
+        }
+      }
+      if (id == first) {
+        add(last, first, true);
+        if (is_one_set) {
+          add(last, first, false);
+        }
       }
     }
     writer->Write(response);
-    return grpc::Status::OK;
+    return End();
   }
 
   // Texts of equal length are at 0, others at a tenth of the difference.
@@ -238,6 +261,8 @@ class Searches final : public v1::SearchService::Service {
         return status;
       }
     }
+    response.mutable_warnings()->Add(store_.warnings.begin(),
+                                     store_.warnings.end());
     writer->Write(response);
     response.Clear();
     response.set_found_chunk_pair_count(17);
@@ -245,10 +270,17 @@ class Searches final : public v1::SearchService::Service {
     response.Clear();
     FillDuplicates(*request, *commit, since, response);
     writer->Write(response);
-    return grpc::Status::OK;
+    return End();
   }
 
  private:
+  grpc::Status End() const {
+    return store_.stream_error.empty()
+               ? grpc::Status::OK
+               : FakeError(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                           store_.stream_error, "SPILL_FULL");
+  }
+
   static bool HasChanged(const FakeCommit* since, const std::string& id,
                          const v1::Document& document) {
     if (since == nullptr) {

@@ -51,7 +51,12 @@ struct FakeStore {
   std::vector<v1::Job> jobs;                 // The newest first.
   v1::PullCommitRequest pull_request;        // The last one.
   v1::ReembedDomainRequest reembed_request;  // The same.
+  std::vector<std::string> warnings;         // Of every search.
   std::string create_error;                  // Of the provider, if any.
+
+  // If not empty, with what searches for duplicates and matches end when all
+  // has been sent.
+  std::string stream_error;
 };
 
 // Thread safety: the store is locked by its mutex.
