@@ -44,8 +44,9 @@ Context::Context(const GlobalOptions& options, Output& output,
       output_(output),
       progress_(progress) {}
 
-absl::Status Context::PrintJson(const google::protobuf::Message& message) {
-  return output_.WriteLine(MessageToJson(message));
+absl::Status Context::PrintJson(const google::protobuf::Message& message,
+                                const DocumentFields& fields) {
+  return output_.WriteLine(MessageToJson(message, fields));
 }
 
 void Context::Note(absl::string_view line) {

@@ -21,6 +21,7 @@
 #include "google/protobuf/repeated_field.h"
 
 #include "clients/cli/json_writer.h"
+#include "clients/cli/message_json.h"
 #include "clients/cli/output.h"
 #include "clients/cli/progress_line.h"
 #include "clients/cpp/client.h"
@@ -56,7 +57,8 @@ class Context {
   ProgressLine& progress() { return progress_; }
 
   // Prints `message` as one line of JSON.
-  absl::Status PrintJson(const google::protobuf::Message& message);
+  absl::Status PrintJson(const google::protobuf::Message& message,
+                         const DocumentFields& fields = {});
 
   // Prints `line` to standard error unless --quiet is given.
   void Note(absl::string_view line);

@@ -223,6 +223,7 @@ int Main(int argc, char** argv) {
   AddPushCommand(line);
   AddPullCommand(line);
   AddSearchCommands(line);
+  AddSuggestCommand(line);
   AddDuplicateCommands(line);
   AddDocumentCommands(line);
   AddLogCommand(line);

@@ -74,14 +74,17 @@ void WriteChunk(const v1::Chunk& chunk, JsonWriter& json) {
   json.EndObject();
 }
 
-void WriteDocumentFields(const v1::StoredDocument& document, JsonWriter& json) {
+void WriteDocumentFields(const v1::StoredDocument& document,
+                         const DocumentFields& fields, JsonWriter& json) {
   json.Key("id").String(document.document_id());
   json.Key("type").String(document.type());
   json.Key("chunk_count").Integer(document.chunk_count());
   json.Key("content_hash")
       .String(absl::BytesToHexString(document.content_hash()));
-  json.Key("attributes");
-  WriteAttributes(document.attributes(), json);
+  if (fields.attributes) {
+    json.Key("attributes");
+    WriteAttributes(document.attributes(), json);
+  }
   if (document.has_text()) {
     json.Key("text").String(document.text());
   }
@@ -117,7 +120,8 @@ void WriteSnippet(const v1::Snippet& snippet, JsonWriter& json) {
   json.EndObject();
 }
 
-void WriteNeighbor(const v1::Neighbor& neighbor, JsonWriter& json) {
+void WriteNeighbor(const v1::Neighbor& neighbor, const DocumentFields& fields,
+                   JsonWriter& json) {
   json.BeginObject();
   json.Key("distance").Double(neighbor.distance());
   if (neighbor.has_similarity()) {
@@ -126,7 +130,7 @@ void WriteNeighbor(const v1::Neighbor& neighbor, JsonWriter& json) {
   if (neighbor.has_score()) {
     json.Key("score").Double(neighbor.score());
   }
-  WriteDocumentFields(neighbor.document(), json);
+  WriteDocumentFields(neighbor.document(), fields, json);
   if (neighbor.has_chunk()) {
     json.Key("chunk");
     WriteChunk(neighbor.chunk(), json);
@@ -175,7 +179,8 @@ void WriteMember(const v1::DuplicateCluster::Member& member, JsonWriter& json) {
 }
 
 // Writes `message` if it is of a type that has a form of its own.
-bool WriteSpecial(const Message& message, JsonWriter& json) {
+bool WriteSpecial(const Message& message, const DocumentFields& fields,
+                  JsonWriter& json) {
   const google::protobuf::Descriptor* type = message.GetDescriptor();
   if (type == google::protobuf::Timestamp::descriptor()) {
     json.String(FormatTimestamp(
@@ -187,7 +192,7 @@ bool WriteSpecial(const Message& message, JsonWriter& json) {
   } else if (type == v1::StoredDocument::descriptor()) {
     WriteDocument(static_cast<const v1::StoredDocument&>(message), json);
   } else if (type == v1::Neighbor::descriptor()) {
-    WriteNeighbor(static_cast<const v1::Neighbor&>(message), json);
+    WriteNeighbor(static_cast<const v1::Neighbor&>(message), fields, json);
   } else if (type == v1::DocumentChange::descriptor()) {
     WriteChange(static_cast<const v1::DocumentChange&>(message), json);
   } else if (type == v1::DuplicateDocument::descriptor()) {
@@ -204,8 +209,11 @@ bool WriteSpecial(const Message& message, JsonWriter& json) {
 // Reads the values of one field, which is repeated or not.
 class FieldReader {
  public:
-  FieldReader(const Message& message, const FieldDescriptor& field)
-      : message_(message),
+  // `fields` is not owned.
+  FieldReader(const Message& message, const FieldDescriptor& field,
+              const DocumentFields& fields)
+      : fields_(fields),
+        message_(message),
         reflection_(*message.GetReflection()),
         field_(field) {}
 
@@ -259,7 +267,7 @@ class FieldReader {
       case FieldDescriptor::CPPTYPE_MESSAGE:
         WriteMessage(is_repeated ? r.GetRepeatedMessage(m, f, index)
                                  : r.GetMessage(m, f),
-                     json);
+                     json, fields_);
         break;
     }
   }
@@ -271,6 +279,7 @@ class FieldReader {
                     : text);
   }
 
+  const DocumentFields& fields_;
   const Message& message_;
   const Reflection& reflection_;
   const FieldDescriptor& field_;
@@ -279,17 +288,19 @@ class FieldReader {
 }  // namespace
 
 // NOLINTNEXTLINE(misc-no-recursion): as deep as the messages of copse.v1 are.
-void WriteMessage(const Message& message, JsonWriter& json) {
-  if (WriteSpecial(message, json)) {
+void WriteMessage(const Message& message, JsonWriter& json,
+                  const DocumentFields& fields) {
+  if (WriteSpecial(message, fields, json)) {
     return;
   }
   json.BeginObject();
-  WriteFields(message, json);
+  WriteFields(message, json, fields);
   json.EndObject();
 }
 
 // NOLINTNEXTLINE(misc-no-recursion): as deep as the messages of copse.v1 are.
-void WriteFields(const Message& message, JsonWriter& json) {
+void WriteFields(const Message& message, JsonWriter& json,
+                 const DocumentFields& fields) {
   const google::protobuf::Descriptor& type = *message.GetDescriptor();
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
@@ -298,7 +309,7 @@ void WriteFields(const Message& message, JsonWriter& json) {
       continue;
     }
     json.Key(field.name());
-    const FieldReader reader(message, field);
+    const FieldReader reader(message, field, fields);
     if (field.is_map()) {
       // The maps of copse.v1 have texts as keys, by which they are sorted.
       json.BeginObject();
@@ -311,7 +322,8 @@ void WriteFields(const Message& message, JsonWriter& json) {
       }
       for (const auto& [name, pair] : entries) {
         json.Key(name);
-        FieldReader(*pair, *field.message_type()->map_value()).Write(0, json);
+        FieldReader(*pair, *field.message_type()->map_value(), fields)
+            .Write(0, json);
       }
       json.EndObject();
     } else if (field.is_repeated()) {
@@ -343,13 +355,14 @@ void WriteAttributes(
 
 void WriteDocument(const v1::StoredDocument& document, JsonWriter& json) {
   json.BeginObject();
-  WriteDocumentFields(document, json);
+  WriteDocumentFields(document, {}, json);
   json.EndObject();
 }
 
-std::string MessageToJson(const Message& message) {
+std::string MessageToJson(const Message& message,
+                          const DocumentFields& fields) {
   JsonWriter json;
-  WriteMessage(message, json);
+  WriteMessage(message, json, fields);
   return json.Take();
 }
 

@@ -32,11 +32,19 @@
 
 namespace copse {
 
-// Writes `message` as one value.
-void WriteMessage(const google::protobuf::Message& message, JsonWriter& json);
+// What documents have besides what is always there: the wire does not tell no
+// attributes from attributes that nobody has asked for.
+struct DocumentFields {
+  bool attributes = true;
+};
+
+// Writes `message` as one value; `fields` is of neighbors.
+void WriteMessage(const google::protobuf::Message& message, JsonWriter& json,
+                  const DocumentFields& fields = {});
 
 // Writes the fields of `message` into the object that is open.
-void WriteFields(const google::protobuf::Message& message, JsonWriter& json);
+void WriteFields(const google::protobuf::Message& message, JsonWriter& json,
+                 const DocumentFields& fields = {});
 
 // Writes the attributes of a document as an object, ascending by name.
 void WriteAttributes(
@@ -48,7 +56,8 @@ void WriteAttributes(
 void WriteDocument(const v1::StoredDocument& document, JsonWriter& json);
 
 // Returns the message as a text of one line.
-std::string MessageToJson(const google::protobuf::Message& message);
+std::string MessageToJson(const google::protobuf::Message& message,
+                          const DocumentFields& fields = {});
 
 // Returns RFC 3339 text in UTC, with all digits that are not 0.
 std::string FormatTimestamp(const google::protobuf::Timestamp& timestamp);

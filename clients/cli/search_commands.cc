@@ -1,7 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// copse search, copse similar and copse suggest
+// copse search and copse similar
 
 #include <unistd.h>
 
@@ -97,6 +97,40 @@ const std::map<std::string, v1::Fusion::Method>& Fusions() {
       {"rank", v1::Fusion::METHOD_RECIPROCAL_RANK},
       {"score", v1::Fusion::METHOD_NORMALIZED_SCORES}};
   return fusions;
+}
+
+// A flag that means something in some modes only.
+struct ModeFlag {
+  const char* name = nullptr;
+  std::vector<std::string> modes;
+};
+
+const std::vector<ModeFlag>& ModeFlags() {
+  static const auto& flags =
+      *new std::vector<ModeFlag>{{"--fusion", {"hybrid"}},
+                                 {"--vector-weight", {"hybrid"}},
+                                 {"--plain", {"text", "hybrid"}},
+                                 {"--max-distance", {"vector", "text"}},
+                                 {"--exact", {"vector", "hybrid"}},
+                                 {"--scan-budget", {"vector", "hybrid"}},
+                                 {"--recall-target", {"vector", "hybrid"}},
+                                 {"--vector", {"vector"}}};
+  return flags;
+}
+
+// Refuses the flags of `search` that the mode has no use for: who gives them
+// takes them for something.
+absl::Status CheckModeFlags(const CLI::App& search, const Flags& flags) {
+  for (const ModeFlag& flag : ModeFlags()) {
+    if (search.count(flag.name) > 0 &&
+        std::ranges::find(flag.modes, flags.mode) == flag.modes.end()) {
+      return UsageError(absl::StrFormat(
+          "%s is for --mode %s, and the mode is %s%s", flag.name,
+          absl::StrJoin(flag.modes, " or "), flags.mode,
+          search.count("--mode") > 0 ? "" : " unless --mode is given"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::SearchSettings> ToSettings(const Flags& flags) {
@@ -262,13 +296,18 @@ absl::Status PrintNeighbors(
 // Prints how the search was done and why each document was found, if the
 // response says it.
 template <typename Response>
-absl::Status PrintExplanation(Context& context, const Response& response) {
+absl::Status PrintExplanation(Context& context, const Flags& flags,
+                              const Response& response) {
+  const v1::Fusion::Method method = flags.fusion.empty()
+                                        ? v1::Fusion::METHOD_RECIPROCAL_RANK
+                                        : Fusions().at(flags.fusion);
   return response.has_explanation()
              ? context.output().Write(absl::StrCat(
                    "\n",
                    FormatExplanation(response.explanation(), response.work(),
                                      {response.neighbors().begin(),
-                                      response.neighbors().end()})))
+                                      response.neighbors().end()},
+                                     method)))
              : absl::OkStatus();
 }
 
@@ -278,13 +317,53 @@ absl::Status CheckVectorsShown(const Context& context, const Flags& flags) {
                                           : absl::OkStatus();
 }
 
-absl::StatusOr<ExitCode> Search(Context& context, const Flags& flags) {
+// Sets what is searched for.
+absl::Status ReadQuery(const Flags& flags, v1::SearchRequest& request) {
+  if (!flags.query_vector.empty()) {
+    COPSE_CLIENT_ASSIGN_OR_RETURN(const std::string json,
+                                  ReadArgument(flags.query_vector));
+    absl::StatusOr<v1::Vector> vector = ParseVector(json);
+    if (!vector.ok()) {
+      return UsageError(absl::StrCat("--vector: ", vector.status().message()));
+    }
+    *request.mutable_vector() = *std::move(vector);
+    return absl::OkStatus();
+  }
+  const std::string text = absl::StrJoin(flags.words, " ");
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      const std::string query,
+      text == "-" ? ReadArgument(text) : absl::StatusOr<std::string>(text));
+  if (!IsValidUtf8(query)) {
+    return UsageError("TEXT is not valid UTF-8");
+  }
+  request.set_text(query);
+  return absl::OkStatus();
+}
+
+// Prints what was found, as JSON or for people.
+template <typename Response>
+absl::Status PrintResponse(Context& context, const Flags& flags,
+                           const Response& response) {
+  context.PrintWarnings(response.warnings());
+  if (context.json()) {
+    return context.PrintJson(response, {.attributes = flags.attributes});
+  }
+  NoteAnsweringCommit(context, response.answered_by());
+  COPSE_CLIENT_RETURN_IF_ERROR(
+      PrintNeighbors(context, flags, response.neighbors()));
+  return PrintExplanation(context, flags, response);
+}
+
+// `command` is that of `flags`.
+absl::StatusOr<ExitCode> Search(Context& context, const CLI::App& command,
+                                const Flags& flags) {
   COPSE_CLIENT_RETURN_IF_ERROR(CheckVectorsShown(context, flags));
+  COPSE_CLIENT_RETURN_IF_ERROR(CheckModeFlags(command, flags));
+  if (flags.words.empty() == flags.query_vector.empty()) {
+    return UsageError("wanted either TEXT or --vector");
+  }
   v1::SearchRequest request;
   request.set_domain(flags.domain);
-  COPSE_CLIENT_ASSIGN_OR_RETURN(
-      *request.mutable_at(),
-      ResolveSelector(context.client(), flags.domain, flags.at));
   COPSE_CLIENT_ASSIGN_OR_RETURN(*request.mutable_settings(), ToSettings(flags));
   request.set_mode(Modes().at(flags.mode));
   request.set_plain_text(flags.plain);
@@ -294,37 +373,13 @@ absl::StatusOr<ExitCode> Search(Context& context, const Flags& flags) {
   if (flags.vector_weight.has_value()) {
     request.mutable_fusion()->set_vector_weight(*flags.vector_weight);
   }
-  if (flags.words.empty() == flags.query_vector.empty()) {
-    return UsageError("wanted either TEXT or --vector");
-  }
-  if (!flags.query_vector.empty()) {
-    COPSE_CLIENT_ASSIGN_OR_RETURN(const std::string json,
-                                  ReadArgument(flags.query_vector));
-    absl::StatusOr<v1::Vector> vector = ParseVector(json);
-    if (!vector.ok()) {
-      return UsageError(absl::StrCat("--vector: ", vector.status().message()));
-    }
-    *request.mutable_vector() = *std::move(vector);
-  } else {
-    const std::string text = absl::StrJoin(flags.words, " ");
-    COPSE_CLIENT_ASSIGN_OR_RETURN(
-        const std::string query,
-        text == "-" ? ReadArgument(text) : absl::StatusOr<std::string>(text));
-    if (!IsValidUtf8(query)) {
-      return UsageError("TEXT is not valid UTF-8");
-    }
-    request.set_text(query);
-  }
+  COPSE_CLIENT_RETURN_IF_ERROR(ReadQuery(flags, request));
+  COPSE_CLIENT_ASSIGN_OR_RETURN(
+      *request.mutable_at(),
+      ResolveSelector(context.client(), flags.domain, flags.at));
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::SearchResponse response,
                                 context.client().Search(request));
-  if (context.json()) {
-    COPSE_CLIENT_RETURN_IF_ERROR(context.PrintJson(response));
-  } else {
-    NoteAnsweringCommit(context, response.answered_by());
-    COPSE_CLIENT_RETURN_IF_ERROR(
-        PrintNeighbors(context, flags, response.neighbors()));
-    COPSE_CLIENT_RETURN_IF_ERROR(PrintExplanation(context, response));
-  }
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintResponse(context, flags, response));
   return ExitCode::kDone;
 }
 
@@ -332,10 +387,10 @@ absl::StatusOr<ExitCode> Similar(Context& context, const Flags& flags) {
   COPSE_CLIENT_RETURN_IF_ERROR(CheckVectorsShown(context, flags));
   v1::FindSimilarRequest request;
   request.set_domain(flags.domain);
+  COPSE_CLIENT_ASSIGN_OR_RETURN(*request.mutable_settings(), ToSettings(flags));
   COPSE_CLIENT_ASSIGN_OR_RETURN(
       *request.mutable_at(),
       ResolveSelector(context.client(), flags.domain, flags.at));
-  COPSE_CLIENT_ASSIGN_OR_RETURN(*request.mutable_settings(), ToSettings(flags));
   request.set_document_id(flags.document_id);
   if (!flags.from_commit.empty()) {
     COPSE_CLIENT_ASSIGN_OR_RETURN(
@@ -345,43 +400,7 @@ absl::StatusOr<ExitCode> Similar(Context& context, const Flags& flags) {
   }
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::FindSimilarResponse response,
                                 context.client().FindSimilar(request));
-  if (context.json()) {
-    COPSE_CLIENT_RETURN_IF_ERROR(context.PrintJson(response));
-  } else {
-    NoteAnsweringCommit(context, response.answered_by());
-    COPSE_CLIENT_RETURN_IF_ERROR(
-        PrintNeighbors(context, flags, response.neighbors()));
-    COPSE_CLIENT_RETURN_IF_ERROR(PrintExplanation(context, response));
-  }
-  return ExitCode::kDone;
-}
-
-absl::StatusOr<ExitCode> Suggest(Context& context, const Flags& flags) {
-  v1::SuggestTermsRequest request;
-  request.set_domain(flags.domain);
-  *request.mutable_at() = ToSelector(flags.at);
-  request.set_text(absl::StrJoin(flags.words, " "));
-  request.set_suggestion_count(flags.neighbor_count);
-  COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::SuggestTermsResponse response,
-                                context.client().SuggestTerms(request));
-  if (context.json()) {
-    COPSE_CLIENT_RETURN_IF_ERROR(context.PrintJson(response));
-    return ExitCode::kDone;
-  }
-  NoteAnsweringCommit(context, response.answered_by());
-  if (response.suggestions().empty()) {
-    context.Note("no words found");
-    return ExitCode::kDone;
-  }
-  TextTable table({{"CHUNKS", TextTable::Align::kRight},
-                   {"EDITS", TextTable::Align::kRight},
-                   {"TEXT"}});
-  for (const v1::TermSuggestion& suggestion : response.suggestions()) {
-    table.AddRow({absl::StrCat(suggestion.chunk_count()),
-                  absl::StrCat(suggestion.edit_count()), suggestion.text()});
-  }
-  COPSE_CLIENT_RETURN_IF_ERROR(
-      context.output().Write(table.Format(context.output().width())));
+  COPSE_CLIENT_RETURN_IF_ERROR(PrintResponse(context, flags, response));
   return ExitCode::kDone;
 }
 
@@ -400,15 +419,19 @@ void AddModes(CLI::App& app, Flags& flags) {
                  "(rank) or scores (score) [rank]")
       ->type_name("METHOD")
       ->check(CLI::IsMember({"rank", "score"}));
-  app.add_option("--vector-weight", flags.vector_weight,
-                 "What the meaning counts there [0.5 by rank, 0.7 by score]")
+  app.add_option(
+         "--vector-weight", flags.vector_weight,
+         "What the meaning counts in a hybrid search, and the words the "
+         "rest to 1 [0.5 by rank, 0.7 by score]")
       ->type_name("W")
       ->check(InRange(0, 1));
   app.add_flag("--plain", flags.plain,
-               "Take quotes and * in TEXT for nothing special");
+               "Take quotes and * in TEXT for nothing special, where words "
+               "count (text, hybrid)");
 }
 
-void AddSettings(CLI::App& app, Flags& flags) {
+void AddSettings(CLI::App& app, Flags& flags,
+                 const std::string& max_distance_help) {
   AddSelectorOptions(app, flags.at);
   app.add_option("-k,--neighbors", flags.neighbor_count,
                  "At most so many documents [10]")
@@ -432,21 +455,25 @@ void AddSettings(CLI::App& app, Flags& flags) {
       .type_name("PREFIX");
   app.add_flag("--explain", flags.explain,
                "Show how the search was done, and the parts of each score");
-  app.add_option("--max-distance", flags.max_distance,
-                 "Only documents that are at most so far away")
+  app.add_option("--max-distance", flags.max_distance, max_distance_help)
       ->type_name("D");
-  app.add_flag("--exact", flags.exact, "Compare with every document");
-  app.add_option("--scan-budget", flags.scan_budget,
-                 "Rows to look at: more find more and take longer [by size]")
-      ->type_name("N")
-      ->check(AtLeast(0));
+  CLI::Option* exact =
+      app.add_flag("--exact", flags.exact, "Compare with every document");
+  CLI::Option* budget =
+      app.add_option("--scan-budget", flags.scan_budget,
+                     "Rows to look at: more find more and take longer [by "
+                     "size]")
+          ->type_name("N")
+          ->check(AtLeast(0))
+          ->excludes(exact);
   app.add_option("--recall-target", flags.recall_target,
                  "Share of the true nearest documents to find, up to 1 [none]")
       ->type_name("R")
-      ->check(InRange(0, 1));
+      ->check(InRange(0, 1))
+      ->excludes(exact)
+      ->excludes(budget);
   app.add_flag("--text", flags.text, "Show the texts, too");
-  app.add_flag("--attributes", flags.attributes,
-               "Show the attributes, too, which are {} in --json without it");
+  app.add_flag("--attributes", flags.attributes, "Show the attributes, too");
   app.add_flag("--vectors", flags.vectors,
                "Return the vectors, too; only with --json");
 }
@@ -461,14 +488,20 @@ void AddSearchCommands(CommandLine& line) {
   search.add_option("DOMAIN", flags->domain, "The domain")->required();
   search.add_option("TEXT", flags->words,
                     "What to search for; - reads standard input");
-  AddSettings(search, *flags);
+  AddSettings(search, *flags,
+              "Only documents that are at most so far away. With --mode text "
+              "the distance is 1 / (1 + score), so 0.1 means scores of 9 and "
+              "more. Not for --mode hybrid");
   AddModes(search, *flags);
+  CLI::Option* vector =
+      search
+          .add_option("--vector", flags->query_vector,
+                      "Search for a vector instead: [0.1, ...], @FILE or -")
+          ->type_name("JSON");
   search
-      .add_option("--vector", flags->query_vector,
-                  "Search for a vector instead: [0.1, ...], @FILE or -")
-      ->type_name("JSON");
-  search.add_flag("--snippets", flags->snippets,
-                  "Show the part of each text that has most of the words");
+      .add_flag("--snippets", flags->snippets,
+                "Show the part of each text that has most of the words")
+      ->excludes(vector);
   AddExamples(search,
               {"copse search admin/star_wars 'who flies the Falcon?'",
                "copse search docs --commit 9f31c07a -k 3 --type md install",
@@ -478,14 +511,15 @@ void AddSearchCommands(CommandLine& line) {
                "de)' robots",
                "copse search docs --id-prefix docs/ --explain install"},
               absl::StrCat(kConditionHelp, "\n\n", kDistanceHelp));
-  line.OnChosen(search,
-                [flags](Context& context) { return Search(context, *flags); });
+  line.OnChosen(search, [flags, &search](Context& context) {
+    return Search(context, search, *flags);
+  });
 
   CLI::App& similar = *line.app.add_subcommand(
       "similar", "Find the documents nearest to a document");
   similar.add_option("DOMAIN", flags->domain, "The domain")->required();
   similar.add_option("ID", flags->document_id, "The document")->required();
-  AddSettings(similar, *flags);
+  AddSettings(similar, *flags, "Only documents that are at most so far away");
   similar
       .add_option("--from-commit", flags->from_commit,
                   "The commit or branch to take the document from [the one "
@@ -497,20 +531,6 @@ void AddSearchCommands(CommandLine& line) {
               absl::StrCat(kConditionHelp, "\n\n", kDistanceHelp));
   line.OnChosen(similar,
                 [flags](Context& context) { return Similar(context, *flags); });
-
-  CLI::App& suggest = *line.app.add_subcommand(
-      "suggest", "Complete or correct the last word of a text");
-  suggest.add_option("DOMAIN", flags->domain, "The domain")->required();
-  suggest.add_option("TEXT", flags->words, "What is being written")->required();
-  AddSelectorOptions(suggest, flags->at);
-  suggest
-      .add_option("-k,--suggestions", flags->neighbor_count,
-                  "At most so many words [10]")
-      ->type_name("N")
-      ->check(InRange(1, 100));
-  AddExamples(suggest, {"copse suggest docs --branch main git comm"});
-  line.OnChosen(suggest,
-                [flags](Context& context) { return Suggest(context, *flags); });
 }
 
 }  // namespace copse
