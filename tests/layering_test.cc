@@ -6,8 +6,8 @@
 //   clients --> proto <-- sidecar --> versioning --> index    tests --> all
 //
 // Inside sidecar, only grpc and the daemon around it see generated code, and
-// text sees nothing but itself and index/util. One command renders templates as
-// the server does, and sees them in text.
+// text sees nothing but itself and index/util. The command line renders
+// templates and reads conditions as the server does, and sees them in text.
 
 #include <algorithm>
 #include <filesystem>
@@ -84,8 +84,10 @@ bool MayInclude(absl::string_view path, const std::string& include) {
     return absl::StartsWith(include, "sidecar/text/") ||
            absl::StartsWith(include, "index/util/");
   }
-  if (path == "clients/cli/template_command.cc" &&
-      include == "sidecar/text/text_template.h") {
+  if ((path == "clients/cli/template_command.cc" &&
+       include == "sidecar/text/text_template.h") ||
+      (path == "clients/cli/condition_parser.cc" &&
+       include == "sidecar/text/condition_text.h")) {
     return true;
   }
   return AllowedLayers(path).contains(LayerOf(include));

@@ -3,284 +3,71 @@
 
 #include "clients/cli/condition_parser.h"
 
-#include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 #include "clients/cli/utf8.h"
-#include "clients/cpp/status_macros.h"
 #include "copse/v1/search_service.pb.h"
 #include "copse/v1/types.pb.h"
+#include "sidecar/text/condition_text.h"
 
 namespace copse {
 namespace {
 
-// As much of what was found as a message shows.
-constexpr size_t kShownSizeBytesMax = 40;
-
-// A word or a quoted text.
-struct Token {
-  std::string text = {};
-  bool is_quoted = false;
-  size_t begin = 0;
-};
-
-// What a word is, by the grammar of numbers in JSON.
-enum class WordKind { kText, kInteger, kReal };
-
-size_t SkipDigits(absl::string_view word, size_t at) {
-  while (at < word.size() && absl::ascii_isdigit(word[at])) {
-    ++at;
-  }
-  return at;
-}
-
-WordKind KindOf(absl::string_view word) {
-  size_t at = !word.empty() && word[0] == '-' ? 1 : 0;
-  const size_t first = at;
-  at = SkipDigits(word, at);
-  if (at == first || (word[first] == '0' && at > first + 1)) {
-    return WordKind::kText;
-  }
-  if (at == word.size()) {
-    return WordKind::kInteger;
-  }
-  if (word[at] == '.') {
-    const size_t fraction = at + 1;
-    at = SkipDigits(word, fraction);
-    if (at == fraction) {
-      return WordKind::kText;
-    }
-  }
-  if (at < word.size() && (word[at] == 'e' || word[at] == 'E')) {
-    ++at;
-    at += at < word.size() && (word[at] == '+' || word[at] == '-') ? 1 : 0;
-    const size_t exponent = at;
-    at = SkipDigits(word, exponent);
-    if (at == exponent) {
-      return WordKind::kText;
-    }
-  }
-  return at == word.size() ? WordKind::kReal : WordKind::kText;
-}
-
-bool IsWordCharacter(char character) {
-  return !absl::ascii_isspace(character) &&
-         absl::string_view("=!<>(),\"'").find(character) ==
-             absl::string_view::npos;
-}
-
-class ConditionParser {
- public:
-  explicit ConditionParser(absl::string_view text) : text_(text) {}
-
-  absl::StatusOr<v1::AttributeCondition> Parse();
-
- private:
-  void SkipSpace() {
-    while (at_ < text_.size() && absl::ascii_isspace(text_[at_])) {
-      ++at_;
-    }
-  }
-
-  // Takes `symbol` if it comes next, as it is.
-  bool Take(absl::string_view symbol) {
-    if (text_.substr(at_, symbol.size()) != symbol) {
-      return false;
-    }
-    at_ += symbol.size();
-    return true;
-  }
-
-  // The same for a word between others.
-  bool TakeWord(absl::string_view word);
-
-  absl::Status Unexpected(size_t begin, absl::string_view wanted) const;
-  absl::Status ParseToken(absl::string_view wanted, Token& token);
-  absl::Status ParseQuoted(char quote, Token& token);
-  absl::Status ParseValue(v1::AttributeValue& value);
-  absl::Status ParseList(v1::AttributeCondition::Values& values);
-  absl::Status ParseTest(v1::AttributeCondition& condition);
-  absl::Status ParseRange(v1::AttributeCondition::Range& range);
-
-  const absl::string_view text_;
-  size_t at_ = 0;
-};
-
-absl::Status ConditionParser::Unexpected(size_t begin,
-                                         absl::string_view wanted) const {
-  const absl::string_view rest = text_.substr(begin);
-  const std::string found =
-      rest.empty()
-          ? "the end"
-          : absl::StrCat("'", Printable(TruncateUtf8(rest, kShownSizeBytesMax)),
-                         "'");
-  return absl::InvalidArgumentError(
-      absl::StrCat("at byte ", begin + 1, " is ", found, ", wanted ", wanted));
-}
-
-bool ConditionParser::TakeWord(absl::string_view word) {
-  const size_t begin = at_;
-  if (Take(word) && (at_ == text_.size() || !IsWordCharacter(text_[at_]))) {
-    SkipSpace();
-    return true;
-  }
-  at_ = begin;
-  return false;
-}
-
-absl::Status ConditionParser::ParseQuoted(char quote, Token& token) {
-  token.is_quoted = true;
-  for (++at_; at_ < text_.size(); ++at_) {
-    char character = text_[at_];
-    if (character == quote) {
-      ++at_;
-      return absl::OkStatus();
-    }
-    if (character == '\\') {
-      ++at_;
-      character = at_ < text_.size() ? text_[at_] : '\0';
-      if (character != '\\' && character != '"' && character != '\'') {
-        return Unexpected(at_, "\\, \" or ' behind a \\");
-      }
-    }
-    token.text.push_back(character);
-  }
-  return Unexpected(
-      at_, absl::StrCat("the ", absl::string_view(&quote, 1),
-                        " that ends what begins at byte ", token.begin + 1));
-}
-
-absl::Status ConditionParser::ParseToken(absl::string_view wanted,
-                                         Token& token) {
-  SkipSpace();
-  token.begin = at_;
-  if (at_ < text_.size() && (text_[at_] == '"' || text_[at_] == '\'')) {
-    return ParseQuoted(text_[at_], token);
-  }
-  while (at_ < text_.size() && IsWordCharacter(text_[at_])) {
-    token.text.push_back(text_[at_]);
-    ++at_;
-  }
-  if (token.text.empty()) {
-    return Unexpected(at_, wanted);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ConditionParser::ParseValue(v1::AttributeValue& value) {
-  Token token;
-  COPSE_CLIENT_RETURN_IF_ERROR(ParseToken("a value", token));
-  const WordKind kind = token.is_quoted ? WordKind::kText : KindOf(token.text);
-  int64_t integer = 0;
-  double real = 0;
-  if (kind == WordKind::kInteger) {
-    if (!absl::SimpleAtoi(token.text, &integer)) {
-      return Unexpected(
-          token.begin, absl::StrCat("a whole number from ",
-                                    std::numeric_limits<int64_t>::min(), " to ",
-                                    std::numeric_limits<int64_t>::max()));
-    }
-    value.set_int64_value(integer);
-  } else if (kind == WordKind::kReal) {
-    if (!absl::SimpleAtod(token.text, &real) ||
-        real > std::numeric_limits<double>::max() ||
-        real < std::numeric_limits<double>::lowest()) {
-      return Unexpected(token.begin, "a finite number");
-    }
-    value.set_double_value(real);
-  } else if (!token.is_quoted &&
-             (token.text == "true" || token.text == "false")) {
-    value.set_bool_value(token.text == "true");
+v1::AttributeValue ToMessage(const ConditionText::Value& value) {
+  v1::AttributeValue message;
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    message.set_string_value(*text);
+  } else if (const auto* integer = std::get_if<int64_t>(&value)) {
+    message.set_int64_value(*integer);
+  } else if (const auto* real = std::get_if<double>(&value)) {
+    message.set_double_value(*real);
   } else {
-    value.set_string_value(std::move(token.text));
+    message.set_bool_value(std::get<bool>(value));
   }
-  return absl::OkStatus();
+  return message;
 }
 
-absl::Status ConditionParser::ParseList(
-    v1::AttributeCondition::Values& values) {
-  do {
-    COPSE_CLIENT_RETURN_IF_ERROR(ParseValue(*values.add_values()));
-    SkipSpace();
-  } while (Take(","));
-  return Take(")") ? absl::OkStatus() : Unexpected(at_, "',' or ')'");
-}
-
-// Behind the first character of the sign, which is the last one but for a '='.
-absl::Status ConditionParser::ParseRange(v1::AttributeCondition::Range& range) {
-  const bool is_less = text_[at_ - 1] == '<';
-  const bool is_excluded = !Take("=");
-  if (is_less) {
-    range.set_excludes_greatest(is_excluded);
-    return ParseValue(*range.mutable_greatest());
+v1::AttributeCondition::Range ToMessage(const ConditionText::Range& range) {
+  v1::AttributeCondition::Range message;
+  if (range.least.has_value()) {
+    *message.mutable_least() = ToMessage(*range.least);
   }
-  range.set_excludes_least(is_excluded);
-  return ParseValue(*range.mutable_least());
-}
-
-absl::Status ConditionParser::ParseTest(v1::AttributeCondition& condition) {
-  SkipSpace();
-  const size_t begin = at_;
-  if (Take("!=")) {
-    condition.set_negated(!condition.negated());
-    return ParseValue(*condition.mutable_any_of()->add_values());
+  if (range.greatest.has_value()) {
+    *message.mutable_greatest() = ToMessage(*range.greatest);
   }
-  if (Take("=")) {
-    return ParseValue(*condition.mutable_any_of()->add_values());
-  }
-  if (Take("<") || Take(">")) {
-    return ParseRange(*condition.mutable_range());
-  }
-  if (TakeWord("in")) {
-    if (!Take("(")) {
-      return Unexpected(at_, "'('");
-    }
-    return ParseList(*condition.mutable_any_of());
-  }
-  return Unexpected(begin, "=, !=, <, <=, >, >= or in");
-}
-
-absl::StatusOr<v1::AttributeCondition> ConditionParser::Parse() {
-  v1::AttributeCondition condition;
-  SkipSpace();
-  condition.set_negated(TakeWord("not"));
-  const bool exists = Take("has:");
-  Token name;
-  COPSE_CLIENT_RETURN_IF_ERROR(ParseToken("the name of an attribute", name));
-  if (name.text.empty()) {
-    return Unexpected(name.begin, "a name that is not empty");
-  }
-  condition.set_name(std::move(name.text));
-  if (exists) {
-    condition.set_exists(true);
-  } else {
-    COPSE_CLIENT_RETURN_IF_ERROR(ParseTest(condition));
-  }
-  SkipSpace();
-  if (at_ != text_.size()) {
-    return Unexpected(at_,
-                      "the end; a value with spaces or signs needs quotes");
-  }
-  return condition;
+  message.set_excludes_least(range.excludes_least);
+  message.set_excludes_greatest(range.excludes_greatest);
+  return message;
 }
 
 }  // namespace
 
 absl::StatusOr<v1::AttributeCondition> ParseCondition(absl::string_view text) {
-  if (!IsValidUtf8(text)) {
-    return absl::InvalidArgumentError("is not valid UTF-8");
+  const absl::StatusOr<ConditionText> condition = ParseConditionText(text);
+  if (!condition.ok()) {
+    return absl::InvalidArgumentError(Printable(condition.status().message()));
   }
-  return ConditionParser(text).Parse();
+  v1::AttributeCondition message;
+  message.set_name(condition->name);
+  message.set_negated(condition->is_negated);
+  if (const auto* in = std::get_if<ConditionText::In>(&condition->test)) {
+    for (const ConditionText::Value& value : in->values) {
+      *message.mutable_any_of()->add_values() = ToMessage(value);
+    }
+  } else if (const auto* range =
+                 std::get_if<ConditionText::Range>(&condition->test)) {
+    *message.mutable_range() = ToMessage(*range);
+  } else {
+    message.set_exists(true);
+  }
+  return message;
 }
 
 }  // namespace copse

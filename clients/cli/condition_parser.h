@@ -1,24 +1,7 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads a condition on an attribute, as --where takes it:
-//
-//   year>=1980          lang in (en, de)      has:author
-//   title="Star Wars"   rating<4.5            not lang=en
-//
-//   condition = ["not"] ("has:" name
-//                        | name ("=" | "!=" | "<" | "<=" | ">" | ">=") value
-//                        | name "in" "(" value {"," value} ")")
-//   name      = word | quoted
-//   value     = "true" | "false" | number | word | quoted
-//   quoted    = between " or ', where a \ stands before either and itself
-//   word      = characters but white space and = ! < > ( ) , " '
-//
-// White space may stand between all of these. A number is one as in JSON:
-// without a fraction and an exponent it is an int64, else a double, as it is in
-// documents that are pushed as JSON; 1980 and 1980.0 are of two types. What is
-// quoted is a text, and so is any other word, such as 2026-03-01. `name !=
-// value` is the same as `not name = value`.
+// A condition on an attribute, as --where takes it, for a request.
 //
 //   COPSE_CLIENT_ASSIGN_OR_RETURN(v1::AttributeCondition condition,
 //                                 ParseCondition("year>=1980"));
@@ -33,8 +16,8 @@
 
 namespace copse {
 
-// Fails with kInvalidArgument saying at which byte, from 1, what was found and
-// what was wanted.
+// Fails as ParseConditionText(), which has the grammar, with a message that is
+// safe to print.
 absl::StatusOr<v1::AttributeCondition> ParseCondition(absl::string_view text);
 
 }  // namespace copse
