@@ -116,7 +116,7 @@ absl::StatusOr<HttpAnswer> HandleCheck(HttpServices& services,
                          request.parameters.RequireText("task_id"));
   const std::optional<TaskState> task = services.tasks.Find(id);
   if (!task.has_value()) {
-    return TaskNotFoundError();
+    return TaskNotFoundError(id);
   }
   switch (task->kind) {
     case TaskState::Kind::kPending:

@@ -20,6 +20,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
@@ -28,6 +29,7 @@
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
 #include "sidecar/http/domain_path.h"
+#include "sidecar/http/http_errors.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/http/http_services.h"
 #include "sidecar/service/call_context.h"
@@ -38,6 +40,7 @@
 #include "sidecar/util/flat_object.h"
 #include "versioning/commit_reader.h"
 #include "versioning/document.h"
+#include "versioning/search_filter.h"
 
 namespace copse {
 namespace {
@@ -61,6 +64,18 @@ constexpr int64_t kSearchWindowMax = 10'000;
 // TerminusDB-Data-Version: two parts of four and more characters.
 constexpr absl::string_view kDataVersionField = "terminusdb-data-version";
 constexpr size_t kDataVersionPartSizeMin = 4;
+
+bool Passes(const SearchFilter& filter, const StoredDocument& document) {
+  const auto passes = [&document](const AttributeCondition& condition) {
+    return copse::Passes(condition, document.attributes);
+  };
+  const auto begins = [&document](const std::string& prefix) {
+    return absl::StartsWith(document.id, prefix);
+  };
+  return std::ranges::all_of(filter.conditions, passes) &&
+         (filter.id_prefixes.empty() ||
+          std::ranges::any_of(filter.id_prefixes, begins));
+}
 
 bool IsBefore(const Hit& a, const Hit& b) {
   return std::tie(a.distance, a.id) < std::tie(b.distance, b.id);
@@ -97,6 +112,7 @@ absl::StatusOr<std::vector<Hit>> FindNearest(const ForestQuestion& question,
   options.neighbor_count = count;
   options.exact = exact;
   options.types.assign(filter.types.begin(), filter.types.end());
+  options.filter = filter.passing;
   options.excluded_document_id = std::string(question.excluded_id);
   options.is_user_query = question.excluded_id.empty() && !is_again;
   options.check = [&question] { return question.context.Check(); };
@@ -195,9 +211,10 @@ absl::StatusOr<std::vector<Hit>> RankNamed(const ResolvedCommit& at,
   std::vector<Hit> hits;
   for (const std::string& id : filter.ids) {
     COPSE_RETURN_IF_ERROR(context.Check());
-    COPSE_ASSIGN_OR_RETURN(const std::optional<StoredDocument> document,
-                           ReadDocument(*at.reader, id, {.vector = true}));
-    if (document.has_value() && filter.Takes(id, document->type)) {
+    COPSE_ASSIGN_OR_RETURN(
+        const std::optional<StoredDocument> document,
+        ReadDocument(*at.reader, id, {.attributes = true, .vector = true}));
+    if (document.has_value() && filter.Takes(*document)) {
       hits.push_back(NearestChunkOf(*document, distance));
     }
   }
@@ -211,7 +228,7 @@ absl::StatusOr<std::vector<Hit>> RankAll(const ResolvedCommit& at,
                                          const CallContext& context) {
   std::vector<Hit> hits;
   const auto visit = [&](const StoredDocument& document) {
-    if (filter.Takes(document.id, document.type)) {
+    if (filter.Takes(document)) {
       hits.push_back(NearestChunkOf(document, distance));
     }
     return context.Check();
@@ -291,7 +308,7 @@ absl::Status CheckDataVersion(const RequestHead& head) {
   if (colon == std::string::npos || colon < kDataVersionPartSizeMin ||
       field->size() - colon - 1 < kDataVersionPartSizeMin ||
       field->find(':', colon + 1) != std::string::npos) {
-    return FieldInvalidError("data-version header", "malformed",
+    return FieldInvalidError("data-version header", ShownText(*field),
                              "a word, a colon and a commit, each of 4 "
                              "characters at least");
   }
@@ -311,6 +328,11 @@ absl::StatusOr<ReadTarget> ReadTargetOf(const Parameters& parameters) {
     COPSE_RETURN_IF_ERROR(CheckBranch(*branch));
   }
   if (target.at.commit.has_value()) {
+    if (ancestors.size() > kAncestorCountMax) {
+      return FieldInvalidError("ancestor",
+                               absl::StrCat(ancestors.size(), " commits"),
+                               absl::StrCat("at most ", kAncestorCountMax));
+    }
     target.at.ancestor_commits = std::move(ancestors);
   } else if (branch.has_value()) {
     target.at.branch = std::move(branch);
@@ -344,9 +366,10 @@ HttpFields ServedBy(const ResolvedCommit& at) {
   return {{"TerminusDB-Data-Version", absl::StrCat("commit:", at.commit)}};
 }
 
-bool DocumentFilter::Takes(absl::string_view id, absl::string_view type) const {
-  return (types.empty() || types.contains(type)) &&
-         (ids.empty() || ids.contains(id));
+bool DocumentFilter::Takes(const StoredDocument& document) const {
+  return (types.empty() || types.contains(document.type)) &&
+         (ids.empty() || ids.contains(document.id)) &&
+         Passes(passing, document);
 }
 
 absl::StatusOr<DocumentFilter> FilterOf(const Parameters& parameters,
@@ -430,6 +453,13 @@ absl::StatusOr<HttpAnswer> HitsAnswer(const ResolvedCommit& at,
       COPSE_RETURN_IF_ERROR(
           AppendChunk(documents[i], some[i], with_snippets, answer.body));
       absl::StrAppend(&answer.body, "}");
+      if (answer.body.size() > kResponseSizeBytesMax) {
+        return WithReason(
+            absl::ResourceExhaustedError(absl::StrCat(
+                "the response is larger than ", kResponseSizeBytesMax,
+                " bytes, ask for less by count or without snippet")),
+            "RESPONSE_TOO_LARGE");
+      }
     }
   }
   absl::StrAppend(&answer.body, "]");

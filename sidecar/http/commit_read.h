@@ -31,6 +31,7 @@
 #include "sidecar/service/document_reader.h"
 #include "versioning/commit_reader.h"
 #include "versioning/document.h"
+#include "versioning/search_filter.h"
 
 namespace copse {
 
@@ -63,17 +64,22 @@ absl::Status CheckSearchReady(const HttpServices& services);
 // The field that says which commit has answered.
 HttpFields ServedBy(const ResolvedCommit& at);
 
-// Documents of one of the types, if there are any, and with one of the IDs, if
-// there are any.
+// Documents of one of the types, if there are any, with one of the IDs, if
+// there are any, that pass.
 struct DocumentFilter {
   absl::flat_hash_set<std::string> types;
   absl::flat_hash_set<std::string> ids;
+  SearchFilter passing = {};
 
-  bool IsEmpty() const { return types.empty() && ids.empty(); }
-  bool Takes(absl::string_view id, absl::string_view type) const;
+  bool IsEmpty() const {
+    return types.empty() && ids.empty() && passing.empty();
+  }
+
+  // REQUIRES: `document` was read with its attributes.
+  bool Takes(const StoredDocument& document) const;
 };
 
-// Reads the parameter `types` and the parameter `ids`.
+// Reads the parameter `types` and the parameter `ids`; all may pass.
 absl::StatusOr<DocumentFilter> FilterOf(const Parameters& parameters,
                                         absl::string_view types,
                                         absl::string_view ids);

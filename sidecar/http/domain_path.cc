@@ -16,15 +16,14 @@
 #include "absl/strings/string_view.h"
 
 #include "index/util/status_macros.h"
+#include "sidecar/http/http_errors.h"
 #include "sidecar/service/request_errors.h"
-#include "sidecar/util/utf8.h"
 #include "versioning/document.h"
 
 namespace copse {
 namespace {
 
 constexpr absl::string_view kReservedBranchPrefix = ".-compact_rebuild_";
-constexpr size_t kShownSizeBytesMax = 200;
 
 }  // namespace
 
@@ -35,10 +34,9 @@ absl::StatusOr<DomainPath> ParseDomainPath(absl::string_view text) {
   const bool is_long =
       count == 5 && (parts[3] == "branch" || parts[3] == "commit");
   if ((!is_short && !is_long) || std::ranges::count(parts, "") > 0) {
-    return FieldInvalidError(
-        "domain", absl::StrCat("'", CutUtf8(text, kShownSizeBytesMax), "'"),
-        "org/db, org/db/repo, org/db/repo/branch/NAME or "
-        "org/db/repo/commit/NAME");
+    return FieldInvalidError("domain", ShownText(text),
+                             "org/db, org/db/repo, org/db/repo/branch/NAME or "
+                             "org/db/repo/commit/NAME");
   }
   DomainPath path;
   path.domain = absl::StrCat(parts[0], "/", parts[1]);
@@ -53,7 +51,7 @@ absl::StatusOr<DomainPath> ParseDomainPath(absl::string_view text) {
 absl::Status CheckBranch(absl::string_view branch) {
   if (absl::StartsWith(branch, kReservedBranchPrefix)) {
     return FieldInvalidError(
-        "branch", "a reserved name",
+        "branch", absl::StrCat("the reserved ", ShownText(branch)),
         absl::StrCat("one that does not start with ", kReservedBranchPrefix));
   }
   return absl::OkStatus();

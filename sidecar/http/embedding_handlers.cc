@@ -131,8 +131,7 @@ absl::StatusOr<EmbeddingsRequest> ReadRequest(HttpServices& services,
 absl::Status ForEach(const ResolvedCommit& at, const DocumentFilter& filter,
                      ReadMask mask, const DocumentVisitor& visit) {
   const auto visit_taken = [&](const StoredDocument& document) {
-    return filter.Takes(document.id, document.type) ? visit(document)
-                                                    : absl::OkStatus();
+    return filter.Takes(document) ? visit(document) : absl::OkStatus();
   };
   if (filter.ids.empty()) {
     return at.reader->ForEachDocument(mask, visit_taken);

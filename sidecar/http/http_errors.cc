@@ -16,11 +16,13 @@
 #include "index/util/error_reason.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/util/flat_object.h"
+#include "sidecar/util/utf8.h"
 
 namespace copse {
 namespace {
 
 constexpr absl::string_view kRetryAfterSeconds = "30";
+constexpr size_t kShownSizeBytesMax = 100;
 
 struct ReasonStatus {
   absl::string_view reason;
@@ -37,6 +39,11 @@ constexpr ReasonStatus kReasonStatuses[] = {
 };
 
 }  // namespace
+
+std::string ShownText(absl::string_view text) {
+  const absl::string_view cut = CutUtf8(text, kShownSizeBytesMax);
+  return absl::StrCat("'", cut, cut.size() < text.size() ? "...'" : "'");
+}
 
 int HttpStatusOf(const absl::Status& status) {
   const std::optional<ErrorReason> reason = ReasonOf(status);
@@ -92,9 +99,12 @@ HttpAnswer ErrorAnswer(const absl::Status& status) {
   return ErrorAnswer(HttpStatusOf(status), status.message());
 }
 
-absl::Status TaskNotFoundError() {
-  return WithReason(absl::NotFoundError("task_id names no task"),
-                    "TASK_NOT_FOUND");
+absl::Status TaskNotFoundError(absl::string_view id) {
+  return WithReason(
+      absl::NotFoundError(absl::StrCat(
+          "task_id is ", ShownText(id),
+          ", expected the ID of a push since the start of the server")),
+      "TASK_NOT_FOUND");
 }
 
 absl::Status BodyTooLargeError(size_t size_bytes_max) {

@@ -18,13 +18,17 @@ namespace copse {
 // Returns the status that tells a client of `status`. REQUIRES: !status.ok()
 int HttpStatusOf(const absl::Status& status);
 
+// Returns `text` in quotation marks, for a message; of a long one the
+// beginning.
+std::string ShownText(absl::string_view text);
+
 // Returns the answer that tells of `status`; 503 has Retry-After and 401 has
 // WWW-Authenticate. REQUIRES: !status.ok()
 HttpAnswer ErrorAnswer(const absl::Status& status);
 HttpAnswer ErrorAnswer(int http_status, absl::string_view message);
 
 // 404 of an ID that no task has.
-absl::Status TaskNotFoundError();
+absl::Status TaskNotFoundError(absl::string_view id);
 
 // 413, naming the limit.
 absl::Status BodyTooLargeError(size_t size_bytes_max);

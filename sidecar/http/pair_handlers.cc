@@ -27,6 +27,7 @@
 
 #include "index/util/status_macros.h"
 #include "sidecar/http/commit_read.h"
+#include "sidecar/http/http_errors.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/http/http_services.h"
 #include "sidecar/http/parameters.h"
@@ -249,8 +250,8 @@ absl::Status ReadInclude(const Parameters& parameters,
       } else if (part == "content") {
         wanted.with_content = true;
       } else {
-        return FieldInvalidError("include", "unknown",
-                                 "embeddings and content");
+        return FieldInvalidError("include", ShownText(part),
+                                 "embeddings or content");
       }
     }
   }

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -17,19 +19,18 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
+#include "sidecar/http/http_errors.h"
 #include "sidecar/http/query_string.h"
 #include "sidecar/service/request_errors.h"
 #include "sidecar/util/flat_object.h"
-#include "sidecar/util/utf8.h"
 
 namespace copse {
 namespace {
-
-constexpr size_t kShownSizeBytesMax = 100;
 
 // All fields that the body of any endpoint has.
 constexpr absl::string_view kBodyFields[] = {"ancestor",
@@ -43,6 +44,7 @@ constexpr absl::string_view kBodyFields[] = {"ancestor",
                                              "doc_types",
                                              "domain",
                                              "id",
+                                             "id_prefix",
                                              "include",
                                              "k",
                                              "method",
@@ -61,27 +63,56 @@ constexpr absl::string_view kBodyFields[] = {"ancestor",
                                              "text",
                                              "threshold",
                                              "threshold_set",
-                                             "threshold_target"};
+                                             "threshold_target",
+                                             "where"};
 
-// Shows a value in an error, however long it is.
-std::string Shown(absl::string_view text) {
-  const absl::string_view cut = CutUtf8(text, kShownSizeBytesMax);
-  return absl::StrCat("'", cut, cut.size() < text.size() ? "...'" : "'");
+// Shows a number of a body that was not written as a whole one.
+std::string ShownReal(double number) {
+  std::string text = absl::StrCat(number);
+  if (text.find_first_not_of("-0123456789") == std::string::npos) {
+    absl::StrAppend(&text, ".0");
+  }
+  return text;
 }
 
-absl::string_view KindOf(const FlatValue& value) {
-  constexpr absl::string_view kNames[] = {"null",
-                                          "a boolean",
-                                          "a number",
-                                          "a number",
-                                          "a string",
-                                          "an array of strings",
-                                          "an object or a mixed array"};
-  return kNames[value.index()];
+// Shows a value of a body.
+std::string Shown(const FlatValue& value) {
+  if (const auto* flag = std::get_if<bool>(&value)) {
+    return *flag ? "true" : "false";
+  }
+  if (const auto* integer = std::get_if<int64_t>(&value)) {
+    return absl::StrCat(*integer);
+  }
+  if (const auto* real = std::get_if<double>(&value)) {
+    return ShownReal(*real);
+  }
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    return absl::StrCat("the string ", ShownText(*text));
+  }
+  if (std::holds_alternative<std::monostate>(value)) {
+    return "null";
+  }
+  if (std::holds_alternative<FlatMembers>(value)) {
+    return "an object";
+  }
+  return std::holds_alternative<OtherJson>(value)
+             ? "a mixed array or a large object"
+             : "an array of strings";
 }
 
 std::string DescribeRange(IntegerRange range) {
-  return absl::StrCat("a number from ", range.min, " to ", range.max);
+  return absl::StrCat("a whole number from ", range.min, " to ", range.max);
+}
+
+// Returns OK if the value is what the client meant.
+absl::Status CheckEncoding(absl::string_view name, const QueryField& field) {
+  if (!field.is_decoded) {
+    return FieldInvalidError(name, "not percent-encoded",
+                             "two hexadecimal digits after each '%'");
+  }
+  return field.is_utf8 ? absl::OkStatus()
+                       : FieldInvalidError(name, "not valid UTF-8",
+                                           "percent-encoded UTF-8");
 }
 
 // SimpleAtoi() takes white space and a sign, too.
@@ -124,10 +155,7 @@ absl::StatusOr<const QueryField*> Parameters::FindInQuery(
     if (found != nullptr) {
       return FieldInvalidError(name, "given twice", "one value");
     }
-    if (!field.is_valid) {
-      return FieldInvalidError(name, "not percent-encoded UTF-8",
-                               "two hexadecimal digits after each '%'");
-    }
+    COPSE_RETURN_IF_ERROR(CheckEncoding(name, field));
     found = &field;
   }
   return found;
@@ -140,7 +168,7 @@ absl::StatusOr<std::optional<std::string>> Parameters::FindText(
     if (const auto* string = std::get_if<std::string>(value)) {
       text = *string;
     } else if (!std::holds_alternative<std::monostate>(*value)) {
-      return FieldInvalidError(name, KindOf(*value), "a string");
+      return FieldInvalidError(name, Shown(*value), "a string");
     }
   } else {
     COPSE_ASSIGN_OR_RETURN(const QueryField* field, FindInQuery(name));
@@ -174,7 +202,7 @@ absl::StatusOr<int64_t> Parameters::Integer(absl::string_view name,
     }
     const auto* integer = std::get_if<int64_t>(value);
     if (integer == nullptr) {
-      return FieldInvalidError(name, KindOf(*value), DescribeRange(range));
+      return FieldInvalidError(name, Shown(*value), DescribeRange(range));
     }
     number = *integer;
     shown = absl::StrCat(number);
@@ -185,9 +213,9 @@ absl::StatusOr<int64_t> Parameters::Integer(absl::string_view name,
       return otherwise;
     }
     if (!IsDecimal(*text) || !absl::SimpleAtoi(*text, &number)) {
-      return FieldInvalidError(name, Shown(*text), DescribeRange(range));
+      return FieldInvalidError(name, ShownText(*text), DescribeRange(range));
     }
-    shown = Shown(*text);
+    shown = ShownText(*text);
   }
   if (number < range.min || number > range.max) {
     return FieldInvalidError(name, shown, DescribeRange(range));
@@ -198,6 +226,7 @@ absl::StatusOr<int64_t> Parameters::Integer(absl::string_view name,
 absl::StatusOr<std::optional<double>> Parameters::FindNumber(
     absl::string_view name, double max) const {
   double number = 0;
+  std::string shown;
   const std::string wanted = std::isfinite(max)
                                  ? absl::StrCat("a number from 0 to ", max)
                                  : std::string("a number of at least 0");
@@ -210,21 +239,23 @@ absl::StatusOr<std::optional<double>> Parameters::FindNumber(
     } else if (const auto* real = std::get_if<double>(value)) {
       number = *real;
     } else {
-      return FieldInvalidError(name, KindOf(*value), wanted);
+      return FieldInvalidError(name, Shown(*value), wanted);
     }
+    shown = Shown(*value);
   } else {
     COPSE_ASSIGN_OR_RETURN(const std::optional<std::string> text,
                            FindText(name));
     if (!text.has_value()) {
       return std::nullopt;
     }
+    shown = ShownText(*text);
     if (!absl::SimpleAtod(*text, &number)) {
-      return FieldInvalidError(name, Shown(*text), wanted);
+      return FieldInvalidError(name, shown, wanted);
     }
   }
   // Not the negation of what is wrong, so that NaN is refused, too.
   if (!(number >= 0 && number <= max && std::isfinite(number))) {
-    return FieldInvalidError(name, absl::StrCat(number), wanted);
+    return FieldInvalidError(name, shown, wanted);
   }
   return number;
 }
@@ -237,7 +268,7 @@ absl::StatusOr<bool> Parameters::Flag(absl::string_view name,
     }
     const auto* flag = std::get_if<bool>(value);
     if (flag == nullptr) {
-      return FieldInvalidError(name, KindOf(*value), "true or false");
+      return FieldInvalidError(name, Shown(*value), "true or false");
     }
     return *flag;
   }
@@ -246,9 +277,25 @@ absl::StatusOr<bool> Parameters::Flag(absl::string_view name,
     return otherwise;
   }
   if (*text != "true" && *text != "false") {
-    return FieldInvalidError(name, Shown(*text), "true or false");
+    return FieldInvalidError(name, ShownText(*text), "true or false");
   }
   return *text == "true";
+}
+
+absl::StatusOr<size_t> Parameters::Choice(
+    absl::string_view name, std::span<const absl::string_view> choices) const {
+  COPSE_ASSIGN_OR_RETURN(const std::optional<std::string> text, FindText(name));
+  if (!text.has_value()) {
+    return 0;
+  }
+  const auto found = std::ranges::find(choices, absl::string_view(*text));
+  if (found == choices.end()) {
+    return FieldInvalidError(
+        name, ShownText(*text),
+        absl::StrCat(absl::StrJoin(choices.begin(), choices.end() - 1, ", "),
+                     " or ", choices.back()));
+  }
+  return static_cast<size_t>(found - choices.begin());
 }
 
 absl::StatusOr<std::vector<std::string>> Parameters::List(
@@ -270,7 +317,7 @@ absl::Status Parameters::AppendList(absl::string_view name,
                    std::get_if<std::vector<std::string>>(value)) {
       list.insert(list.end(), texts->begin(), texts->end());
     } else if (!std::holds_alternative<std::monostate>(*value)) {
-      return FieldInvalidError(name, KindOf(*value), "an array of strings");
+      return FieldInvalidError(name, Shown(*value), "an array of strings");
     }
     return absl::OkStatus();
   }
@@ -279,10 +326,7 @@ absl::Status Parameters::AppendList(absl::string_view name,
     if (field.name != name && field.name != bracketed) {
       continue;
     }
-    if (!field.is_valid) {
-      return FieldInvalidError(name, "not percent-encoded UTF-8",
-                               "two hexadecimal digits after each '%'");
-    }
+    COPSE_RETURN_IF_ERROR(CheckEncoding(name, field));
     list.push_back(field.value);
   }
   return absl::OkStatus();

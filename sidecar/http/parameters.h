@@ -18,9 +18,11 @@
 #ifndef COPSE_SIDECAR_HTTP_PARAMETERS_H_
 #define COPSE_SIDECAR_HTTP_PARAMETERS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -64,6 +66,10 @@ class Parameters {
                                                    double max) const;
 
   absl::StatusOr<bool> Flag(absl::string_view name, bool otherwise) const;
+
+  // Returns the place of the value in `choices`; 0 if none is given.
+  absl::StatusOr<size_t> Choice(
+      absl::string_view name, std::span<const absl::string_view> choices) const;
 
   // Returns what the parameters `names` list, which are names of one thing:
   // repeated in a query, also as "name[]", or an array in a body. Empty entries

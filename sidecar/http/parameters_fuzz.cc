@@ -5,6 +5,7 @@
 //
 // * what is read is UTF-8, and within the range that was asked for;
 // * an error is kInvalidArgument and names the parameter;
+// * conditions that are understood can be searched with;
 // * the same bytes as a domain and as an ID do no harm.
 
 #include "sidecar/http/parameters.h"
@@ -16,13 +17,16 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 
 #include "index/util/check.h"
 #include "sidecar/http/domain_path.h"
 #include "sidecar/http/query_string.h"
+#include "sidecar/http/where_filter.h"
 #include "sidecar/service/push_line.h"
+#include "versioning/search_filter.h"
 
 namespace copse {
 namespace {
@@ -50,6 +54,12 @@ void CheckParameters(const Parameters& parameters) {
   CheckError(number.status(), "threshold");
   COPSE_CHECK(!number.ok() || !number->has_value() || **number >= 0);
   CheckError(parameters.Flag("snippet", false).status(), "snippet");
+  const absl::StatusOr<SearchFilter> filter = SearchFilterOf(parameters);
+  CheckError(filter.status(),
+             absl::StartsWith(filter.status().message(), "id_prefix")
+                 ? "id_prefix"
+                 : "where");
+  COPSE_CHECK(!filter.ok() || CheckSearchFilter(*filter, "").ok());
 }
 
 }  // namespace

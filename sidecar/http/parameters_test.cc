@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -31,7 +32,8 @@ TEST(QueryStringTest, DecodesFormsToAnyCharacter) {
               Optional(std::string("a b c\0\n+", 8)));
   EXPECT_THAT(DecodeForm("%c3%BC"), Optional(std::string("\xc3\xbc")));
   EXPECT_THAT(DecodeForm(":/"), Optional(std::string(":/")));
-  for (const char* text : {"%", "%4", "%G0", "a%", "%zz", "%FF", "%C3"}) {
+  EXPECT_THAT(DecodeForm("%FF"), Optional(std::string("\xff")));
+  for (const char* text : {"%", "%4", "%G0", "a%", "%zz"}) {
     EXPECT_EQ(DecodeForm(text), std::nullopt) << text;
   }
 }
@@ -41,8 +43,76 @@ TEST(QueryStringTest, KeepsTheOrderAndWhatHasNoValue) {
   ASSERT_EQ(fields.size(), 4);
   EXPECT_EQ(fields[0].name, "a");
   EXPECT_EQ(fields[1].value, "");
-  EXPECT_FALSE(fields[2].is_valid);
+  EXPECT_FALSE(fields[2].is_decoded);
   EXPECT_EQ(fields[3].name, "");
+}
+
+TEST(QueryStringTest, TellsBytesThatAreNoUtf8FromBadEscapes) {
+  const std::vector<QueryField> fields = ParseQuery("a=%FF&%FF=b&a=%C3");
+  ASSERT_EQ(fields.size(), 2);
+  for (const QueryField& field : fields) {
+    EXPECT_TRUE(field.is_decoded);
+    EXPECT_FALSE(field.is_utf8);
+    EXPECT_EQ(field.value, "");
+  }
+}
+
+TEST(ParametersTest, SaysWhatIsWrongWithAnEncoding) {
+  EXPECT_THAT(Parameters("q=%FF").FindText("q"),
+              StatusIs(kInvalid,
+                       "q is not valid UTF-8, expected "
+                       "percent-encoded UTF-8"));
+  EXPECT_THAT(Parameters("q=%zz").FindText("q"),
+              StatusIs(kInvalid,
+                       "q is not percent-encoded, expected two "
+                       "hexadecimal digits after each '%'"));
+  EXPECT_THAT(Parameters("doc_id[]=%C3").List({"doc_id"}),
+              StatusIs(kInvalid,
+                       "doc_id is not valid UTF-8, expected "
+                       "percent-encoded UTF-8"));
+}
+
+TEST(ParametersTest, SaysWhatWasFoundAndWanted) {
+  Parameters body("");
+  ASSERT_THAT(body.AddBody(R"({"count":3.0,"start":1e30,"k":-7,"snippet":0,
+      "threshold":-0.5,"mode":"Vector","doc_type":{},"stream":["a"]})"),
+              IsOk());
+  EXPECT_THAT(body.Integer("count", {1, 1000}, 10),
+              StatusIs(kInvalid,
+                       "count is 3.0, expected a whole number from 1 to 1000"));
+  EXPECT_THAT(body.Integer("start", {0, 9}, 0),
+              StatusIs(kInvalid,
+                       "start is 1e+30, expected a whole number from 0 to 9"));
+  EXPECT_THAT(
+      body.Integer("k", {1, 9}, 0),
+      StatusIs(kInvalid, "k is -7, expected a whole number from 1 to 9"));
+  EXPECT_THAT(body.Flag("snippet", false),
+              StatusIs(kInvalid, "snippet is 0, expected true or false"));
+  EXPECT_THAT(
+      body.Flag("stream", false),
+      StatusIs(kInvalid,
+               "stream is an array of strings, expected true or false"));
+  EXPECT_THAT(
+      body.FindNumber("threshold", 1),
+      StatusIs(kInvalid, "threshold is -0.5, expected a number from 0 to 1"));
+  EXPECT_THAT(body.List({"doc_type"}),
+              StatusIs(kInvalid,
+                       "doc_type is an object, expected an array of strings"));
+  const absl::string_view modes[] = {"hybrid", "vector", "fts"};
+  EXPECT_THAT(
+      body.Choice("mode", modes),
+      StatusIs(kInvalid, "mode is 'Vector', expected hybrid, vector or fts"));
+  const Parameters query("threshold=abc&k=1.5&snippet=yes&mode=fts");
+  EXPECT_THAT(
+      query.FindNumber("threshold", 1),
+      StatusIs(kInvalid, "threshold is 'abc', expected a number from 0 to 1"));
+  EXPECT_THAT(
+      query.Integer("k", {1, 9}, 0),
+      StatusIs(kInvalid, "k is '1.5', expected a whole number from 1 to 9"));
+  EXPECT_THAT(query.Flag("snippet", false),
+              StatusIs(kInvalid, "snippet is 'yes', expected true or false"));
+  EXPECT_THAT(query.Choice("mode", modes), IsOkAndHolds(2));
+  EXPECT_THAT(query.Choice("role", modes), IsOkAndHolds(0));
 }
 
 TEST(ParametersTest, TakesTheEmptyStringAndNullForNothing) {
@@ -61,9 +131,9 @@ TEST(ParametersTest, LooksOnlyAtWhatIsAskedFor) {
   EXPECT_THAT(parameters.AddBody(R"({"q":"oak","unknown":[{}]})"), IsOk());
   EXPECT_THAT(parameters.RequireText("q"), IsOkAndHolds("oak"));
   EXPECT_THAT(parameters.Integer("start", {0, 9}, 0), IsOkAndHolds(3));
-  EXPECT_THAT(
-      parameters.Integer("count", {1, 1000}, 10),
-      StatusIs(kInvalid, "count is 'x', expected a number from 1 to 1000"));
+  EXPECT_THAT(parameters.Integer("count", {1, 1000}, 10),
+              StatusIs(kInvalid,
+                       "count is 'x', expected a whole number from 1 to 1000"));
 }
 
 TEST(ParametersTest, RefusesRepeatedScalars) {
@@ -97,15 +167,15 @@ TEST(ParametersTest, RefusesWrongTypesInABody) {
           "threshold":"1","start":1.5,"doc_id":[["a"]]})"),
       IsOk());
   EXPECT_THAT(parameters.FindText("q"),
-              StatusIs(kInvalid, "q is a number, expected a string"));
+              StatusIs(kInvalid, "q is 7, expected a string"));
   EXPECT_THAT(parameters.Integer("count", {0, 9}, 1),
-              StatusIs(kInvalid, HasSubstr("count is a string")));
+              StatusIs(kInvalid, HasSubstr("count is the string '7'")));
   EXPECT_THAT(parameters.Integer("start", {0, 9}, 1),
-              StatusIs(kInvalid, HasSubstr("start is a number")));
+              StatusIs(kInvalid, HasSubstr("start is 1.5")));
   EXPECT_THAT(parameters.Flag("snippet", false),
-              StatusIs(kInvalid, HasSubstr("snippet is a string")));
+              StatusIs(kInvalid, HasSubstr("snippet is the string 'true'")));
   EXPECT_THAT(parameters.FindNumber("threshold", 1),
-              StatusIs(kInvalid, HasSubstr("threshold is a string")));
+              StatusIs(kInvalid, HasSubstr("threshold is the string '1'")));
   EXPECT_THAT(parameters.FindText("id"),
               StatusIs(kInvalid, HasSubstr("id is an object")));
   for (const char* name : {"doc_type", "doc_id"}) {

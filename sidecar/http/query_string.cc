@@ -58,9 +58,6 @@ std::optional<std::string> DecodeForm(absl::string_view text) {
       i += 2;
     }
   }
-  if (!IsUtf8(decoded)) {
-    return std::nullopt;
-  }
   return decoded;
 }
 
@@ -70,14 +67,20 @@ std::vector<QueryField> ParseQuery(absl::string_view query) {
        absl::StrSplit(query, '&', absl::SkipEmpty())) {
     const size_t equals = part.find('=');
     std::optional<std::string> name = DecodeForm(part.substr(0, equals));
-    if (!name.has_value()) {
+    if (!name.has_value() || !IsUtf8(*name)) {
       continue;
     }
     const absl::string_view encoded = equals == absl::string_view::npos
                                           ? absl::string_view()
                                           : part.substr(equals + 1);
     std::optional<std::string> value = DecodeForm(encoded);
-    fields.push_back({*std::move(name), value.value_or(""), value.has_value()});
+    QueryField field = {.name = *std::move(name),
+                        .is_decoded = value.has_value(),
+                        .is_utf8 = IsUtf8(value.value_or(""))};
+    if (field.is_decoded && field.is_utf8) {
+      field.value = *std::move(value);
+    }
+    fields.push_back(std::move(field));
   }
   return fields;
 }

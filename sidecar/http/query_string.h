@@ -16,21 +16,23 @@
 namespace copse {
 
 struct QueryField {
-  std::string name;
-  std::string value;
+  std::string name = {};
+  std::string value = {};
 
-  // Whether the value is what was sent: percent signs are followed by two
-  // hexadecimal digits, and the result is UTF-8. Else `value` is empty.
-  bool is_valid = true;
+  // Whether percent signs are followed by two hexadecimal digits. Else `value`
+  // is empty.
+  bool is_decoded = true;
+
+  // Whether the decoded value is UTF-8. Else `value` is empty.
+  bool is_utf8 = true;
 };
 
 // Returns the fields in their order. One whose name is not valid is left out,
 // like all that nobody asks for; '=' and the value may be missing.
 std::vector<QueryField> ParseQuery(absl::string_view query);
 
-// Returns `text` with its percent signs and '+' decoded, or nullopt if it is
-// malformed or the result is not UTF-8. Any character may come out, NUL among
-// them.
+// Returns `text` with its percent signs and '+' decoded, or nullopt if a
+// percent sign is without its two hexadecimal digits. Any byte may come out.
 std::optional<std::string> DecodeForm(absl::string_view text);
 
 // Returns whether all of `text` is UTF-8.

@@ -4,6 +4,7 @@
 #include "sidecar/http/search_handlers.h"
 
 #include <array>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,8 +21,10 @@
 #include "index/util/status_macros.h"
 #include "sidecar/embedding/embedder.h"
 #include "sidecar/http/commit_read.h"
+#include "sidecar/http/http_errors.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/http/http_services.h"
+#include "sidecar/http/where_filter.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/commit_resolver.h"
 #include "sidecar/service/document_reader.h"
@@ -47,22 +50,18 @@ absl::StatusOr<HitParameters> HitParametersOf(const Parameters& parameters) {
   COPSE_ASSIGN_OR_RETURN(hits.with_snippets, parameters.Flag("snippet", false));
   COPSE_ASSIGN_OR_RETURN(hits.filter,
                          FilterOf(parameters, "doc_type", "doc_id"));
+  COPSE_ASSIGN_OR_RETURN(hits.filter.passing, SearchFilterOf(parameters));
   return hits;
 }
 
 absl::StatusOr<SearchMode> ModeOf(const Parameters& parameters) {
-  COPSE_ASSIGN_OR_RETURN(const std::optional<std::string> mode,
-                         parameters.FindText("mode"));
-  constexpr std::array<std::pair<absl::string_view, SearchMode>, 3> kModes = {
-      {{"hybrid", SearchMode::kHybrid},
-       {"vector", SearchMode::kVector},
-       {"fts", SearchMode::kText}}};
-  for (const auto& [name, value] : kModes) {
-    if (mode.value_or("hybrid") == name) {
-      return value;
-    }
-  }
-  return FieldInvalidError("mode", "unknown", "hybrid, vector or fts");
+  constexpr std::array<absl::string_view, 3> kNames = {"hybrid", "vector",
+                                                       "fts"};
+  constexpr std::array<SearchMode, 3> kModes = {
+      SearchMode::kHybrid, SearchMode::kVector, SearchMode::kText};
+  COPSE_ASSIGN_OR_RETURN(const size_t choice,
+                         parameters.Choice("mode", kNames));
+  return kModes[choice];
 }
 
 // What a search by words, or by words and meaning, looks for. Operators of a
@@ -84,6 +83,7 @@ SearchRequest WordsRequest(const ReadTarget& target, const ResolvedCommit& at,
                                 wanted.filter.types.end());
   request.settings.document_ids.assign(wanted.filter.ids.begin(),
                                        wanted.filter.ids.end());
+  request.settings.filter = wanted.filter.passing;
   return request;
 }
 
@@ -127,20 +127,20 @@ absl::Status CheckFilterSize(const DocumentFilter& filter) {
                                               " but in mode vector"));
 }
 
-absl::StatusOr<EmbeddingRole> ParseRole(
-    const std::optional<std::string>& role) {
-  constexpr std::array<std::pair<absl::string_view, EmbeddingRole>, 4> kRoles =
-      {{{"query", EmbeddingRole::kQuery},
-        {"document", EmbeddingRole::kDocument},
-        {"clustering", EmbeddingRole::kClustering},
-        {"classification", EmbeddingRole::kClassification}}};
-  for (const auto& [name, value] : kRoles) {
-    if (role.value_or("query") == name) {
-      return value;
-    }
-  }
-  return FieldInvalidError("role", "unknown",
-                           "query, document, clustering or classification");
+struct NamedRole {
+  absl::string_view name;
+  EmbeddingRole role;
+};
+
+absl::StatusOr<NamedRole> RoleOf(const Parameters& parameters) {
+  constexpr std::array<absl::string_view, 4> kNames = {
+      "query", "document", "clustering", "classification"};
+  constexpr std::array<EmbeddingRole, 4> kRoles = {
+      EmbeddingRole::kQuery, EmbeddingRole::kDocument,
+      EmbeddingRole::kClustering, EmbeddingRole::kClassification};
+  COPSE_ASSIGN_OR_RETURN(const size_t choice,
+                         parameters.Choice("role", kNames));
+  return NamedRole{kNames[choice], kRoles[choice]};
 }
 
 absl::StatusOr<std::vector<float>> EmbedOne(Embedder& embedder,
@@ -231,14 +231,15 @@ absl::StatusOr<HttpAnswer> HandleCompare(HttpServices& services,
   COPSE_ASSIGN_OR_RETURN(const std::string method,
                          parameters.RequireText("method"));
   if (method != "embedding") {
-    return FieldInvalidError("method", "unsupported", "embedding");
+    return FieldInvalidError(
+        "method", absl::StrCat("the unsupported ", ShownText(method)),
+        "embedding");
   }
-  COPSE_ASSIGN_OR_RETURN(const std::optional<std::string> role,
-                         parameters.FindText("role"));
-  COPSE_ASSIGN_OR_RETURN(const EmbeddingRole source_role, ParseRole(role));
-  const EmbeddingRole target_role = source_role == EmbeddingRole::kQuery
-                                        ? EmbeddingRole::kDocument
-                                        : source_role;
+  COPSE_ASSIGN_OR_RETURN(const NamedRole source_role, RoleOf(parameters));
+  const NamedRole target_role =
+      source_role.role == EmbeddingRole::kQuery
+          ? NamedRole{"document", EmbeddingRole::kDocument}
+          : source_role;
   COPSE_ASSIGN_OR_RETURN(const std::string source,
                          parameters.RequireText("source"));
   COPSE_ASSIGN_OR_RETURN(const std::string target,
@@ -252,18 +253,16 @@ absl::StatusOr<HttpAnswer> HandleCompare(HttpServices& services,
                            services.engine->embedders().Find(""));
     COPSE_ASSIGN_OR_RETURN(
         const std::vector<float> a,
-        EmbedOne(*embedder, source, source_role, request.context));
+        EmbedOne(*embedder, source, source_role.role, request.context));
     COPSE_ASSIGN_OR_RETURN(
         const std::vector<float> b,
-        EmbedOne(*embedder, target, target_role, request.context));
+        EmbedOne(*embedder, target, target_role.role, request.context));
     distance = ToHttpDistance(Distance(Metric::kCosine, a, b));
   }
   HttpAnswer answer = {.body = "{\"distance\":"};
   AppendJsonNumber(answer.body, distance);
-  const std::string source_name = role.value_or("query");
-  absl::StrAppend(&answer.body, ",\"source_role\":\"", source_name,
-                  "\",\"target_role\":\"",
-                  source_name == "query" ? "document" : source_name, "\"}");
+  absl::StrAppend(&answer.body, ",\"source_role\":\"", source_role.name,
+                  "\",\"target_role\":\"", target_role.name, "\"}");
   return answer;
 }
 

@@ -45,6 +45,9 @@ constexpr size_t kCompletedHitCountMax = 5;
 constexpr size_t kCompletionCountMax = 8;
 constexpr size_t kCompletionWordCountMax = 3;
 
+// What completions may take together: with a long question each is long.
+constexpr size_t kCompletionSizeBytesMax = size_t{4} << 20;
+
 // Of one text, and how far around each of them words are looked for.
 constexpr size_t kOccurrenceCountMax = 1000;
 constexpr size_t kSurroundingsSizeBytes = 1024;
@@ -114,7 +117,7 @@ absl::StatusOr<SuggestHits> FindByPart(const Question& question) {
     if (found.document_count == kDocumentCountMax) {
       return absl::OutOfRangeError("there are enough");
     }
-    if (!question.filter.Takes(document.id, document.type)) {
+    if (!question.filter.Takes(document)) {
       return question.context.Check();
     }
     for (uint32_t chunk = 0; chunk < document.chunk_count; ++chunk) {
@@ -157,6 +160,7 @@ class Completions {
     if (completion.size() < size_min_) {
       return;
     }
+    size_bytes_ += completion.size();
     const auto [place, is_new] =
         places_.try_emplace(FoldCase(completion), counted_.size());
     if (is_new) {
@@ -164,6 +168,8 @@ class Completions {
     }
     ++counted_[place->second].count;
   }
+
+  bool is_full() const { return size_bytes_ > kCompletionSizeBytesMax; }
 
   // By frequency, then the longer first, then by their bytes.
   std::vector<std::string> Best() && {
@@ -190,6 +196,7 @@ class Completions {
   };
 
   const size_t size_min_;
+  size_t size_bytes_ = 0;  // Of all that were added.
   std::vector<Counted> counted_;
   absl::flat_hash_map<std::string, size_t> places_;  // By the folded text.
 };
@@ -222,7 +229,9 @@ std::vector<std::string> CompletionsOf(const std::vector<SuggestHit>& hits,
   for (size_t i = 0; i < hit_count; ++i) {
     const std::string& text = hits[i].text;
     std::optional<TextRange> place = finder.Find(text);
-    for (size_t n = 0; n < kOccurrenceCountMax && place.has_value(); ++n) {
+    for (size_t n = 0;
+         n < kOccurrenceCountMax && place.has_value() && !completions.is_full();
+         ++n) {
       AddCompletions(text, *place, completions);
       place = finder.Find(text, place->end);
     }

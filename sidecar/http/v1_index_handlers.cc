@@ -271,11 +271,11 @@ absl::Status AssignWhenIndexed(HttpServices& services,
 // An ID that is not ours may be meant for the second dialect, which needs
 // credentials.
 HttpAnswer UnknownTaskAnswer(const HttpServices& services,
-                             const RequestHead& head) {
+                             const RequestHead& head, absl::string_view id) {
   if (services.v1.dialect == V1Settings::Dialect::kAuto &&
       head.Find("authorization") != nullptr) {
     const absl::Status status = services.auth->Check(head);
-    return ErrorAnswer(status.ok() ? TaskNotFoundError() : status);
+    return ErrorAnswer(status.ok() ? TaskNotFoundError(id) : status);
   }
   return {.status = 404, .content_type = ""};
 }
@@ -287,7 +287,7 @@ absl::StatusOr<HttpAnswer> CheckTask(HttpServices& services,
                          FindV1Task(*services.engine, services.v1_tasks,
                                     texts["task_id"], request.context));
   if (!task.has_value()) {
-    return UnknownTaskAnswer(services, request.head());
+    return UnknownTaskAnswer(services, request.head(), texts["task_id"]);
   }
   COPSE_ASSIGN_OR_RETURN(
       const IndexState state,

@@ -28,8 +28,8 @@ absl::StatusOr<VectorTable> VectorTable::Load(const ResolvedCommit& at,
   table.dimension_ = at.reader->domain_options().dimension;
   size_t vector_count = 0;
   const auto visit = [&](const StoredDocument& document) {
-    const bool in_set = set.Takes(document.id, document.type);
-    const bool in_target = target.Takes(document.id, document.type);
+    const bool in_set = set.Takes(document);
+    const bool in_target = target.Takes(document);
     if (in_set || in_target) {
       table.rows_.push_back({document.id, in_set, in_target, vector_count,
                              static_cast<uint32_t>(document.chunks.size())});

@@ -4,6 +4,8 @@
 #include "sidecar/service/push_line.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <variant>
@@ -25,8 +27,8 @@
 namespace copse {
 namespace {
 
-constexpr absl::string_view kFields[] = {"op", "id", "string", "message",
-                                         "text_is_rendered"};
+constexpr absl::string_view kFields[] = {
+    "op", "id", "string", "message", "text_is_rendered", "attributes"};
 constexpr size_t kShownSizeBytesMax = 100;
 constexpr absl::string_view kUnknownType = "unknown";
 
@@ -65,6 +67,61 @@ absl::StatusOr<std::string> TakeDocumentId(FlatObject& object) {
   return id;
 }
 
+std::string NameOf(absl::string_view attribute) {
+  return absl::StrCat("attribute '", CutUtf8(attribute, kShownSizeBytesMax),
+                      "'");
+}
+
+absl::StatusOr<AttributeValue> ToAttribute(absl::string_view name,
+                                           FlatMember member) {
+  if (auto* text = std::get_if<std::string>(&member)) {
+    return std::move(*text);
+  }
+  if (const auto* integer = std::get_if<int64_t>(&member)) {
+    return *integer;
+  }
+  if (const auto* real = std::get_if<double>(&member)) {
+    return *real;
+  }
+  if (const auto* flag = std::get_if<bool>(&member)) {
+    return *flag;
+  }
+  if (const auto* large = std::get_if<uint64_t>(&member)) {
+    return FieldInvalidError(NameOf(name), absl::StrCat(*large),
+                             absl::StrCat("a whole number of at most ",
+                                          std::numeric_limits<int64_t>::max()));
+  }
+  return FieldInvalidError(
+      NameOf(name),
+      std::holds_alternative<OtherJson>(member) ? "an array or object" : "null",
+      "a string, a number or a truth value");
+}
+
+// Returns the attributes that `object` has; none if it has none.
+absl::StatusOr<Attributes> TakeAttributes(FlatObject& object) {
+  Attributes attributes;
+  const auto found = object.find("attributes");
+  if (found == object.end() ||
+      std::holds_alternative<std::monostate>(found->second)) {
+    return attributes;
+  }
+  auto* members = std::get_if<FlatMembers>(&found->second);
+  if (members == nullptr) {
+    return FieldInvalidError(
+        "attributes",
+        absl::StrCat("no object of at most ", kFlatMemberCountMax, " members"),
+        "an object of strings, numbers and truth values");
+  }
+  for (auto& [name, member] : *members) {
+    COPSE_ASSIGN_OR_RETURN(AttributeValue value,
+                           ToAttribute(name, std::move(member)));
+    if (!attributes.try_emplace(name, std::move(value)).second) {
+      return FieldInvalidError(NameOf(name), "there twice", "one value");
+    }
+  }
+  return attributes;
+}
+
 absl::StatusOr<PushLine> ToUpsert(FlatObject& object, bool is_insert) {
   UpsertOperation upsert;
   COPSE_ASSIGN_OR_RETURN(upsert.document.id, TakeDocumentId(object));
@@ -81,6 +138,10 @@ absl::StatusOr<PushLine> ToUpsert(FlatObject& object, bool is_insert) {
     return FieldInvalidError(
         "id", "one with an overlong type",
         absl::StrCat("a type of at most ", kTypeSizeBytesMax, " bytes"));
+  }
+  COPSE_ASSIGN_OR_RETURN(upsert.document.attributes, TakeAttributes(object));
+  if (!upsert.document.attributes.empty()) {
+    COPSE_RETURN_IF_ERROR(CheckDocument(upsert.document));
   }
   return PushLine{std::move(upsert), is_insert};
 }

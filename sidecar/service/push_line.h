@@ -10,8 +10,10 @@
 //   ...
 //   COPSE_RETURN_IF_ERROR(reader.Finish(visit));
 //
-// Beside the fields of the databases, an insertion or change may say
-// "text_is_rendered": true, as a line of an export does.
+// Beside the fields of the databases, an insertion or change may have what a
+// line of an export has: "text_is_rendered": true, and "attributes", an object
+// of strings, numbers and truth values, such as {"year": 1977, "seen": true}. A
+// whole number is an int64, any other a double.
 //
 // A line that is wrong gives kInvalidArgument, PUSH_LINE_MALFORMED, "malformed
 // operation in line 3: ..."; lines are counted from 1, blank ones with them.

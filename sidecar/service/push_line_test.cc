@@ -3,6 +3,7 @@
 
 #include "sidecar/service/push_line.h"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <variant>
@@ -18,6 +19,7 @@
 #include "index/util/status_macros.h"
 #include "sidecar/service/push_operation.h"
 #include "tests/support/status_matchers.h"
+#include "versioning/document.h"
 
 namespace copse {
 namespace {
@@ -92,6 +94,62 @@ TEST(PushLineTest, ReadsWhetherATextIsRendered) {
               StatusIs(absl::StatusCode::kInvalidArgument,
                        "text_is_rendered is no truth value, expected true or "
                        "false"));
+}
+
+absl::StatusOr<Attributes> AttributesOf(absl::string_view json) {
+  COPSE_ASSIGN_OR_RETURN(
+      PushLine line,
+      ParsePushLine(absl::StrCat(R"({"op":"Changed","attributes":)", json,
+                                 R"(,"id":"Film/a","string":"x"})")));
+  return std::get<UpsertOperation>(line.operation).document.attributes;
+}
+
+TEST(PushLineTest, ReadsAttributes) {
+  EXPECT_THAT(AttributesOf("null"), IsOkAndHolds(Attributes()));
+  EXPECT_THAT(AttributesOf("{}"), IsOkAndHolds(Attributes()));
+  EXPECT_THAT(
+      AttributesOf(R"({"year":1977,"rating":8.0,"seen":true,"by":"","":0} )"),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               HasSubstr("attribute name has 0 bytes")));
+  EXPECT_THAT(
+      AttributesOf(R"({"year":1977,"rating":8.0,"seen":true,"by":"Ada"})"),
+      IsOkAndHolds(Attributes{{"year", int64_t{1977}},
+                              {"rating", 8.0},
+                              {"seen", true},
+                              {"by", std::string("Ada")}}));
+}
+
+TEST(PushLineTest, SaysWhatIsWrongWithAttributes) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"[]",
+       "attributes is no object of at most 4096 members, expected an object of "
+       "strings, numbers and truth values"},
+      {"7", "attributes is no object of at most 4096 members"},
+      {R"({"a":null})",
+       "attribute 'a' is null, expected a string, a number or a truth value"},
+      {R"({"a":[1]})", "attribute 'a' is an array or object"},
+      {R"({"a":{"b":"c"}})", "attribute 'a' is an array or object"},
+      {R"({"a":1,"a":2})", "attribute 'a' is there twice, expected one value"},
+      {R"({"a":9223372036854775808})",
+       "attribute 'a' is 9223372036854775808, expected a whole number of at "
+       "most 9223372036854775807"}};
+  for (const auto& [json, why] : cases) {
+    EXPECT_THAT(AttributesOf(json),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(why)));
+  }
+  std::string many = "{";
+  for (int i = 0; i < 5000; ++i) {
+    absl::StrAppend(&many, i == 0 ? "" : ",", "\"a", i, "\":1");
+    if (i == 1024) {
+      EXPECT_THAT(AttributesOf(absl::StrCat(many, "}")),
+                  StatusIs(absl::StatusCode::kInvalidArgument,
+                           HasSubstr("attributes are 1025, expected at most "
+                                     "1024")));
+    }
+  }
+  EXPECT_THAT(AttributesOf(absl::StrCat(many, "}")),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("no object of at most 4096 members")));
 }
 
 TEST(PushLineTest, TakesLinesThatAreCutInsideACharacter) {

@@ -12,6 +12,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -39,17 +40,17 @@ class FieldCollector final : public nlohmann::json_sax<Json> {
   bool number_unsigned(number_unsigned_t value) override {
     return value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())
                ? Put(static_cast<int64_t>(value))
-               : Put(static_cast<double>(value));
+               : Put(value);
   }
   bool number_float(number_float_t value, const string_t&) override {
     return Put(value);
   }
   bool string(string_t& value) override {
-    if (depth_ == 2 && in_array_ && wanted_) {
+    if (depth_ == 2 && wanted_) {
       if (auto* list = std::get_if<std::vector<std::string>>(&value_)) {
         list->push_back(std::move(value));
+        return true;
       }
-      return true;
     }
     return Put(std::move(value));
   }
@@ -65,6 +66,8 @@ class FieldCollector final : public nlohmann::json_sax<Json> {
       wanted_ =
           std::ranges::find(names_, absl::string_view(name)) != names_.end();
       name_ = wanted_ ? std::move(name) : std::string();
+    } else if (depth_ == 2 && wanted_) {
+      member_name_ = std::move(name);
     }
     return true;
   }
@@ -82,17 +85,32 @@ class FieldCollector final : public nlohmann::json_sax<Json> {
 
  private:
   // Takes a value that is neither object nor array.
-  bool Put(FlatValue value) {
+  template <typename Value>
+  bool Put(Value value) {
     if (depth_ == 0) {
       error_ = "not a JSON object";
       return false;
     }
     if (depth_ == 1 && wanted_) {
-      fields_.insert_or_assign(name_, std::move(value));
-    } else if (depth_ == 2) {
-      value_ = OtherJson();  // An array of more than strings.
+      if constexpr (std::is_same_v<Value, uint64_t>) {
+        fields_.insert_or_assign(name_, static_cast<double>(value));
+      } else {
+        fields_.insert_or_assign(name_, std::move(value));
+      }
+    } else if (depth_ == 2 && wanted_) {
+      AddMember(std::move(value));
     }
     return true;
+  }
+
+  // Of the object at depth 1; an array here has more than strings.
+  void AddMember(FlatMember value) {
+    auto* members = std::get_if<FlatMembers>(&value_);
+    if (members == nullptr || members->size() == kFlatMemberCountMax) {
+      value_ = OtherJson();
+    } else {
+      members->emplace_back(std::move(member_name_), std::move(value));
+    }
   }
 
   bool Begin(bool is_array) {
@@ -101,11 +119,10 @@ class FieldCollector final : public nlohmann::json_sax<Json> {
       return false;
     }
     if (depth_ == 1) {
-      in_array_ = is_array;
       value_ = is_array ? FlatValue(std::vector<std::string>())
-                        : FlatValue(OtherJson());
-    } else if (depth_ == 2) {
-      value_ = OtherJson();
+                        : FlatValue(FlatMembers());
+    } else if (depth_ == 2 && wanted_) {
+      AddMember(OtherJson());
     }
     ++depth_;
     return true;
@@ -123,9 +140,9 @@ class FieldCollector final : public nlohmann::json_sax<Json> {
   FlatObject fields_;
   std::string error_;
   size_t depth_ = 0;
-  bool wanted_ = false;    // Whether the field at depth 1 is.
-  bool in_array_ = false;  // Whether the value at depth 1 is an array.
+  bool wanted_ = false;  // Whether the field at depth 1 is.
   std::string name_;
+  std::string member_name_;
   FlatValue value_;  // Of the array or object at depth 1.
 };
 

@@ -1,8 +1,9 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The named fields of a JSON object, without building a tree of all of it: what
-// is not asked for costs no memory, however much it is and however deep.
+// The named fields of a JSON object, and the members of objects among them,
+// without building a tree of all of it: what is not asked for costs no memory,
+// however much it is and however deep.
 //
 //   COPSE_ASSIGN_OR_RETURN(FlatObject object,
 //                          ParseFlatObject(line, {"op", "id"}));
@@ -10,10 +11,12 @@
 #ifndef COPSE_SIDECAR_UTIL_FLAT_OBJECT_H_
 #define COPSE_SIDECAR_UTIL_FLAT_OBJECT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -22,14 +25,23 @@
 
 namespace copse {
 
-// A value that is none of the others: an object, or an array that holds
-// anything but strings.
+// A value that is none of the others: an array that holds anything but strings,
+// an object of more than kFlatMemberCountMax members.
 struct OtherJson {};
+
+// What a member of an inner object is; OtherJson is an array or object, and
+// uint64_t a whole number that is no int64_t.
+using FlatMember = std::variant<std::monostate, bool, int64_t, uint64_t, double,
+                                std::string, OtherJson>;
+
+// An inner object, in its order; a name may be there twice.
+using FlatMembers = std::vector<std::pair<std::string, FlatMember>>;
+inline constexpr size_t kFlatMemberCountMax = 4096;
 
 // std::monostate is null; a number is an int64_t if it is written as one.
 using FlatValue =
     std::variant<std::monostate, bool, int64_t, double, std::string,
-                 std::vector<std::string>, OtherJson>;
+                 std::vector<std::string>, FlatMembers, OtherJson>;
 using FlatObject = std::map<std::string, FlatValue, std::less<>>;
 
 // Returns the fields of the object `text` whose names are among `names`; the

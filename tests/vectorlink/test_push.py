@@ -37,7 +37,10 @@ class PlainPush(VectorLinkCase):
                          {"branch": "main", "commit": None, "version": 0})
 
     def test_check_of_nothing(self):
-        self.assert_error(self.client.get("/check", task_id="task-1"), 404)
+        self.assert_error(
+            self.client.get("/check", task_id="task-1"), 404,
+            "task_id is 'task-1', expected the ID of a push since the start of "
+            "the server")
         self.assert_error(self.client.get("/check"), 400, "task_id")
 
     def test_parameters(self):
@@ -140,6 +143,34 @@ class PlainPush(VectorLinkCase):
         self.assertEqual(self.push("c2", [line])["skipped"], [])
         self.assertEqual(
             self.daemon.copse("diff", self.domain, "c1", "c2"), "")
+
+    def test_attributes_are_kept(self):
+        film = dict(inserted("Film/a", "a film"), attributes={
+            "year": 1977, "rating": 8.5, "seen": True, "by": "Ada"})
+        self.push("c1", [film, dict(inserted("Film/b", "b"), attributes=None)])
+
+        def kept(commit):
+            return json.dumps(self.daemon.json("get", self.domain, "--commit",
+                                               commit, "Film/a"))
+        for part in ('"year": 1977', '"rating": 8.5', '"seen": true',
+                     '"by": "Ada"'):
+            self.assertIn(part, kept("c1"))
+        # A document is replaced with all its attributes.
+        self.push("c2", [dict(changed("Film/a", "a film"),
+                              attributes={"year": 1978})])
+        self.assertIn('"year": 1978', kept("c2"))
+        self.assertNotIn("rating", kept("c2"))
+        for attributes, message in (
+                ([], "attributes is no object"), ({"a": None}, "'a' is null"),
+                ({"a": [1]}, "attribute 'a' is an array or object"),
+                ({"a": 2 ** 63}, "attribute 'a' is 9223372036854775808, expected "
+                 "a whole number of at most 9223372036854775807"),
+                ({"a" * 600: 1}, "attribute name has 600 bytes")):
+            answer = self.push("c3", [inserted("Film/c", "c"), dict(
+                film, attributes=attributes)])
+            self.assertEqual(answer.status, 500)
+            self.assertIn("malformed operation in line 2: ", answer.text())
+            self.assertIn(message, answer.text())
 
     def test_inserted_twice_is_one_document(self):
         self.push("c1", [inserted("a", "oak"), inserted("a", "elm tree")])

@@ -87,6 +87,51 @@ class Search(VectorLinkCase):
         self.assertEqual(self.ids("x", "c1", doc_type="Ves"), [])
         self.assertEqual(self.ids("x", "c1", doc_id="' OR 1=1"), [])
 
+    def test_conditions_and_beginnings_of_ids(self):
+        def film(name, **attributes):
+            return dict(inserted("Film/" + name, "a film of oak " + name),
+                        attributes=attributes)
+        self.push("c1", [film("a", year=1977, lang="en"),
+                         film("b", year=1980, lang="de"),
+                         film("c", year=1980.0), film("d"),
+                         dict(inserted("Book/a", "a book of oak"),
+                              attributes={"year": 1999})])
+        for where, found in (
+                ("year>=1980", ["Book/a", "Film/b"]),
+                ("year<1980", ["Film/a"]),
+                ("not has:year", ["Film/d"]),
+                ("lang in (de, 'en')", ["Film/a", "Film/b"]),
+                (["has:lang", "lang!=en"], ["Film/b"]),
+                ("year=1980.0", ["Film/c"]),
+                ("year=3000", [])):
+            for mode in ("vector", "fts", "hybrid"):
+                self.assertEqual(sorted(self.ids("oak", "c1", mode=mode,
+                                                 where=where)),
+                                 found, (where, mode))
+                answer = self.client.post_json("/search", {
+                    "domain": self.domain, "commit": "c1", "q": "oak",
+                    "mode": mode, "where": where})
+                self.assertEqual(sorted(hit["id"] for hit in answer.json()), found)
+        self.assertEqual(sorted(self.ids("oak", "c1", id_prefix=["Book/", "Film/a"])),
+                         ["Book/a", "Film/a"])
+        self.assertEqual(self.ids("oak", "c1", where="has:year", doc_type="Book",
+                                  id_prefix="B"), ["Book/a"])
+        # Also where documents are named, and where pages are deep.
+        self.assertEqual(self.ids("oak", "c1", where="year=1977",
+                                  doc_id=["Film/a", "Film/b"]), ["Film/a"])
+        self.assertEqual(self.ids("oak", "c1", where="year=1977", start=20000), [])
+        similar = self.client.get("/similar", domain=self.domain, commit="c1",
+                                  id="Film/a", where="year>=1980")
+        self.assertEqual(sorted(hit["id"] for hit in similar.json()),
+                         ["Book/a", "Film/b"])
+        for where, message in (
+                ("year>=", "where 'year>=': at byte 7 is the end, wanted a value"),
+                (["has:a"] * 65, "where is given 65 times, expected at most 64")):
+            for path, more in (("/search", {"q": "x"}), ("/similar", {"id": "x"})):
+                answer = self.client.get(path, domain="no/where", commit="c",
+                                         where=where, **more)
+                self.assert_error(answer, 400, message)
+
     def test_the_nearest_indexed_ancestor_answers(self):
         self.push("c1", [inserted("a", "oak")])
         self.push("c2", [inserted("b", "elm")], parent_commit="c1")

@@ -417,6 +417,58 @@ class ParameterRules(VectorLinkCase):
             answer = self.client.request("GET", "/search", raw_query=query)
             self.assert_error(answer, 400, name)
 
+    def test_what_was_found_and_wanted_is_said(self):
+        good = {"domain": "no/where", "commit": "c", "q": "x"}
+        for path, bad, message in (
+                ("/search", "q=%FF",
+                 "q is not valid UTF-8, expected percent-encoded UTF-8"),
+                ("/search", "q=%zz", "q is not percent-encoded, expected two "
+                 "hexadecimal digits after each '%'"),
+                ("/search", "q=x&count=three",
+                 "count is 'three', expected a whole number from 1 to 1000"),
+                ("/search", "q=x&snippet=yes",
+                 "snippet is 'yes', expected true or false"),
+                ("/search", "q=x&mode=best",
+                 "mode is 'best', expected hybrid, vector or fts"),
+                ("/duplicates", "threshold=abc",
+                 "threshold is 'abc', expected a number of at least 0"),
+                ("/duplicates", "threshold=-1",
+                 "threshold is '-1', expected a number of at least 0"),
+                ("/search", "q=x&branch=.-compact_rebuild_1",
+                 "branch is the reserved '.-compact_rebuild_1', expected one "
+                 "that does not start with .-compact_rebuild_")):
+            answer = self.client.request(
+                "GET", path, raw_query="domain=no/where&commit=c&" + bad)
+            self.assert_error(answer, 400, message)
+        for bad, message in (
+                ({"count": 3.0},
+                 "count is 3.0, expected a whole number from 1 to 1000"),
+                ({"count": "3"}, "count is the string '3', expected a whole "
+                 "number from 1 to 1000"),
+                ({"snippet": 1}, "snippet is 1, expected true or false"),
+                ({"q": 7}, "q is 7, expected a string"),
+                ({"doc_type": {"a": 1}},
+                 "doc_type is an object, expected an array of strings")):
+            answer = self.client.post_json("/search", {**good, **bad})
+            self.assert_error(answer, 400, message)
+        for fields, message in (
+                ({"threshold_set": 1.5},
+                 "threshold_set is 1.5, expected a number from 0 to 1"),
+                ({"threshold_set": 1, "k": 1e30}, "k is 1e+30, expected a whole "
+                 "number from 1 to 10000"),
+                ({"threshold_set": 1, "include": "all"},
+                 "include is 'all', expected embeddings or content")):
+            answer = self.client.post_json("/candidates", {**good, **fields})
+            self.assert_error(answer, 400, message)
+        answer = self.client.post_json("/compare", {"source": "a", "target": "b"},
+                                       method="words")
+        self.assert_error(answer, 400, "method is the unsupported 'words', "
+                          "expected embedding")
+        answer = self.client.post_json("/compare", {"source": "a", "target": "b"},
+                                       method="embedding", role="judge")
+        self.assert_error(answer, 400, "role is 'judge', expected query, "
+                          "document, clustering or classification")
+
     def test_json_bodies(self):
         for body in (b"", b"{", b"[]", b"7", b'{"q":"\xff"}', b'{"q":"\\ud800"}',
                      b"[" * 100000, b'{"a":' * 100000, b"{} {}"):
