@@ -25,6 +25,8 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
+#include "index/distance.h"
+#include "index/metric.h"
 #include "index/util/status_macros.h"
 #include "sidecar/http/commit_read.h"
 #include "sidecar/http/http_errors.h"
@@ -41,7 +43,9 @@
 #include "sidecar/service/request_errors.h"
 #include "sidecar/service/set_matcher.h"
 #include "sidecar/util/flat_object.h"
+#include "versioning/commit_reader.h"
 #include "versioning/duplicates.h"
+#include "versioning/store.h"
 
 namespace copse {
 namespace {
@@ -392,9 +396,13 @@ class CandidateWriter {
     int64_t edges = 0;
   };
 
+  // `has_clustering`: whether the domain stores clustering vectors.
   CandidateWriter(const HttpRequest& request, const ResolvedCommit& at,
-                  const CandidateParameters& wanted)
-      : at_(at), wanted_(wanted), writer_(*request.exchange) {}
+                  const CandidateParameters& wanted, bool has_clustering)
+      : at_(at),
+        wanted_(wanted),
+        has_clustering_(has_clustering),
+        writer_(*request.exchange) {}
 
   PieceWriter& writer() { return writer_; }
 
@@ -416,9 +424,11 @@ class CandidateWriter {
                           Counts& counts) {
     absl::StrAppend(&writer_.text(), counts.points == 0 ? "" : ",",
                     JsonString(document_id), ":[");
+    COPSE_ASSIGN_OR_RETURN(const std::vector<float> clustering,
+                           ClusteringVectorOf(document_id));
     for (size_t i = 0; i < nearest.size(); ++i) {
       absl::StrAppend(&writer_.text(), i == 0 ? "" : ",");
-      COPSE_RETURN_IF_ERROR(AppendEntry(nearest[i]));
+      COPSE_RETURN_IF_ERROR(AppendEntry(nearest[i], clustering));
     }
     absl::StrAppend(&writer_.text(), "]");
     ++counts.points;
@@ -426,11 +436,36 @@ class CandidateWriter {
     return writer_.WriteIfLarge();
   }
 
-  absl::Status AppendEntry(const Candidate& candidate) {
+  // Returns none for a document that was pushed before the domain stored them.
+  absl::StatusOr<std::vector<float>> ClusteringVectorOf(const std::string& id) {
+    if (!has_clustering_) {
+      return std::vector<float>();
+    }
+    COPSE_ASSIGN_OR_RETURN(
+        std::optional<StoredDocument> document,
+        at_.reader->GetDocument(id, {.clustering_vector = true}));
+    return document.has_value() ? std::move(document->clustering_vector)
+                                : std::vector<float>();
+  }
+
+  // `clustering` is the clustering vector of the document whose candidate it
+  // is.
+  absl::Status AppendEntry(const Candidate& candidate,
+                           const std::vector<float>& clustering) {
     std::string& json = writer_.text();
     absl::StrAppend(&json, "{\"id\":", JsonString(candidate.id),
                     ",\"distance\":");
     AppendJsonNumber(json, candidate.distance);
+    if (!clustering.empty()) {
+      COPSE_ASSIGN_OR_RETURN(const std::vector<float> other,
+                             ClusteringVectorOf(candidate.id));
+      if (!other.empty()) {
+        // This one is not halved.
+        absl::StrAppend(&json, ",\"clustering_distance\":");
+        AppendJsonNumber(json, 2 * ToHttpDistance(Distance(Metric::kCosine,
+                                                           clustering, other)));
+      }
+    }
     if (wanted_.with_embeddings) {
       COPSE_ASSIGN_OR_RETURN(
           const StoredDocument document,
@@ -455,6 +490,7 @@ class CandidateWriter {
 
   const ResolvedCommit& at_;
   const CandidateParameters& wanted_;
+  const bool has_clustering_;
   PieceWriter writer_;
 };
 
@@ -490,11 +526,15 @@ absl::Status ServeCandidates(HttpServices& services, const HttpRequest& request,
   COPSE_ASSIGN_OR_RETURN(const ResolvedCommit at,
                          OpenRead(services, wanted.target));
   COPSE_ASSIGN_OR_RETURN(
+      const DomainInfo domain,
+      services.engine->store().GetDomain(wanted.target.domain));
+  const bool has_clustering = domain.options.stores_clustering;
+  COPSE_ASSIGN_OR_RETURN(
       const CandidateSource source,
       MakeCandidateSource(services, wanted, at, request.context));
   request.exchange->StartStream({.fields = ServedBy(at)});
   started = true;
-  CandidateWriter writer(request, at, wanted);
+  CandidateWriter writer(request, at, wanted, has_clustering);
   std::string& json = writer.writer().text();
   absl::StrAppend(&json, "{\"set_to_target\":{");
   COPSE_ASSIGN_OR_RETURN(const CandidateWriter::Counts set,
@@ -502,13 +542,13 @@ absl::Status ServeCandidates(HttpServices& services, const HttpRequest& request,
   absl::StrAppend(&json, "},\"target_to_set\":{");
   COPSE_ASSIGN_OR_RETURN(const CandidateWriter::Counts target,
                          writer.WriteMap(false, source));
-  absl::StrAppend(&json, "},\"stats\":{\"elapsed_ms\":",
-                  absl::ToInt64Milliseconds(absl::Now() - start),
-                  ",\"set_points\":", set.points,
-                  ",\"target_points\":", target.points,
-                  ",\"set_to_target_edges\":", set.edges,
-                  ",\"target_to_set_edges\":", target.edges,
-                  ",\"store_clustering\":false}}");
+  absl::StrAppend(
+      &json, "},\"stats\":{\"elapsed_ms\":",
+      absl::ToInt64Milliseconds(absl::Now() - start),
+      ",\"set_points\":", set.points, ",\"target_points\":", target.points,
+      ",\"set_to_target_edges\":", set.edges,
+      ",\"target_to_set_edges\":", target.edges,
+      ",\"store_clustering\":", has_clustering ? "true" : "false", "}}");
   return writer.writer().Write();
 }
 

@@ -245,6 +245,34 @@ class Clustering(VectorLinkCase):
         self.assertTrue(self.client.get("/statistics", domain=self.domain)
                         .json()["store_clustering"])
 
+    def test_candidates_have_their_distance(self):
+        self.push("c1", [inserted("a", "an oak")])
+        self.push("c2", [inserted("b", "a beech tree"),
+                         inserted("c", "a beech tree"), inserted("d", "an elm")],
+                  store_clustering=True)
+
+        def candidates(**fields):
+            answer = self.client.post_json("/candidates", {
+                "domain": self.domain, "commit": "c2", **fields})
+            self.assertEqual(answer.status, 200, answer)
+            self.assertTrue(answer.json()["stats"]["store_clustering"])
+            return answer.json()["set_to_target"]
+        self.assertEqual(candidates(threshold_set=0)["b"],
+                         [{"id": "c", "distance": 0, "clustering_distance": 0}])
+        vectors = self.embeddings("c2")["clustering_embeddings"]
+        found = candidates(threshold_set=1)
+        for entry in found["d"]:
+            if entry["id"] == "a":  # Of before they were stored.
+                self.assertEqual(list(entry), ["id", "distance"])
+            else:
+                self.assertAlmostEqual(
+                    entry["clustering_distance"],
+                    1 - sum(x * y for x, y in zip(vectors["d"],
+                                                  vectors[entry["id"]])), 5)
+        self.assertEqual({"a", "b", "c"}, {entry["id"] for entry in found["d"]})
+        self.assertEqual({tuple(entry) for entry in found["a"]},
+                         {("id", "distance")})
+
     def test_lines(self):
         self.push("c1", [inserted("a", "an oak")])
         self.push("c2", [inserted("b", "a beech")], store_clustering=True)
