@@ -59,7 +59,10 @@
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
 #include "sidecar/http/exchange_state.h"
+#include "sidecar/http/http_errors.h"
 #include "sidecar/http/http_exchange.h"
+#include "sidecar/http/request_rules.h"
+#include "sidecar/util/flat_object.h"
 #include "sidecar/util/logger.h"
 #include "sidecar/util/network_address.h"
 
@@ -76,6 +79,10 @@ using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 constexpr int kThreadCount = 2;
 constexpr size_t kPieceSizeBytes = size_t{64} << 10;
 constexpr size_t kRequestIdSizeBytesMax = 128;
+
+// Connections that are being told that there are too many; others are closed
+// without a word.
+constexpr size_t kRefusedCountMax = 256;
 
 // For the client to read an answer after which the connection closes.
 constexpr absl::Duration kLingerTimeout = absl::Seconds(5);
@@ -99,6 +106,13 @@ struct Shared {
   Mutex mutex;
   CondVar changed;
   std::list<std::weak_ptr<Connection>> connections ABSL_GUARDED_BY(mutex);
+  size_t refused_count ABSL_GUARDED_BY(mutex) = 0;  // Of the connections.
+};
+
+// Where a connection stands until it has ended.
+struct Place {
+  std::list<std::weak_ptr<Connection>>::iterator entry;
+  bool is_refused = false;
 };
 
 beast::string_view ToBeast(absl::string_view text) {
@@ -130,12 +144,10 @@ template <typename Message>
 RequestHead ToRequestHead(const Message& message) {
   RequestHead head;
   head.method = ToString(message.method_string());
-  const std::string target = ToString(message.target());
-  const size_t question = target.find('?');
-  head.path = target.substr(0, question);
-  if (question != std::string::npos) {
-    head.query = target.substr(question + 1);
-  }
+  const RequestTarget target =
+      SplitTarget({message.target().data(), message.target().size()});
+  head.path = std::string(target.path);
+  head.query = std::string(target.query);
   for (const auto& field : message) {
     head.fields.emplace_back(
         absl::AsciiStrToLower(ToString(field.name_string())),
@@ -255,7 +267,14 @@ class StreamConnection final
         co_await AnswerBadHead(error);
         break;
       }
-      open = co_await ServeRequest();
+      RequestHead head = ToRequestHead(parser_->get());
+      const absl::Status framing = CheckFraming(head, IsHttp11());
+      if (!framing.ok()) {
+        co_await WriteError(HttpStatusOf(framing),
+                            std::string(framing.message()));
+        break;
+      }
+      open = co_await ServeRequest(std::move(head));
     }
     co_await Linger();
   }
@@ -318,17 +337,19 @@ class StreamConnection final
     return error;
   }
 
+  bool IsHttp11() { return parser_->get().version() >= 11; }
+
   // Serves the request whose head was read. Returns whether another may follow.
-  asio::awaitable<bool> ServeRequest() {
+  asio::awaitable<bool> ServeRequest(RequestHead head) {
     const absl::Time start = absl::Now();
     ExchangeOptions options;
-    options.head = ToRequestHead(parser_->get());
+    options.head = std::move(head);
     options.head.request_id = RequestIdOf(options.head, shared_);
     options.peer = peer_;
     options.has_body = !parser_->is_done();
     options.expects_continue = beast::iequals(
         parser_->get()[http::field::expect], ToBeast("100-continue"));
-    options.is_http_1_1 = parser_->get().version() >= 11;
+    options.is_http_1_1 = IsHttp11();
     options.keep_alive = parser_->keep_alive() && !shared_.stopping;
     const auto exchange = std::make_shared<ExchangeState>(
         this->shared_from_this(), std::move(options));
@@ -463,7 +484,8 @@ class StreamConnection final
   }
 
   asio::awaitable<void> WriteError(int status, std::string message) {
-    const std::string body = absl::StrCat("{\"error\":\"", message, "\"}");
+    const std::string body =
+        absl::StrCat("{\"error\":", JsonString(message), "}");
     const std::string answer = absl::StrCat(
         "HTTP/1.1 ", status, " ", StatusPhrase(status),
         "\r\nServer: copse\r\nContent-Type: application/json\r\n",
@@ -676,25 +698,25 @@ class AsioStreamServer final : public StreamServer {
     if (error) {
       return;  // It has gone already.
     }
+    const std::optional<Place> place = Admit();
+    if (!place.has_value()) {
+      return;  // Closed with the socket.
+    }
     const NetworkAddress peer = {remote.address().to_string(), remote.port()};
     auto* connection = new StreamConnection<Stream>(
         shared_, peer.ToString(), std::move(socket), arguments...);
-    const std::list<std::weak_ptr<Connection>>::iterator place = AddPlace();
     const std::shared_ptr<StreamConnection<Stream>> owned(
-        connection, [this, place](StreamConnection<Stream>* ended) {
+        connection, [this, place = *place](StreamConnection<Stream>* ended) {
           delete ended;
           Count(-1);
-          MutexLock lock(shared_.mutex);
-          shared_.connections.erase(place);
-          shared_.changed.NotifyAll();
+          Leave(place);
         });
     Count(1);
-    const bool refused =
-        FillPlace(place, owned) > shared_.options.connection_count_max;
-    if (refused && shared_.options.on_refusal != nullptr) {
-      shared_.options.on_refusal();
+    {
+      MutexLock lock(shared_.mutex);
+      *place->entry = owned;
     }
-    owned->Start(refused);
+    owned->Start(place->is_refused);
   }
 
   void Count(int change) {
@@ -703,17 +725,29 @@ class AsioStreamServer final : public StreamServer {
     }
   }
 
-  std::list<std::weak_ptr<Connection>>::iterator AddPlace() {
+  // Returns a place for a new connection; none if even those that are only to
+  // be told that there are too many are too many.
+  std::optional<Place> Admit() {
     MutexLock lock(shared_.mutex);
-    return shared_.connections.emplace(shared_.connections.end());
+    const bool is_refused =
+        shared_.connections.size() - shared_.refused_count >=
+        shared_.options.connection_count_max;
+    if (is_refused && shared_.options.on_refusal != nullptr) {
+      shared_.options.on_refusal();
+    }
+    if (is_refused && shared_.refused_count == kRefusedCountMax) {
+      return std::nullopt;
+    }
+    shared_.refused_count += is_refused ? 1 : 0;
+    return Place{shared_.connections.emplace(shared_.connections.end()),
+                 is_refused};
   }
 
-  // Returns how many connections there are.
-  size_t FillPlace(std::list<std::weak_ptr<Connection>>::iterator place,
-                   const std::weak_ptr<Connection>& connection) {
+  void Leave(const Place& place) {
     MutexLock lock(shared_.mutex);
-    *place = connection;
-    return shared_.connections.size();
+    shared_.connections.erase(place.entry);
+    shared_.refused_count -= place.is_refused ? 1 : 0;
+    shared_.changed.NotifyAll();
   }
 
   std::vector<std::shared_ptr<Connection>> Connections() {

@@ -61,7 +61,8 @@ struct StreamServerOptions {
   std::string tls_certificate_file = {};
   std::string tls_key_file = {};
 
-  // Connections beyond these are answered with 503 and closed.
+  // Connections beyond these are answered with 503 and closed; of very many
+  // some only closed.
   size_t connection_count_max = 1024;
 
   // The longest request line and fields together; longer is 431.

@@ -269,7 +269,7 @@ class Protocol(HostileCase):
                                     "Transfer-Encoding: " + coding)
             status, _ = self.status_of(head + b"2\r\n{}\r\n0\r\n\r\n",
                                        close_after=True)
-            self.assertIn(status, (0, 400, 413, 501), coding)
+            self.assertIn(status, (400, 501), coding)
 
     def test_header_bombs(self):
         many = b"".join(b"X-%d: y\r\n" % i for i in range(40000))

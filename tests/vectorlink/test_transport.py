@@ -4,6 +4,7 @@
 
 import http.client
 import os
+import resource
 import shutil
 import socket
 import ssl
@@ -178,6 +179,46 @@ class Transport(VectorLinkCase):
             answer = self.client.request(method, path)
             self.assert_error(answer, 405)
             self.assertIn("allow", answer.fields)
+
+    def test_targets_that_name_the_host(self):
+        for target in ("http://other:80/last-indexed?domain=a/b&branch=x",
+                       "HTTPS://other/last-indexed?domain=a/b&branch=x"):
+            answer = read_answer(self.client.raw(
+                self.client.head("GET", target, "Connection: close")))
+            self.assertRegex(answer, rb"^HTTP/1.1 200 ")
+            self.assertIn(b'"branch":"x"', answer)
+        self.assertRegex(read_answer(self.client.raw(
+            b"GET http://other/health/live HTTP/1.1\r\nHost: x\r\n\r\n")),
+            rb"^HTTP/1.1 200 ")
+
+    def test_transfer_codings_beside_chunked(self):
+        for coding in ("gzip, chunked", "gzip", "identity"):
+            answer = read_answer(self.client.raw(self.client.head(
+                "POST", "/search", "Content-Type: application/json",
+                "Transfer-Encoding: " + coding) + b"2\r\n{}\r\n0\r\n\r\n"))
+            self.assertRegex(answer, rb"^HTTP/1.1 501 ")
+            self.assertIn(b"transfer-encoding is '%s', expected chunked"
+                          % coding.encode(), answer)
+
+    def test_a_thousand_connections_at_once(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < 2000:
+            self.skipTest("only %d open files are allowed" % hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2000), hard))
+        connections = []
+        for _ in range(1000):
+            connection = socket.socket()
+            connection.settimeout(60)
+            connections.append(connection)
+            connection.setblocking(False)
+            connection.connect_ex(("127.0.0.1", self.client.port))
+        request = self.client.head("GET", "/last-indexed?domain=a/b")
+        for connection in connections:
+            connection.settimeout(60)
+            connection.sendall(request)
+        for connection in connections:
+            self.assertRegex(connection.recv(65536), rb"^HTTP/1.1 200 OK")
+            connection.close()
 
     def test_request_ids(self):
         answer = self.client.get("/health/live", {"X-Request-Id": "mine-7"})
