@@ -315,6 +315,7 @@ StreamDecompressor::StreamDecompressor(ContentCoding coding)
 StreamDecompressor::~StreamDecompressor() = default;
 
 void StreamDecompressor::Add(std::string bytes) {
+  added_size_bytes_ += bytes.size();
   input_ = std::move(bytes);
   input_begin_ = 0;
 }
@@ -333,6 +334,8 @@ absl::StatusOr<std::string> StreamDecompressor::Take() {
     output_was_full_ = step->written_size_bytes == kPieceSizeBytesMax;
     output.resize(step->written_size_bytes);
     if (!output.empty()) {
+      taken_size_bytes_ += output.size();
+      COPSE_RETURN_IF_ERROR(CheckFactor());
       break;
     }
     if (step->read_size_bytes == 0 && input_begin_ < input_.size()) {
@@ -340,6 +343,17 @@ absl::StatusOr<std::string> StreamDecompressor::Take() {
     }
   }
   return output;
+}
+
+absl::Status StreamDecompressor::CheckFactor() const {
+  return taken_size_bytes_ <= kFreeSizeBytes ||
+                 taken_size_bytes_ / kFactorMax <= added_size_bytes_
+             ? absl::OkStatus()
+             : WithReason(
+                   absl::InvalidArgumentError(absl::StrCat(
+                       "the body unfolds to more than ", kFactorMax,
+                       " times the ", added_size_bytes_, " bytes that came")),
+                   "BODY_TOO_LARGE");
 }
 
 absl::Status StreamDecompressor::CheckEnd() const {

@@ -14,6 +14,7 @@
 #define COPSE_SIDECAR_HTTP_CONTENT_CODING_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -61,12 +62,19 @@ class StreamCompressor {
   const std::unique_ptr<Codec> codec_;
 };
 
-// Memory: a window of at most 8 MiB, whatever the stream asks for.
+// Memory: a window of at most 8 MiB, whatever the stream asks for. Time: what
+// comes out is bounded by what went in, because four bytes of zstd can stand
+// for 128 KiB, and bodies of pushes may be as long as they like.
 //
 // Thread safety: one thread at a time.
 class StreamDecompressor {
  public:
   static constexpr size_t kPieceSizeBytesMax = size_t{64} << 10;
+
+  // What may come out: so much, or so many times what went in, which is a
+  // little more than deflate ever gives.
+  static constexpr uint64_t kFreeSizeBytes = uint64_t{1} << 20;
+  static constexpr uint64_t kFactorMax = 1100;
 
   // REQUIRES: `coding` is not kIdentity.
   explicit StreamDecompressor(ContentCoding coding);
@@ -78,8 +86,8 @@ class StreamDecompressor {
   void Add(std::string bytes);
 
   // Returns at most kPieceSizeBytesMax of what was compressed, "" if more bytes
-  // are needed. Fails with kInvalidArgument, BODY_INVALID, if they are not of
-  // the coding.
+  // are needed. Fails with kInvalidArgument: BODY_INVALID, if they are not of
+  // the coding, and BODY_TOO_LARGE.
   absl::StatusOr<std::string> Take();
 
   // Fails with kInvalidArgument, BODY_INVALID, unless the stream is complete or
@@ -91,11 +99,15 @@ class StreamDecompressor {
   class ZlibCodec;
   class ZstdCodec;
 
+  absl::Status CheckFactor() const;
+
   const ContentCoding coding_;
   const std::unique_ptr<Codec> codec_;
   std::string input_;
   size_t input_begin_ = 0;
   bool output_was_full_ = false;
+  uint64_t added_size_bytes_ = 0;
+  uint64_t taken_size_bytes_ = 0;
 };
 
 }  // namespace copse

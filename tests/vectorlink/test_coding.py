@@ -177,6 +177,23 @@ class Bodies(VectorLinkCase):
         check = self.client.get("/check", task_id=answer.text())
         self.assertIn("line 1", check.text())
 
+    def test_a_push_unfolds_to_so_much_and_no_more(self):
+        # zstd: a frame of blocks that repeat one line feed 128 KiB times.
+        block = ((128 << 10) << 3 | 1 << 1).to_bytes(3, "little") + b"\n"
+        last = ((128 << 10) << 3 | 1 << 1 | 1).to_bytes(3, "little") + b"\n"
+
+        def push(commit, block_count):
+            frame = (b"\x28\xb5\x2f\xfd\x00\x38" + block * (block_count - 1)
+                     + last)
+            answer = self.client.request(
+                "POST", "/push", {"domain": self.domain, "target_commit": commit},
+                frame, dict(LINES, **{"Content-Encoding": "zstd"}))
+            return self.wait_for(answer.text())
+        self.assertEqual(push("c1", 7)["status"], "Complete")
+        failed = push("c2", 1000)
+        self.assertEqual(failed.status, 500)
+        self.assertIn("the body unfolds to more than 1100 times", failed.text())
+
 
 class Metrics(VectorLinkCase):
     arguments = ["--http-connection-count-max", "20", "--log-format", "json"]
