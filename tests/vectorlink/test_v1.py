@@ -410,13 +410,13 @@ class Keys(V1Case):
 
     def test_the_key_of_the_request_is_shown(self):
         self.provider.reset()
-        key = {"VECTORLINK_EMBEDDING_API_KEY": "k-1"}
+        key = {"VECTORLINK_EMBEDDING_API_KEY": "key-of-this-request"}
         self.pull("c1", [OSPREY], fields=dict(
             key, VECTORLINK_OLLAMA_URL=self.provider.url))
         self.v1("POST", "/search", b"pilot", key, domain=self.domain,
                 commit="c1")
-        self.assertEqual(set(self.provider.keys), {"Bearer k-1"})
-        self.assertNotIn("k-1", self.daemon.log_text())
+        self.assertEqual(set(self.provider.keys), {"Bearer key-of-this-request"})
+        self.assertNotIn("key-of-this-request", self.daemon.log_text())
 
     def test_other_urls_are_never_asked(self):
         with SimulatedProvider(8, latency=0) as other:
