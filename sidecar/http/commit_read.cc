@@ -10,7 +10,6 @@
 #include <functional>
 #include <limits>
 #include <optional>
-#include <ranges>
 #include <span>
 #include <string>
 #include <tuple>
@@ -144,14 +143,11 @@ void AppendBehind(std::vector<Hit> longer, size_t end, std::vector<Hit>& hits) {
     found.insert(hit.id);
   }
   const float reach = hits.empty() ? 0 : hits.back().distance;
-  const auto next =
+  auto next =
       std::ranges::lower_bound(longer, reach, std::less(), &Hit::distance);
-  for (Hit& hit : std::ranges::subrange(next, longer.end())) {
-    if (hits.size() == end) {
-      break;
-    }
-    if (!found.contains(hit.id)) {
-      hits.push_back(std::move(hit));
+  for (; next != longer.end() && hits.size() < end; ++next) {
+    if (!found.contains(next->id)) {
+      hits.push_back(std::move(*next));
     }
   }
 }
