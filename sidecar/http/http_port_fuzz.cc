@@ -19,9 +19,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -132,8 +134,19 @@ int ConnectTo(const NetworkAddress& address) {
   peer.sin_family = AF_INET;
   peer.sin_port = htons(address.port);
   ::inet_pton(AF_INET, address.host.c_str(), &peer.sin_addr);
-  COPSE_CHECK(::connect(socket, reinterpret_cast<const sockaddr*>(&peer),
-                        sizeof peer) == 0);
+  int error = 0;
+  if (::connect(socket, reinterpret_cast<const sockaddr*>(&peer),
+                sizeof peer) != 0) {
+    error = errno;
+  }
+  if (error == EINTR) {  // By the clock of libFuzzer; it goes on.
+    pollfd wait = {.fd = socket, .events = POLLOUT, .revents = 0};
+    while (::poll(&wait, 1, kPatienceMillis) < 0 && errno == EINTR) {
+    }
+    socklen_t size = sizeof error;
+    ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
+  }
+  COPSE_CHECK(error == 0, std::strerror(error));
   return socket;
 }
 
@@ -147,6 +160,9 @@ std::string Talk(const NetworkAddress& address, absl::string_view request) {
     pollfd wait = {.fd = socket, .events = POLLIN, .revents = 0};
     const int ready =
         ::poll(&wait, 1, says_no_more ? kEndTimeoutMillis : kPatienceMillis);
+    if (ready < 0) {
+      continue;
+    }
     if (ready == 0) {
       COPSE_CHECK(!says_no_more, "the connection does not end");
       ::shutdown(socket, SHUT_WR);
@@ -155,6 +171,9 @@ std::string Talk(const NetworkAddress& address, absl::string_view request) {
     }
     char bytes[65536];
     const ssize_t count = ::recv(socket, bytes, sizeof bytes, 0);
+    if (count < 0 && errno == EINTR) {
+      continue;
+    }
     if (count <= 0) {
       break;
     }

@@ -146,10 +146,13 @@ DuplicateRequest ToRequest(const DuplicateParameters& wanted,
   request.scope = ToScope(wanted.set);
   request.target = ToScope(wanted.other);
   request.at.commit = at.commit;
+  if (wanted.count.has_value()) {
+    request.count_max = wanted.start + *wanted.count;
+  }
   return request;
 }
 
-// Writes the pairs of the window as they come.
+// Writes the pairs of the window as they come; none comes that is behind it.
 class DuplicateWriter {
  public:
   DuplicateWriter(const HttpRequest& request, const ResolvedCommit& at,
@@ -168,10 +171,6 @@ class DuplicateWriter {
     if (++count_ <= wanted_.start) {
       return absl::OkStatus();
     }
-    if (wanted_.count.has_value() && count_ > wanted_.start + *wanted_.count) {
-      has_enough_ = true;
-      return absl::CancelledError("the window is full");
-    }
     Start();
     absl::StrAppend(&writer_.text(), count_ == wanted_.start + 1 ? "" : ",",
                     "{\"group\":[");
@@ -187,9 +186,7 @@ class DuplicateWriter {
   }
 
   absl::Status Finish(const absl::Status& found) {
-    if (!has_enough_) {
-      COPSE_RETURN_IF_ERROR(found);
-    }
+    COPSE_RETURN_IF_ERROR(found);
     Start();
     writer_.text().push_back(']');
     return writer_.Write();
@@ -211,7 +208,6 @@ class DuplicateWriter {
   bool& started_;
   PieceWriter writer_;
   int64_t count_ = 0;  // Within the threshold.
-  bool has_enough_ = false;
 };
 
 absl::Status ServeDuplicates(HttpServices& services, const HttpRequest& request,
