@@ -20,7 +20,7 @@
 #include "copse/v1/job_service.pb.h"
 #include "index/util/status_macros.h"
 #include "sidecar/grpc/call.h"
-#include "sidecar/grpc/convert.h"
+#include "sidecar/grpc/convert_job.h"
 #include "sidecar/grpc/rpc_services.h"
 #include "sidecar/service/call_context.h"
 #include "sidecar/service/engine.h"

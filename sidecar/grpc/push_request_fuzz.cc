@@ -27,7 +27,7 @@
 #include "index/util/check.h"
 #include "index/util/error_reason.h"
 #include "sidecar/grpc/call.h"
-#include "sidecar/grpc/convert.h"
+#include "sidecar/grpc/convert_push.h"
 #include "sidecar/grpc/status.h"
 #include "sidecar/service/push_operation.h"
 #include "sidecar/service/request_errors.h"
