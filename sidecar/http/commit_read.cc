@@ -7,7 +7,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <optional>
 #include <span>
@@ -47,9 +46,8 @@ namespace {
 // Where the lists end that a window is cut from: each goes on where the one
 // before it ends. What a list holds must not go with the window, or windows
 // would not fit together, and a long list is more work than a page needs.
-// Windows that reach beyond are exact.
+// Behind them come all others, exactly ranked.
 constexpr std::array<size_t, 3> kListEnds = {10, 100, 1000};
-constexpr auto kForestWindowMax = static_cast<int64_t>(kListEnds.back());
 
 // Up to so many rows all are compared.
 constexpr int64_t kExactRowCountMax = 2048;
@@ -91,8 +89,8 @@ std::vector<Hit> Cut(std::vector<Hit> hits, HitWindow window) {
           std::make_move_iterator(hits.begin() + static_cast<int64_t>(end))};
 }
 
-// What is asked of one list.
-struct ForestQuestion {
+// What is searched for, and among which documents.
+struct Question {
   const ResolvedCommit& at;
   std::span<const float> query;
   const DocumentFilter& filter;
@@ -102,7 +100,7 @@ struct ForestQuestion {
 
 // Returns the nearest `count` documents in the order of the port. `is_again`
 // says that the same was asked before, for a shorter list.
-absl::StatusOr<std::vector<Hit>> FindNearest(const ForestQuestion& question,
+absl::StatusOr<std::vector<Hit>> FindNearest(const Question& question,
                                              size_t count, bool exact,
                                              bool is_again) {
   const DocumentFilter& filter = question.filter;
@@ -133,47 +131,67 @@ absl::StatusOr<std::vector<Hit>> FindNearest(const ForestQuestion& question,
   return hits;
 }
 
-// Appends what is as far as the last of `hits` or farther in `longer`, which
-// was searched for with more effort, until there are `end`. What is nearer
-// there and was not found before is left out: the windows before it have been
-// cut without it.
-void AppendBehind(std::vector<Hit> longer, size_t end, std::vector<Hit>& hits) {
+// Appends those of `others` that are not in `hits`, until there are `end`.
+void AppendOthers(std::span<Hit> others, size_t end, std::vector<Hit>& hits) {
   absl::flat_hash_set<std::string> found;
   for (const Hit& hit : hits) {
     found.insert(hit.id);
   }
-  const float reach = hits.empty() ? 0 : hits.back().distance;
-  auto next =
-      std::ranges::lower_bound(longer, reach, std::less(), &Hit::distance);
-  for (; next != longer.end() && hits.size() < end; ++next) {
-    if (!found.contains(next->id)) {
-      hits.push_back(std::move(*next));
+  for (Hit& hit : others) {
+    if (hits.size() == end) {
+      break;
+    }
+    if (!found.contains(hit.id)) {
+      hits.push_back(std::move(hit));
     }
   }
 }
 
-// The nearest documents, as far as a window that ends at `end` reaches.
-absl::StatusOr<std::vector<Hit>> SearchForest(const ForestQuestion& question,
-                                              int64_t end) {
-  const CommitInfo& info = question.at.reader->info();
-  if (end > kForestWindowMax || info.vector_count <= kExactRowCountMax) {
-    return FindNearest(question, static_cast<size_t>(end), /*exact=*/true,
-                       /*is_again=*/false);
-  }
-  std::vector<Hit> hits;
-  for (const size_t list_end : kListEnds) {
-    // Of few documents none may be left out: the longest list has all.
-    if (info.document_count <= kExactRowCountMax &&
-        list_end < kListEnds.back()) {
-      continue;
-    }
+// Makes `hits`, the lists so far, go on to `list_end`, or less if there are no
+// more. Returns whether there may be more. What is nearer than the last of them
+// and was not found before is left out, as windows have been cut without it; it
+// follows behind the lists.
+absl::StatusOr<bool> AppendList(const Question& question, size_t list_end,
+                                std::vector<Hit>& hits) {
+  const bool is_again = !hits.empty();
+  size_t count = list_end + hits.size();
+  while (true) {
     COPSE_ASSIGN_OR_RETURN(
         std::vector<Hit> longer,
-        FindNearest(question, list_end + hits.size(), /*exact=*/false,
-                    /*is_again=*/!hits.empty()));
-    const bool is_all = longer.size() < list_end + hits.size();
-    AppendBehind(std::move(longer), list_end, hits);
-    if (is_all || static_cast<size_t>(end) <= list_end) {
+        FindNearest(question, count, /*exact=*/false, is_again));
+    const bool may_have_more = longer.size() == count;
+    const auto next =
+        hits.empty() ? longer.begin()
+                     : std::ranges::upper_bound(longer, hits.back(), IsBefore);
+    AppendOthers({next, longer.end()}, list_end, hits);
+    if (!may_have_more || hits.size() == list_end) {
+      return may_have_more;
+    }
+    // Of thousands at the same distance most come before the last in the order
+    // of IDs.
+    if (count == kSearchWindowMax) {
+      AppendOthers({longer.begin(), next}, list_end, hits);
+      return true;
+    }
+    count = std::min<size_t>(2 * count, kSearchWindowMax);
+  }
+}
+
+// Returns the nearest documents as the forest finds them, as far as a window
+// that ends at `end` reaches, but no farther than the last list.
+absl::StatusOr<std::vector<Hit>> SearchLists(const Question& question,
+                                             size_t end) {
+  // Of few documents none may be left out: the longest list has all.
+  const bool has_few =
+      question.at.reader->info().document_count <= kExactRowCountMax;
+  std::vector<Hit> hits;
+  for (const size_t list_end : kListEnds) {
+    if (has_few && list_end < kListEnds.back()) {
+      continue;
+    }
+    COPSE_ASSIGN_OR_RETURN(const bool may_have_more,
+                           AppendList(question, list_end, hits));
+    if (!may_have_more || end <= list_end) {
       break;
     }
   }
@@ -230,6 +248,27 @@ absl::StatusOr<std::vector<Hit>> RankAll(const ResolvedCommit& at,
     return context.Check();
   };
   COPSE_RETURN_IF_ERROR(at.reader->ForEachDocument({.vector = true}, visit));
+  return hits;
+}
+
+// Returns at least the nearest `end` documents, all vectors compared.
+absl::StatusOr<std::vector<Hit>> RankExactly(const Question& question,
+                                             int64_t end) {
+  if (question.filter.ids.empty() && end <= kSearchWindowMax) {
+    return FindNearest(question, static_cast<size_t>(end), /*exact=*/true,
+                       /*is_again=*/false);
+  }
+  const QueryDistance distance(Metric::kCosine, question.query);
+  COPSE_ASSIGN_OR_RETURN(
+      std::vector<Hit> hits,
+      question.filter.ids.empty()
+          ? RankAll(question.at, distance, question.filter, question.context)
+          : RankNamed(question.at, distance, question.filter,
+                      question.context));
+  std::erase_if(hits, [&question](const Hit& hit) {
+    return !question.excluded_id.empty() && hit.id == question.excluded_id;
+  });
+  std::ranges::sort(hits, IsBefore);
   return hits;
 }
 
@@ -398,20 +437,21 @@ absl::StatusOr<std::vector<Hit>> SearchWindow(const ResolvedCommit& at,
                                               HitWindow window,
                                               absl::string_view excluded_id,
                                               const CallContext& context) {
+  const Question question = {at, query, filter, excluded_id, context};
+  const int64_t end = window.start + window.count;
   std::vector<Hit> hits;
-  if (filter.ids.empty() && window.start + window.count <= kSearchWindowMax) {
-    COPSE_ASSIGN_OR_RETURN(
-        hits, SearchForest({at, query, filter, excluded_id, context},
-                           window.start + window.count));
-  } else {
-    const QueryDistance distance(Metric::kCosine, query);
-    COPSE_ASSIGN_OR_RETURN(
-        hits, filter.ids.empty() ? RankAll(at, distance, filter, context)
-                                 : RankNamed(at, distance, filter, context));
-    std::erase_if(hits, [excluded_id](const Hit& hit) {
-      return !excluded_id.empty() && hit.id == excluded_id;
-    });
-    std::ranges::sort(hits, IsBefore);
+  if (filter.ids.empty() &&
+      at.reader->info().vector_count > kExactRowCountMax) {
+    COPSE_ASSIGN_OR_RETURN(hits,
+                           SearchLists(question, static_cast<size_t>(end)));
+    if (hits.size() < kListEnds.back()) {
+      return Cut(std::move(hits), window);
+    }
+  }
+  // Behind the lists come all that they do not have.
+  if (end > static_cast<int64_t>(hits.size())) {
+    COPSE_ASSIGN_OR_RETURN(std::vector<Hit> others, RankExactly(question, end));
+    AppendOthers(others, static_cast<size_t>(end), hits);
   }
   return Cut(std::move(hits), window);
 }

@@ -63,16 +63,31 @@ class Search(VectorLinkCase):
         self.push("c1", [inserted("d%04d" % i, " ".join(
             words.choices(["oak", "elm", "ash", "yew", "fir", "box"], k=9)))
                          for i in range(3000)])
+        self.wait_for_index("c1")
         whole = self.search("oak elm", "c1", count=1000)
-        self.assertEqual(len(whole), 1000)
-        self.assertEqual(len(set(hit["id"] for hit in whole)), 1000)
-        order = [(hit["distance"], hit["id"]) for hit in whole]
-        self.assertEqual(order, sorted(order))
+        whole += self.search("oak elm", "c1", start=1000, count=1000)
+        whole += self.search("oak elm", "c1", start=2000, count=1000)
+        self.assertEqual(len(set(hit["id"] for hit in whole)), 3000)
+        for part in (whole[:1000], whole[1000:]):
+            order = [(hit["distance"], hit["id"]) for hit in part]
+            self.assertEqual(order, sorted(order))
         for start, count in ((0, 1), (0, 10), (3, 10), (10, 90), (90, 20),
-                             (100, 7), (0, 101), (995, 5)):
+                             (100, 7), (0, 101), (995, 5), (990, 11),
+                             (500, 1000), (1001, 1), (2990, 50)):
             self.assertEqual(
                 self.search("oak elm", "c1", start=start, count=count),
                 whole[start:start + count])
+
+    def test_pages_of_equal_documents_are_full_and_in_order(self):
+        self.push("c1", [inserted("d%04d" % ((i * 7919) % 5000), "oak elm" if
+                                  i % 2 else "oak elm %d" % i)
+                         for i in range(5000)])
+        self.wait_for_index("c1")
+        for count in (10, 100, 1000):
+            hits = self.search("oak elm", "c1", count=count)
+            self.assertEqual(len(hits), count)
+            order = [(hit["distance"], hit["id"]) for hit in hits]
+            self.assertEqual(order, sorted(set(order)))
 
     def test_filters(self):
         self.push("c1", VESSELS)

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import unittest
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "checks"))
@@ -71,6 +72,17 @@ class VectorLinkCase(unittest.TestCase):
             return answer if answer.json()["status"] != "Pending" else None
         answer = wait_until(final)
         return answer.json() if answer.status == 200 else answer
+
+    def wait_for_index(self, commit):
+        """Returns when searches of the commit no longer change their index."""
+        self.search("x", commit, count=1)  # Asks for it.
+        url = "http://%s/metrics" % self.daemon.addresses["metrics_address"]
+
+        def settled():
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                return b"\ncopse_folds_pending 0\n" in answer.read()
+
+        wait_until(settled)
 
     def head_of(self, branch=None, domain=None):
         answer = self.client.get("/last-indexed", domain=domain or self.domain,
