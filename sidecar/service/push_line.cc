@@ -3,6 +3,7 @@
 
 #include "sidecar/service/push_line.h"
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -81,6 +82,12 @@ absl::StatusOr<AttributeValue> ToAttribute(absl::string_view name,
     return *integer;
   }
   if (const auto* real = std::get_if<double>(&member)) {
+    if (!std::isfinite(*real)) {
+      return FieldInvalidError(
+          NameOf(name), "a whole number of more than 64 bits",
+          absl::StrCat("one from ", std::numeric_limits<int64_t>::min(), " to ",
+                       std::numeric_limits<int64_t>::max()));
+    }
     return *real;
   }
   if (const auto* flag = std::get_if<bool>(&member)) {

@@ -132,7 +132,13 @@ TEST(PushLineTest, SaysWhatIsWrongWithAttributes) {
       {R"({"a":1,"a":2})", "attribute 'a' is there twice, expected one value"},
       {R"({"a":9223372036854775808})",
        "attribute 'a' is 9223372036854775808, expected a whole number of at "
-       "most 9223372036854775807"}};
+       "most 9223372036854775807"},
+      {R"({"a":18446744073709551616})",
+       "attribute 'a' is a whole number of more than 64 bits, expected one "
+       "from -9223372036854775808 to 9223372036854775807"},
+      {R"({"a":-9223372036854775809})",
+       "attribute 'a' is a whole number of more than 64 bits, expected one "
+       "from -9223372036854775808 to 9223372036854775807"}};
   for (const auto& [json, why] : cases) {
     EXPECT_THAT(AttributesOf(json),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(why)));

@@ -42,8 +42,13 @@ class FieldCollector final : public nlohmann::json_sax<Json> {
                ? Put(static_cast<int64_t>(value))
                : Put(value);
   }
-  bool number_float(number_float_t value, const string_t&) override {
-    return Put(value);
+  // Also of whole numbers that no 64-bit integer holds: infinite in a member.
+  bool number_float(number_float_t value, const string_t& token) override {
+    const bool is_whole = token.find_first_of(".eE") == string_t::npos;
+    return Put(
+        depth_ == 2 && is_whole
+            ? std::copysign(std::numeric_limits<double>::infinity(), value)
+            : value);
   }
   bool string(string_t& value) override {
     if (depth_ == 2 && wanted_) {

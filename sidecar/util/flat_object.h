@@ -29,8 +29,9 @@ namespace copse {
 // an object of more than kFlatMemberCountMax members.
 struct OtherJson {};
 
-// What a member of an inner object is; OtherJson is an array or object, and
-// uint64_t a whole number that is no int64_t.
+// What a member of an inner object is; OtherJson is an array or object, uint64_t
+// a whole number that is no int64_t, and an infinite double one that is no
+// uint64_t either.
 using FlatMember = std::variant<std::monostate, bool, int64_t, uint64_t, double,
                                 std::string, OtherJson>;
 
