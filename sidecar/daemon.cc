@@ -17,7 +17,6 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -30,9 +29,11 @@
 #include "index/util/status_macros.h"
 #include "sidecar/backup_metrics.h"
 #include "sidecar/config/config.h"
+#include "sidecar/config/http_secret.h"
 #include "sidecar/embedding/embedder_registry.h"
 #include "sidecar/garbage_metrics.h"
 #include "sidecar/grpc/grpc_server.h"
+#include "sidecar/grpc/status.h"
 #include "sidecar/http/http_port.h"
 #include "sidecar/http/http_services.h"
 #include "sidecar/job_metrics.h"
@@ -41,7 +42,6 @@
 #include "sidecar/service/engine.h"
 #include "sidecar/service/job.h"
 #include "sidecar/service/maintenance_jobs.h"
-#include "sidecar/util/file_util.h"
 #include "sidecar/util/http_server.h"
 #include "sidecar/util/logger.h"
 #include "sidecar/util/network_address.h"
@@ -57,8 +57,6 @@ namespace {
 constexpr absl::string_view kMetricsType =
     "text/plain; version=0.0.4; charset=utf-8";
 constexpr absl::string_view kJsonType = "application/json";
-constexpr absl::string_view kDefaultHttpSecret = "root";
-constexpr size_t kHttpSecretSizeBytesMax = 4096;
 
 double SecondsSince(absl::Time start) {
   return absl::ToDoubleSeconds(absl::Now() - start);
@@ -93,29 +91,6 @@ std::string AdviceFor(const Config& config, absl::string_view reason) {
   }
   return "check the setting 'data' and the rights of the user that copsed runs "
          "as";
-}
-
-// Returns the secret of the HTTP port from where the settings say it is.
-absl::StatusOr<std::string> ReadHttpSecret(const Config& config) {
-  std::string secret = std::string(kDefaultHttpSecret);
-  std::string place;
-  if (!config.http_admin_secret_env.empty()) {
-    place = absl::StrCat("variable ", config.http_admin_secret_env);
-    const char* value = std::getenv(config.http_admin_secret_env.c_str());
-    secret = value == nullptr ? "" : value;
-  } else if (!config.http_admin_secret_file.empty()) {
-    place = absl::StrCat("file '", config.http_admin_secret_file, "'");
-    COPSE_ASSIGN_OR_RETURN(secret, ReadTextFile(config.http_admin_secret_file,
-                                                kHttpSecretSizeBytesMax));
-    absl::StripTrailingAsciiWhitespace(&secret);  // Editors add a line feed.
-  }
-  if (secret.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        place,
-        " is empty, expected the secret of the HTTP port; the settings "
-        "are 'http_admin_secret_env' and 'http_admin_secret_file'"));
-  }
-  return secret;
 }
 
 absl::StatusOr<ContentSourceOptions> ContentSourceOf(const Config& config) {
@@ -222,11 +197,15 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
         AnnotateStatus(CheckBackupFolder(config.backup_folder, config.data),
                        "setting 'backup_folder'"));
   }
+  std::string secret;
+  if (config.http_address.has_value()) {
+    COPSE_ASSIGN_OR_RETURN(secret, ReadHttpSecret(config));
+  }
   COPSE_RETURN_IF_ERROR(daemon->OpenStore());
   COPSE_RETURN_IF_ERROR(daemon->MakeEmbedders());
   COPSE_RETURN_IF_ERROR(daemon->ResumeJobs());
   COPSE_RETURN_IF_ERROR(daemon->StartGrpc());
-  COPSE_RETURN_IF_ERROR(daemon->StartHttp());
+  COPSE_RETURN_IF_ERROR(daemon->StartHttp(std::move(secret)));
   COPSE_RETURN_IF_ERROR(daemon->StartMetrics());
   logger.Info("serving", {{"version", version},
                           {"grpc_address", daemon->grpc_address()},
@@ -449,7 +428,7 @@ absl::Status Daemon::StartGrpc() {
   return absl::OkStatus();
 }
 
-absl::Status Daemon::StartHttp() {
+absl::Status Daemon::StartHttp(std::string secret) {
   if (!config_.http_address.has_value()) {
     return absl::OkStatus();
   }
@@ -458,7 +437,7 @@ absl::Status Daemon::StartHttp() {
   options.engine = engine_.get();
   options.logger = &logger_;
   options.user = config_.http_admin_user;
-  COPSE_ASSIGN_OR_RETURN(options.secret, ReadHttpSecret(config_));
+  options.secret = std::move(secret);
   options.cors_origins = absl::StrSplit(
       config_.http_cors_origins, absl::ByAnyChar(", "), absl::SkipEmpty());
   options.tls_certificate_file = config_.http_tls_certificate_file;

@@ -88,7 +88,7 @@ class Daemon {
   absl::Status ResumeJobs();
   void LogJob(const JobId& id, const JobRecord& record);
   absl::Status StartGrpc();
-  absl::Status StartHttp();
+  absl::Status StartHttp(std::string secret);
   absl::Status StartMetrics();
   HttpResponse Readiness() const;
 

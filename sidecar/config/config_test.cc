@@ -22,6 +22,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "sidecar/config/http_secret.h"
 #include "sidecar/config/setting_table.h"
 #include "sidecar/embedding/embedding_profile.h"
 #include "tests/support/status_matchers.h"
@@ -302,6 +303,14 @@ TEST_F(ConfigTest, GuardsTheHttpPortWithMoreThanTheDefaultSecret) {
     COPSE_ASSERT_OK_AND_ASSIGN(config, Load(open + more));
     EXPECT_THAT(CheckServable(config), IsOk()) << more;
   }
+  COPSE_ASSERT_OK_AND_ASSIGN(config,
+                             Load(open + "http_admin_secret_env: SECRET\n"));
+  EXPECT_THAT(CheckHttpSecret(config, "root"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("/c.yaml:2: http_address is 0.0.0.0:7372, ")));
+  EXPECT_THAT(CheckHttpSecret(config, "rooted"), IsOk());
+  config.allow_default_secret = true;
+  EXPECT_THAT(CheckHttpSecret(config, "root"), IsOk());
   COPSE_ASSERT_OK_AND_ASSIGN(config,
                              Load("data: /d\nhttp_tls_key_file: /key\n"));
   EXPECT_THAT(CheckServable(config),

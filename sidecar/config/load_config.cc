@@ -20,6 +20,7 @@
 #include "sidecar/config/config.h"
 #include "sidecar/config/config_errors.h"
 #include "sidecar/config/environment_source.h"
+#include "sidecar/config/http_secret.h"
 #include "sidecar/config/setting.h"
 #include "sidecar/config/setting_table.h"
 #include "sidecar/config/yaml_source.h"
@@ -238,20 +239,10 @@ absl::Status CheckHttpPort(const Config& config) {
         "one of http_tls_certificate_file and http_tls_key_file is set, "
         "expected both or none");
   }
-  const bool is_default_secret = config.http_admin_secret_env.empty() &&
-                                 config.http_admin_secret_file.empty();
-  if (is_default_secret && !config.http_address->IsLoopback() &&
-      !config.allow_default_secret) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        SourceOf(config, "http_address"), ": http_address is ",
-        config.http_address->ToString(),
-        ", which other machines can reach, and the secret is the default one; "
-        "expected a loopback address such as localhost:",
-        config.http_address->port,
-        ", http_admin_secret_env or http_admin_secret_file, or "
-        "allow_default_secret: true"));
-  }
-  return absl::OkStatus();
+  const bool is_unset = config.http_admin_secret_env.empty() &&
+                        config.http_admin_secret_file.empty();
+  return is_unset ? CheckHttpSecret(config, kDefaultHttpSecret)
+                  : absl::OkStatus();
 }
 
 }  // namespace

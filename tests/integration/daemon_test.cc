@@ -552,6 +552,30 @@ TEST_F(DaemonTest, RefusesAnOpenAddressWithoutThePermission) {
   EXPECT_FALSE(std::filesystem::exists(data_));
 }
 
+TEST_F(DaemonTest, RefusesAnOpenAddressWithTheDefaultSecretOfAnyOrigin) {
+  const std::string file = folder_.path() + "/secret";
+  std::ofstream(file) << "root\n";
+  const std::vector<std::string> open = {
+      "--data",         data_,       "--grpc-address",    "127.0.0.1:0",
+      "--http-address", "0.0.0.0:0", "--metrics-address", ""};
+  const auto run = [&](std::vector<std::string> more, const char* variable) {
+    more.insert(more.begin(), open.begin(), open.end());
+    return DaemonProcess::Run(more, {{variable, "root"}});
+  };
+  for (const DaemonProcess::Outcome& outcome :
+       {run({}, "VECTORLINK_ADMIN_SECRET"),
+        run({"--http-admin-secret-env", "HTTP_SECRET"}, "HTTP_SECRET"),
+        run({"--http-admin-secret-file", file}, "UNUSED")}) {
+    EXPECT_EQ(outcome.end, "exit code 1");
+    EXPECT_THAT(
+        outcome.log,
+        AllOf(HasSubstr("http_address is 0.0.0.0:0, which other machines can "
+                        "reach, and the secret is the default one"),
+              HasSubstr("allow_default_secret: true")));
+    EXPECT_FALSE(std::filesystem::exists(data_));
+  }
+}
+
 TEST_F(DaemonTest, UsageErrorsExitWithTwo) {
   EXPECT_EQ(FailToStart({"--nonsense"}).end, "exit code 2");
   EXPECT_EQ(DaemonProcess::Run({}).end, "exit code 2");
