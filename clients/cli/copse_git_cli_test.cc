@@ -216,6 +216,44 @@ TEST_F(CopseGitTest, NamesSkippedFilesAndTheBranchTaken) {
               Not(HasSubstr("taking 'trunk'")));
 }
 
+TEST_F(CopseGitTest, ADetachedHeadMovesNoBranchThatItWasNotToldTo) {
+  const GitId a = git_.Commit({{"x", {"1"}}}, {});
+  git_.DetachHead(a);
+  const Result first = Git();
+  EXPECT_EQ(first.exit_code, 0) << first.error;
+  EXPECT_THAT(first.error, HasSubstr("the commit where HEAD is, as branch "
+                                     "'main'"));
+  EXPECT_EQ(Git().exit_code, 0);
+  // What a pipeline checks out of a pull request: a merge onto main.
+  const GitId merge = git_.Commit({{"x", {"2"}}}, {a});
+  git_.SetReference("refs/remotes/pull/1/merge", merge);
+  git_.DetachHead(merge);
+  const Result refused = Git();
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.error,
+              HasSubstr("HEAD is at commit " + Hex(merge) +
+                        " and at no branch, and branch main of domain 'd' is "
+                        "at " +
+                        Hex(a) +
+                        ": name the branch of this commit, such as --branch "
+                        "pr-1, or move that one with --branch main"));
+  EXPECT_THAT(refused.error, Not(HasSubstr("taking")));
+  EXPECT_FALSE(server_.store().commits["d"].contains(Hex(merge)));
+
+  const Result named = Git({"--branch", "pr-1"});
+  EXPECT_EQ(named.exit_code, 0) << named.error;
+  EXPECT_THAT(named.error,
+              HasSubstr("the repository has no branch 'pr-1': taking the "
+                        "commit where HEAD is, as branch 'pr-1'"));
+  EXPECT_EQ(server_.store().branches["d"]["pr-1"].head_commit(), Hex(merge));
+  EXPECT_EQ(server_.store().branches["d"]["main"].head_commit(), Hex(a));
+  EXPECT_THAT(server_.store().commits["d"][Hex(merge)].info.parent_commits(),
+              ElementsAre(Hex(a)));
+  // Once it is merged.
+  EXPECT_EQ(Git({"--branch", "main"}).exit_code, 0);
+  EXPECT_EQ(server_.store().branches["d"]["main"].head_commit(), Hex(merge));
+}
+
 TEST_F(CopseGitTest, LeavesOutAMalformedAuthorAndSaysSo) {
   const GitId a = git_.Commit({{"x", {"1"}}}, {});
   const GitId b =

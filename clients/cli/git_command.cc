@@ -109,8 +109,9 @@ void AddGitCommand(CommandLine& line) {
               "No files that match; repeatable")
       .type_name("GLOB");
   app.add_option("--branch", flags->branch,
-                 "The branch, which has the same name in copse [main, or where "
-                 "HEAD is]")
+                 "The branch, which has the same name in copse; of a remote as "
+                 "origin/NAME, too, or any name for a detached HEAD [main, or "
+                 "where HEAD is]")
       ->type_name("BRANCH");
   app.add_option("--since", flags->since,
                  "Begin with this commit, as a whole tree, if nothing is "
@@ -145,7 +146,8 @@ void AddGitCommand(CommandLine& line) {
        "copse git ~/src/manual --domain manual --include '*.md' --split "
        "markdown",
        "copse git linux.git --domain linux --max-commits 100 --include "
-       "Documentation"},
+       "Documentation",
+       "copse git . --domain site --branch pr-1 --force   # in a pipeline"},
       "Each commit on the first-parent line of the branch becomes a "
       "commit of the\nsame ID. A text file is a document: its ID is its "
       "path, its type the extension\nin lower case, or `unknown`. "
@@ -157,7 +159,9 @@ void AddGitCommand(CommandLine& line) {
       "Ctrl-C or otherwise, goes on where it was when the\nsame command "
       "is given again. A branch whose history was rewritten, or merged\n"
       "in copse, is moved with --force only; from a shallow clone,\n"
-      "which cannot tell, it is moved with a warning.");
+      "which cannot tell, it is moved with a warning. A pipeline checks out a "
+      "commit\nand no branch: --branch then says whose it is, as the domain's "
+      "main is not\nmoved to such a commit unless that is said.");
   line.OnChosen(app,
                 [flags](Context& context) { return Git(context, *flags); });
 }

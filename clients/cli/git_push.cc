@@ -87,12 +87,13 @@ class GitPusher {
         repository_, GitRepository::Open(options_.repository_path));
     COPSE_CLIENT_ASSIGN_OR_RETURN(const GitBranch branch,
                                   repository_->FindBranch(options_.branch));
-    if (!branch.note.empty()) {
-      context_.Note(branch.note);
-    }
     summary_.branch = branch.name;
     summary_.head_commit = GitIdToHex(branch.head);
     COPSE_CLIENT_ASSIGN_OR_RETURN(const DomainState state, LookAtDomain());
+    COPSE_CLIENT_RETURN_IF_ERROR(CheckAssumed(branch, state));
+    if (!branch.note.empty()) {
+      context_.Note(branch.note);
+    }
     COPSE_CLIENT_RETURN_IF_ERROR(CheckMove(branch.head, state));
     COPSE_CLIENT_RETURN_IF_ERROR(MakePlan(branch.head, state));
     if (!state.exists) {
@@ -164,6 +165,23 @@ class GitPusher {
       state.branch_head = GitIdFromHex(branch->head_commit());
     }
     return state;
+  }
+
+  // A commit that no branch of the repository names may be that of a pull
+  // request, which descends from the branch of the domain and is not to move
+  // it.
+  absl::Status CheckAssumed(const GitBranch& branch,
+                            const DomainState& state) const {
+    if (!branch.is_assumed || state.branch_commit.empty() ||
+        state.branch_head == branch.head) {
+      return absl::OkStatus();
+    }
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "HEAD is at commit %s and at no branch, and branch %s of domain '%s' "
+        "is at %s: name the branch of this commit, such as --branch pr-1, or "
+        "move that one with --branch %s",
+        summary_.head_commit, branch.name, options_.domain,
+        Printable(state.branch_commit), branch.name));
   }
 
   // Notes if the branch is to leave the history of where it is, and refuses

@@ -25,6 +25,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "git2.h"
 
 #include "clients/cli/commit_object.h"
@@ -400,36 +401,85 @@ absl::StatusOr<GitBranch> GitRepository::FindHead(
   const bool is_branch = git_reference_is_branch(reference) == 1;
   return GitBranch{is_branch ? ToValidUtf8(git_reference_shorthand(reference))
                              : detached_name,
-                   *head, ""};
+                   *head};
+}
+
+absl::StatusOr<std::optional<GitBranch>> GitRepository::FindOfRemote(
+    const std::string& name) const {
+  constexpr absl::string_view kPrefix = "refs/remotes/";
+  git_reference* reference = nullptr;
+  int code = git_reference_lookup(&reference, repository_,
+                                  absl::StrCat(kPrefix, name).c_str());
+  const OwnedReference owned(reference);
+  git_reference* resolved = nullptr;
+  if (code == 0) {
+    code = git_reference_resolve(&resolved, reference);  // For origin/HEAD.
+  }
+  const OwnedReference owned_resolved(resolved);
+  if (code == GIT_ENOTFOUND || code == GIT_EINVALIDSPEC) {
+    return std::nullopt;
+  }
+  COPSE_CLIENT_RETURN_IF_ERROR(GitStatus(code, name));
+  const std::vector<std::string> parts =
+      absl::StrSplit(absl::StripPrefix(git_reference_name(resolved), kPrefix),
+                     absl::MaxSplits('/', 1));
+  if (parts.size() != 2) {
+    return std::nullopt;
+  }
+  GitBranch branch;
+  branch.name = ToValidUtf8(parts[1]);
+  branch.head = FromOid(*git_reference_target(resolved));
+  branch.note =
+      absl::StrCat("taking '", name, "' as branch '", branch.name, "'");
+  return branch;
+}
+
+absl::StatusOr<std::optional<GitBranch>> GitRepository::FindNamed(
+    const std::string& name) const {
+  for (const char* prefix : {"refs/heads/", "refs/remotes/origin/"}) {
+    COPSE_CLIENT_ASSIGN_OR_RETURN(const std::optional<GitId> head,
+                                  FindReference(absl::StrCat(prefix, name)));
+    if (head.has_value()) {
+      return GitBranch{name, *head};
+    }
+  }
+  return FindOfRemote(name);
 }
 
 absl::StatusOr<GitBranch> GitRepository::FindBranch(
     const std::optional<std::string>& name) const {
   const std::string wanted = name.value_or("main");
-  for (const char* prefix : {"refs/heads/", "refs/remotes/origin/"}) {
-    COPSE_CLIENT_ASSIGN_OR_RETURN(const std::optional<GitId> head,
-                                  FindReference(absl::StrCat(prefix, wanted)));
-    if (head.has_value()) {
-      return GitBranch{wanted, *head, ""};
-    }
-    if (!name.has_value()) {
-      break;  // The branch of HEAD is nearer than one of a remote.
-    }
-  }
   if (wanted == "HEAD") {
     return FindHead("HEAD");
   }
   if (name.has_value()) {
-    return absl::NotFoundError(absl::StrFormat(
-        "no branch '%s' in the repository; it has: %s", wanted, BranchNames()));
+    COPSE_CLIENT_ASSIGN_OR_RETURN(std::optional<GitBranch> named,
+                                  FindNamed(wanted));
+    if (named.has_value()) {
+      return *std::move(named);
+    }
+    if (git_repository_head_detached(repository_) != 1) {
+      return absl::NotFoundError(
+          absl::StrFormat("no branch '%s' in the repository; it has: %s",
+                          wanted, BranchNames()));
+    }
+  } else {
+    // The branch of HEAD is nearer than one of a remote.
+    COPSE_CLIENT_ASSIGN_OR_RETURN(
+        const std::optional<GitId> head,
+        FindReference(absl::StrCat("refs/heads/", wanted)));
+    if (head.has_value()) {
+      return GitBranch{wanted, *head};
+    }
   }
   COPSE_CLIENT_ASSIGN_OR_RETURN(GitBranch branch, FindHead(wanted));
-  branch.note =
-      branch.name == wanted
-          ? "the repository has no branch 'main': taking the commit where HEAD "
-            "is, as branch 'main'"
-          : absl::StrCat("the repository has no branch 'main': taking '",
-                         branch.name, "', where HEAD is");
+  const bool is_detached = branch.name == wanted;
+  branch.is_assumed = is_detached && !name.has_value();
+  branch.note = absl::StrCat(
+      "the repository has no branch '", wanted, "': taking ",
+      is_detached
+          ? absl::StrCat("the commit where HEAD is, as branch '", wanted, "'")
+          : absl::StrCat("'", branch.name, "', where HEAD is"));
   return branch;
 }
 

@@ -50,7 +50,11 @@ struct GitBranch {
   GitId head = {};
 
   // Why it is not the branch that was asked for. Empty if it is.
-  std::string note;
+  std::string note = {};
+
+  // Whether HEAD is at a commit and not at a branch, and nobody said that the
+  // commit is of branch `name`.
+  bool is_assumed = false;
 };
 
 struct GitCommit {
@@ -97,12 +101,14 @@ class GitRepository {
   // The folder that holds the objects, such as "/src/project/.git/".
   std::string folder() const;
 
-  // Finds branch `name`, also among those of the remote `origin`. Without a
-  // name: `main`, or else the branch that HEAD names, or else the commit that
-  // HEAD is at, as `main`; `note` then says so. `HEAD` is the branch that HEAD
-  // names, or the commit that it is at, as `HEAD`. Fails with kNotFound naming
-  // the branches that exist, and kFailedPrecondition for a repository without
-  // commits.
+  // Finds branch `name`, also among those of the remote `origin`, and one of
+  // any remote as `origin/topic`, which is branch `topic`. A name that is none
+  // of them is that of the commit where HEAD is, if HEAD is at no branch.
+  // Without a name: `main`, or else the branch that HEAD names, or else the
+  // commit that HEAD is at, as `main`; `note` then says so. `HEAD` is the
+  // branch that HEAD names, or the commit that it is at, as `HEAD`. Fails with
+  // kNotFound naming the branches that exist, and kFailedPrecondition for a
+  // repository without commits.
   absl::StatusOr<GitBranch> FindBranch(
       const std::optional<std::string>& name) const;
 
@@ -142,6 +148,10 @@ class GitRepository {
 
   absl::Status ReadShallowCommits();
   absl::StatusOr<std::optional<GitId>> FindReference(
+      const std::string& name) const;
+  absl::StatusOr<std::optional<GitBranch>> FindNamed(
+      const std::string& name) const;
+  absl::StatusOr<std::optional<GitBranch>> FindOfRemote(
       const std::string& name) const;
   absl::StatusOr<GitBranch> FindHead(const std::string& detached_name) const;
   std::string BranchNames() const;

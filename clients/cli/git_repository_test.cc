@@ -89,12 +89,30 @@ TEST_F(GitRepositoryTest, FindsMainThenHeadAndSaysSo) {
 TEST_F(GitRepositoryTest, TakesADetachedHeadAsMain) {
   const GitId a = git_.Commit({{"f", {"a"}}}, {});
   git_.SetBranch("other", a);
-  std::ofstream(git_.path() + "/HEAD") << GitIdToHex(a) << "\n";
+  git_.DetachHead(a);
   COPSE_ASSERT_OK_AND_ASSIGN(const GitBranch branch,
                              Open()->FindBranch(std::nullopt));
   EXPECT_EQ(branch.name, "main");
   EXPECT_EQ(branch.head, a);
   EXPECT_THAT(branch.note, HasSubstr("the commit where HEAD is"));
+  EXPECT_TRUE(branch.is_assumed);
+}
+
+TEST_F(GitRepositoryTest, ADetachedHeadIsOfTheBranchThatIsNamed) {
+  const GitId a = git_.Commit({{"f", {"a"}}}, {});
+  const GitId b = git_.Commit({{"f", {"b"}}}, {});
+  git_.SetBranch("other", a);
+  git_.DetachHead(b);
+  COPSE_ASSERT_OK_AND_ASSIGN(const GitBranch named, Open()->FindBranch("pr-1"));
+  EXPECT_EQ(named.name, "pr-1");
+  EXPECT_EQ(named.head, b);
+  EXPECT_EQ(named.note,
+            "the repository has no branch 'pr-1': taking the commit where HEAD "
+            "is, as branch 'pr-1'");
+  EXPECT_FALSE(named.is_assumed);
+  COPSE_ASSERT_OK_AND_ASSIGN(const GitBranch other,
+                             Open()->FindBranch("other"));
+  EXPECT_EQ(other.head, a);
 }
 
 TEST_F(GitRepositoryTest, TakesHeadByItsName) {
@@ -103,7 +121,7 @@ TEST_F(GitRepositoryTest, TakesHeadByItsName) {
   git_.SetHead("refs/heads/trunk");
   COPSE_ASSERT_OK_AND_ASSIGN(const GitBranch trunk, Open()->FindBranch("HEAD"));
   EXPECT_EQ(trunk.name, "trunk");
-  std::ofstream(git_.path() + "/HEAD") << GitIdToHex(a) << "\n";
+  git_.DetachHead(a);
   COPSE_ASSERT_OK_AND_ASSIGN(const GitBranch head, Open()->FindBranch("HEAD"));
   EXPECT_EQ(head.name, "HEAD");
   EXPECT_EQ(head.head, a);
@@ -119,6 +137,18 @@ TEST_F(GitRepositoryTest, FindsABranchOfTheRemoteByName) {
               StatusIs(absl::StatusCode::kNotFound,
                        "no branch 'missing' in the repository; it has: "
                        "origin/topic/x"));
+}
+
+TEST_F(GitRepositoryTest, FindsABranchOfAnyRemoteAsItListsThem) {
+  const GitId a = git_.Commit({{"f", {"a"}}}, {});
+  const GitId b = git_.Commit({{"f", {"b"}}}, {});
+  git_.SetBranch("topic/x", a);
+  git_.SetReference("refs/remotes/fork/topic/x", b);
+  COPSE_ASSERT_OK_AND_ASSIGN(const GitBranch branch,
+                             Open()->FindBranch("fork/topic/x"));
+  EXPECT_EQ(branch.name, "topic/x");
+  EXPECT_EQ(branch.head, b);
+  EXPECT_EQ(branch.note, "taking 'fork/topic/x' as branch 'topic/x'");
 }
 
 TEST_F(GitRepositoryTest, SaysThatARepositoryHasNoCommits) {

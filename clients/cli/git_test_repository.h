@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <map>
 #include <string>
@@ -114,6 +115,11 @@ class GitTestRepository {
 
   void SetHead(const std::string& reference) {
     EXPECT_EQ(git_repository_set_head(repository_, reference.c_str()), 0);
+  }
+
+  // HEAD is then at the commit, and at no branch.
+  void DetachHead(const GitId& id) {
+    std::ofstream(path_ + "/HEAD") << GitIdToHex(id) << "\n";
   }
 
   // Takes the object away, as in a clone without it.
