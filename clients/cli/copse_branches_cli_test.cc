@@ -78,6 +78,24 @@ TEST_F(CopseBranchesTest, APushOntoABranchBuildsOnItsHead) {
   EXPECT_EQ(again.error, "");
 }
 
+TEST_F(CopseBranchesTest, SaysThatAPushHasNothingOfTheDomain) {
+  ASSERT_EQ(Push("c1", {"--branch", "main"}).exit_code, 0);
+  const std::string way_on =
+      "; --parent names a commit or a branch to build on\n";
+  const Result misspelt = Push("c2", {"--branch", "mian"});
+  EXPECT_EQ(misspelt.exit_code, 0) << misspelt.error;
+  EXPECT_EQ(misspelt.error,
+            "building from nothing: branch 'mian' is new" + way_on);
+  const Result bare = Push("c3", {});
+  EXPECT_EQ(bare.exit_code, 0) << bare.error;
+  EXPECT_EQ(
+      bare.error,
+      "building from nothing: no --parent and no --branch is given" + way_on);
+  EXPECT_EQ(Push("c3", {}).error, "") << "which is built already";
+  EXPECT_EQ(Push("c4", {"--branch", "asked", "--root"}).error, "");
+  EXPECT_EQ(Push("c5", {"--branch", "topic", "--parent", "c1"}).error, "");
+}
+
 TEST_F(CopseBranchesTest, SaysThatACompleteCommitMovesNoBranch) {
   ASSERT_EQ(Push("c1", {"--branch", "main"}).exit_code, 0);
   ASSERT_EQ(Push("c2", {"--branch", "main"}).exit_code, 0);
@@ -110,7 +128,7 @@ TEST_F(CopseBranchesTest, ARootIsAskedFor) {
   EXPECT_EQ(HeadOf("main"), "c2");
   EXPECT_EQ(Push("c3", {"--root", "--parent", "c1"}).exit_code, 2);
   // Without a branch there is no history to lose.
-  EXPECT_EQ(Push("c4", {}).error, "");
+  EXPECT_EQ(Push("c4", {}).exit_code, 0);
   EXPECT_THAT(ParentsOf("c4"), IsEmpty());
 }
 

@@ -29,6 +29,7 @@
 #include "clients/cpp/status_macros.h"
 #include "copse/v1/branch_service.pb.h"
 #include "copse/v1/commit_service.pb.h"
+#include "copse/v1/domain_service.pb.h"
 #include "copse/v1/types.pb.h"
 
 namespace copse {
@@ -132,6 +133,35 @@ absl::Status PrintEstimate(Context& context,
       FormatCount(estimate.cache_hit_count()), DescribeCost(estimate)));
 }
 
+// Says that the new commit will have nothing of what the domain has: a branch
+// may be misspelt, or a parent forgotten.
+absl::Status NoteRoot(Context& context, const Flags& flags) {
+  v1::GetDomainRequest get_domain;
+  get_domain.set_domain(flags.domain);
+  const absl::StatusOr<v1::Domain> domain =
+      context.client().GetDomain(get_domain);
+  if (absl::IsNotFound(domain.status())) {
+    return absl::OkStatus();
+  }
+  COPSE_CLIENT_RETURN_IF_ERROR(domain.status());
+  if (domain->commit_count() == 0) {
+    return absl::OkStatus();
+  }
+  v1::GetCommitRequest get_commit;
+  get_commit.set_domain(flags.domain);
+  get_commit.set_commit(flags.commit);
+  if (context.client().GetCommit(get_commit).ok()) {
+    return absl::OkStatus();  // It is built already.
+  }
+  context.Note(absl::StrCat(
+      "building from nothing: ",
+      flags.branch.empty()
+          ? "no --parent and no --branch is given"
+          : absl::StrCat("branch '", Printable(flags.branch), "' is new"),
+      "; --parent names a commit or a branch to build on"));
+  return absl::OkStatus();
+}
+
 // Sets the parent. A branch that exists is the parent unless another is named:
 // else its history would be gone. It is moved only from where it was seen.
 // Returns what FindLeftCommit() does.
@@ -144,19 +174,24 @@ absl::StatusOr<std::string> SetParent(Context& context, const Flags& flags,
         ResolveOrKeep(context.client(), flags.domain, flags.parent));
     header.set_parent_commit(parent);
   }
+  const bool may_be_root = !flags.root && flags.parent.empty();
   if (flags.branch.empty()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(may_be_root ? NoteRoot(context, flags)
+                                             : absl::OkStatus());
     return std::string();
   }
   COPSE_CLIENT_ASSIGN_OR_RETURN(
       const std::optional<v1::Branch> branch,
       FindBranch(context.client(), flags.domain, flags.branch));
   const std::string head = branch.has_value() ? branch->head_commit() : "";
-  if (flags.root || !flags.parent.empty()) {
+  if (!may_be_root) {
     return FindLeftCommit(context, flags, header, head);
   }
   header.set_parent_commit(head);
   header.set_expected_branch_commit(head);
-  if (branch.has_value() && head != flags.commit) {
+  if (!branch.has_value()) {
+    COPSE_CLIENT_RETURN_IF_ERROR(NoteRoot(context, flags));
+  } else if (head != flags.commit) {
     context.Note(absl::StrFormat(
         "building on %s, the head of branch %s; --root begins anew",
         Printable(head), Printable(flags.branch)));
@@ -274,7 +309,8 @@ void AddPushCommand(CommandLine& line) {
       absl::StrCat(kOperationLinesHelp,
                    "Without --parent, a push onto a branch builds on its head, "
                    "and fails if "
-                   "the\nbranch moves meanwhile. A commit that does not "
+                   "the\nbranch moves meanwhile; onto a new one it begins from "
+                   "nothing, and says so.\nA commit that does not "
                    "descend from where "
                    "the branch was\nmoves it as well: that is told, and is "
                    "`moved_from` in "
