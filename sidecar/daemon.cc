@@ -252,7 +252,8 @@ void Daemon::LogFold(const FoldReport& report) {
     logger_.Error("index not brought up to date",
                   {{"domain", report.domain},
                    {"commit", report.commit},
-                   {"error", report.status.ToString()}});
+                   {"reason", ClientReasonOf(report.status)},
+                   {"error", report.status.message()}});
     return;
   }
   logger_.Info("index brought up to date",
@@ -371,7 +372,8 @@ void Daemon::LogJob(const JobId& id, const JobRecord& record) {
                                  {"domain", record.domain},
                                  {"commit", record.commit},
                                  {"resumable", record.is_resumable},
-                                 {"error", record.error.ToString()},
+                                 {"reason", ClientReasonOf(record.error)},
+                                 {"error", record.error.message()},
                                  {"seconds", seconds}});
 }
 

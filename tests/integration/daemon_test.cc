@@ -382,6 +382,29 @@ std::string CoreDumpLimitOf(const DaemonProcess& daemon) {
   return "";
 }
 
+TEST_F(DaemonTest, LogsWhyAJobFailedInWords) {
+  // Metrics are no content: the pull of a commit is answered with 404.
+  const auto other =
+      DaemonProcess::Start({.data = folder_.path() + "/other"}).value();
+  const auto daemon =
+      Start({"--content-endpoint",
+             absl::StrCat("http://", other->metrics_address(), "/nothing")});
+  ASSERT_NE(daemon, nullptr);
+  v1::PullCommitRequest request;
+  request.set_domain("me/trees");
+  request.set_commit("c1");
+  request.mutable_create_domain();
+  grpc::ClientContext context;
+  v1::Job job;
+  ASSERT_TRUE(v1::CommitService::NewStub(ChannelTo(*daemon))
+                  ->PullCommit(&context, request, &job)
+                  .ok());
+  while (!absl::StrContains(daemon->log(), "job failed")) {
+  }
+  EXPECT_THAT(daemon->log(), AllOf(HasSubstr(" reason=CONTENT_REFUSED error="),
+                                   Not(HasSubstr("copse.dev/error-reason"))));
+}
+
 TEST_F(DaemonTest, LeavesNoCoreDumpUnlessToldTo) {
   rlimit limit = {};
   ASSERT_EQ(::getrlimit(RLIMIT_CORE, &limit), 0);
