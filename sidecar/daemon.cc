@@ -492,7 +492,7 @@ std::string Daemon::metrics_address() const {
 // the two apart; the status is the worse of both.
 HttpResponse Daemon::Readiness() const {
   const bool searchable = !stopping_;
-  const bool writable = searchable && store_->write_status().ok();
+  const bool writable = searchable && CheckWritable(*store_).ok();
   return {
       .status = writable ? 200U : 503U,
       .content_type = std::string(kJsonType),
@@ -506,14 +506,18 @@ void Daemon::CheckWrites() {
   if (stopping_) {
     return;
   }
-  const absl::Status status = store_->write_status();
-  if (status.ok() == writable_) {
+  const absl::Status status = CheckWritable(*store_);
+  if (status.code() == write_code_) {
     return;
   }
-  writable_ = status.ok();
-  grpc_server_->SetWritable(writable_);
-  if (writable_) {
+  write_code_ = status.code();
+  grpc_server_->SetWritable(status.ok());
+  if (status.ok()) {
     logger_.Info("writes are possible again");
+  } else if (absl::IsResourceExhausted(status) || store_->write_status().ok()) {
+    logger_.Warning(
+        "writes are refused until the disk has space; reading goes on",
+        {{"error", status.message()}});
   } else {
     logger_.Error(
         "writes are refused until copsed is restarted; reading goes on",

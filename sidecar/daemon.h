@@ -68,7 +68,8 @@ class Daemon {
   std::string http_address() const;
   std::string metrics_address() const;
 
-  // Looks whether the store takes writes. When that changes, logs it and has
+  // Looks whether the store takes writes, and the disk has space for them. When
+  // that changes, logs it and has
   // grpc.health.v1 report it for the services that write, and /health/ready
   // with it; reading goes on.
   void CheckWrites() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -111,7 +112,9 @@ class Daemon {
   std::unique_ptr<HttpServer> http_server_;
 
   Mutex mutex_;  // Held while the health of grpc_server_ is set.
-  bool writable_ ABSL_GUARDED_BY(mutex_) = true;
+
+  // Of what CheckWrites() found last.
+  absl::StatusCode write_code_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
 
   // Set under mutex_, so that CheckWrites() finds all in place or does nothing.
   std::atomic<bool> stopping_ = false;

@@ -6,11 +6,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "prometheus/metric_family.h"
 #include "prometheus/metric_type.h"
 
+#include "index/util/status_macros.h"
 #include "sidecar/util/metric_families.h"
+#include "versioning/job_table.h"
 #include "versioning/store.h"
 
 namespace copse {
@@ -41,11 +44,18 @@ void AppendPoolFamilies(const PoolStatistics& pool,
 
 }  // namespace
 
+absl::Status CheckWritable(Store& store) {
+  COPSE_RETURN_IF_ERROR(store.write_status());
+  return store.jobs().CheckFreeSpace();
+}
+
 std::vector<prometheus::MetricFamily> StoreCollector::Collect() const {
   std::vector<prometheus::MetricFamily> families;
-  families.push_back(GaugeFamily("copse_store_writable",
-                                 "1 unless the store refuses writes.",
-                                 store_.write_status().ok() ? 1 : 0));
+  families.push_back(
+      GaugeFamily("copse_store_writable",
+                  "1 unless the store refuses writes, also for want "
+                  "of space on the disk.",
+                  CheckWritable(store_).ok() ? 1 : 0));
   const absl::StatusOr<StoreStatistics> statistics = store_.GetStatistics();
   families.push_back(GaugeFamily("copse_store_up",
                                  "1 if the store could say its figures.",

@@ -9,12 +9,17 @@
 
 #include <vector>
 
+#include "absl/status/status.h"
 #include "prometheus/collectable.h"
 #include "prometheus/metric_family.h"
 
 #include "versioning/store.h"
 
 namespace copse {
+
+// Returns OK, or why the store takes no push now: what its write_status() says,
+// or that the disk has too little space.
+absl::Status CheckWritable(Store& store);
 
 // If the store cannot say, only copse_store_up, 0, and copse_store_writable
 // are returned: no figure is better than an old one.

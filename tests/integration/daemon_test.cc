@@ -488,6 +488,28 @@ TEST_F(DaemonTest, ReadingGoesOnWhenTheStoreRefusesWrites) {
   EXPECT_TRUE(PushOne(ChannelTo(*daemon), "c2").ok());
 }
 
+TEST_F(DaemonTest, ReadingGoesOnWhenTheDiskIsFull) {
+  const auto daemon = Start({"--free-space-min-bytes", "1PiB"});
+  ASSERT_NE(daemon, nullptr);
+  const HttpAnswer ready = Get(daemon->metrics_address(), "/health/ready");
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_EQ(ready.body, "{\"ready\":false,\"search\":true,\"writes\":false}");
+  EXPECT_THAT(Get(daemon->metrics_address(), "/metrics").body,
+              HasSubstr("copse_store_writable 0\n"));
+  const auto channel = ChannelTo(*daemon);
+  // The daemon looks once a second.
+  while (HealthOf(channel, "copse.v1.CommitService") == 1) {
+  }
+  EXPECT_EQ(HealthOf(channel, "copse.v1.CommitService"), 2);
+  EXPECT_EQ(HealthOf(channel, "copse.v1.SearchService"), 1);
+  EXPECT_EQ(GetCommit(channel, "c1"), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(
+      daemon->log(),
+      AllOf(HasSubstr(" WARN "),
+            HasSubstr("writes are refused until the disk has space; reading "
+                      "goes on error=")));
+}
+
 // ---- Failed starts ---------------------------------------------------------
 
 TEST_F(DaemonTest, RefusesAFolderThatAnotherDaemonHasOpen) {
