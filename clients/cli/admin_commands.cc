@@ -116,12 +116,13 @@ absl::StatusOr<ExitCode> Stats(Context& context, const Flags& flags) {
     COPSE_CLIENT_RETURN_IF_ERROR(context.PrintJson(response));
     return ExitCode::kDone;
   }
-  COPSE_CLIENT_RETURN_IF_ERROR(
-      context.output().Write(FormatServer(response.server())));
+  // What was asked for by name comes first.
   if (response.has_domain()) {
     COPSE_CLIENT_RETURN_IF_ERROR(context.output().Write(
-        absl::StrCat("\n", FormatDomain(response.domain()))));
+        absl::StrCat(FormatDomain(response.domain()), "\n")));
   }
+  COPSE_CLIENT_RETURN_IF_ERROR(
+      context.output().Write(FormatServer(response.server())));
   return ExitCode::kDone;
 }
 

@@ -18,6 +18,7 @@ namespace copse {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -25,6 +26,8 @@ using ::testing::StartsWith;
 TEST_F(CopseCliTest, ChecksAndCounts) {
   PushTwoCommits();
   EXPECT_THAT(Run({"stats"}).output, HasSubstr("copse 9.9.9"));
+  EXPECT_THAT(Run({"stats", "d"}).output,
+              AllOf(StartsWith("domain"), HasSubstr("copse 9.9.9")));
   EXPECT_EQ(json::parse(
                 Run({"stats", "d", "--json"}).output)["server"]["domain_count"],
             1);

@@ -50,8 +50,7 @@ class CopseCliTest : public ::testing::Test {
   // Runs `copse ARGUMENTS` with `input` as its standard input.
   Result Run(std::vector<std::string> arguments, const std::string& input = "",
              const std::string& output_path = "") {
-    arguments.insert(arguments.begin(),
-                     {"copse", "--server", server_.address()});
+    arguments.insert(arguments.begin(), {"copse", "--server", address_});
     std::ofstream(folder_ + "/in") << input;
     const std::string output =
         output_path.empty() ? folder_ + "/out" : output_path;
@@ -118,6 +117,7 @@ class CopseCliTest : public ::testing::Test {
   }
 
   FakeServer server_;
+  std::string address_ = server_.address();
   std::string folder_;
 };
 

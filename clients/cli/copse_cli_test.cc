@@ -63,6 +63,18 @@ TEST_F(CopseCliTest, WrongUsageExitsWithTwo) {
               EndsWith("; see copse domain create --help\n"));
 }
 
+TEST_F(CopseCliTest, TheServerIsNoUrl) {
+  address_ = "http://127.0.0.1:7373";
+  const Result url = Run({"stats"});
+  EXPECT_EQ(url.exit_code, 2);
+  EXPECT_EQ(
+      url.error,
+      "copse: --server: found 'http://127.0.0.1:7373', wanted host:port "
+      "of the gRPC port, such as 127.0.0.1:7373; see copse stats --help\n");
+  address_ = "ipv4:" + server_.address();
+  EXPECT_EQ(Run({"stats"}).exit_code, 0);
+}
+
 TEST_F(CopseCliTest, WrongUsageIsOneObjectAsWell) {
   const std::vector<std::vector<std::string>> cases = {
       {"--json"},

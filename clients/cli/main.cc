@@ -14,6 +14,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
@@ -61,6 +62,17 @@ bool IsJsonAskedFor(int argc, char** argv) {
   return false;
 }
 
+// Takes what gRPC does, and no URL: its port would be that of HTTP.
+std::string CheckServer(const std::string& address) {
+  return absl::StartsWith(address, "http://") ||
+                 absl::StartsWith(address, "https://")
+             ? absl::StrFormat(
+                   "found '%s', wanted host:port of the gRPC port, such as "
+                   "127.0.0.1:7373",
+                   Printable(address))
+             : std::string();
+}
+
 void AddGlobalOptions(CommandLine& line) {
   CLI::App& app = line.app;
   app.name("copse");
@@ -70,6 +82,7 @@ void AddGlobalOptions(CommandLine& line) {
                  "The address of copsed: host:port or unix:/path "
                  "[COPSE_SERVER, or 127.0.0.1:7373]")
       ->type_name("ADDRESS")
+      ->check(CLI::Validator(CheckServer, ""))
       ->envname("COPSE_SERVER");
   app.add_flag("--json", line.options.json,
                "Write JSON to standard output, errors as well");

@@ -14,7 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/grpc.h"
@@ -27,9 +27,11 @@
 
 #include "index/util/error_reason.h"
 #include "sidecar/grpc/call.h"
-#include "sidecar/util/executor.h"
 #include "sidecar/grpc/push_call.h"
 #include "sidecar/grpc/rpc_services.h"
+#include "sidecar/util/executor.h"
+#include "sidecar/util/listen_check.h"
+#include "sidecar/util/network_address.h"
 
 namespace copse {
 namespace {
@@ -87,6 +89,18 @@ void Configure(const GrpcServerOptions& options, grpc::ServerBuilder& builder) {
       kPingIntervalMinMs);
 }
 
+// gRPC tells only its log why it cannot listen.
+std::string WhyNotListening(const std::string& text) {
+  const absl::StatusOr<NetworkAddress> address = NetworkAddress::Parse(text);
+  if (!address.ok()) {
+    return absl::StrCat("cannot listen at '", text,
+                        "': ", address.status().message());
+  }
+  const absl::Status status = CheckListening(*address);
+  return status.ok() ? absl::StrCat("cannot listen at ", text)
+                     : std::string(status.message());
+}
+
 }  // namespace
 
 GrpcServer::GrpcServer(const GrpcServerOptions& options)
@@ -130,10 +144,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || port == 0) {
     return WithReason(
-        absl::FailedPreconditionError(absl::StrFormat(
-            "cannot listen on grpc_address '%s': it is malformed, not of this "
-            "machine, or in use by another process",
-            options.address)),
+        absl::FailedPreconditionError(WhyNotListening(options.address)),
         "ADDRESS_UNAVAILABLE",
         {{"setting", "grpc_address"}, {"found", options.address}});
   }

@@ -243,13 +243,17 @@ TEST_F(GrpcServerTest, RefusesAnAddressThatIsTaken) {
   GrpcServerOptions options;
   options.address = absl::StrCat("127.0.0.1:", server_->port());
   options.engine = engine_.get();
-  EXPECT_THAT(
-      GrpcServer::Start(options),
-      FailsWith(absl::StatusCode::kFailedPrecondition, "ADDRESS_UNAVAILABLE"));
+  const absl::Status taken = GrpcServer::Start(options).status();
+  EXPECT_THAT(taken, FailsWith(absl::StatusCode::kFailedPrecondition,
+                               "ADDRESS_UNAVAILABLE"));
+  EXPECT_EQ(taken.message(), absl::StrCat("cannot listen at ", options.address,
+                                          ": Address already in use"));
   options.address = "nonsense";
-  EXPECT_THAT(
-      GrpcServer::Start(options),
-      FailsWith(absl::StatusCode::kFailedPrecondition, "ADDRESS_UNAVAILABLE"));
+  const absl::Status malformed = GrpcServer::Start(options).status();
+  EXPECT_THAT(malformed, FailsWith(absl::StatusCode::kFailedPrecondition,
+                                   "ADDRESS_UNAVAILABLE"));
+  EXPECT_EQ(malformed.message(),
+            "cannot listen at 'nonsense': there is no :PORT at its end");
 }
 
 class GrpcMetricsTest : public GrpcServerTest {

@@ -62,6 +62,7 @@
 #include "sidecar/http/http_errors.h"
 #include "sidecar/http/http_exchange.h"
 #include "sidecar/http/request_rules.h"
+#include "sidecar/util/file_util.h"
 #include "sidecar/util/flat_object.h"
 #include "sidecar/util/logger.h"
 #include "sidecar/util/network_address.h"
@@ -79,6 +80,7 @@ using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 constexpr int kThreadCount = 2;
 constexpr size_t kPieceSizeBytes = size_t{64} << 10;
 constexpr size_t kRequestIdSizeBytesMax = 128;
+constexpr size_t kTlsFileSizeBytesMax = size_t{1} << 20;
 
 // Connections that are being told that there are too many; others are closed
 // without a word.
@@ -607,16 +609,21 @@ class AsioStreamServer final : public StreamServer {
     shared_.tls.emplace(asio::ssl::context::tls_server);
     ::SSL_CTX_set_min_proto_version(shared_.tls->native_handle(),
                                     TLS1_2_VERSION);
+    COPSE_ASSIGN_OR_RETURN(
+        const std::string certificate,
+        ReadTextFile(options.tls_certificate_file, kTlsFileSizeBytesMax));
+    COPSE_ASSIGN_OR_RETURN(
+        const std::string key,
+        ReadTextFile(options.tls_key_file, kTlsFileSizeBytesMax));
     error_code error;
-    shared_.tls->use_certificate_chain_file(options.tls_certificate_file,
-                                            error);
+    shared_.tls->use_certificate_chain(asio::buffer(certificate), error);
     if (error) {
       return absl::InvalidArgumentError(
           absl::StrCat("'", options.tls_certificate_file,
                        "' is not a PEM certificate: ", error.message()));
     }
-    shared_.tls->use_private_key_file(options.tls_key_file,
-                                      asio::ssl::context::pem, error);
+    shared_.tls->use_private_key(asio::buffer(key), asio::ssl::context::pem,
+                                 error);
     if (error) {
       return absl::InvalidArgumentError(absl::StrCat(
           "'", options.tls_key_file,

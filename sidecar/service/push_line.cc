@@ -172,7 +172,14 @@ std::string DocumentTypeOf(absl::string_view id) {
 }
 
 absl::StatusOr<PushLine> ParsePushLine(absl::string_view line) {
-  COPSE_ASSIGN_OR_RETURN(FlatObject object, ParseFlatObject(line, kFields));
+  absl::StatusOr<FlatObject> parsed = ParseFlatObject(line, kFields);
+  if (!parsed.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        parsed.status().message(),
+        "; expected one operation a line, and curl keeps lines with "
+        "--data-binary, not with --data"));
+  }
+  FlatObject object = *std::move(parsed);
   COPSE_ASSIGN_OR_RETURN(const std::string op, TakeString(object, "op"));
   // A database of before calls it Replaced.
   if (op == "Inserted" || op == "Changed" || op == "Replaced") {

@@ -172,7 +172,10 @@ TEST(PushLineTest, NamesTheLineThatIsMalformed) {
       {R"({"op":"Moved","id":"a"})", "op is 'Moved'"},
       {R"({"op":"Inserted","id":"a","string":7})", "string is no string"},
       {R"([1])", "not a JSON object"},
-      {R"({"op":"Abort"} {})", "not JSON"},
+      {R"({"op":"Abort")", "not JSON in UTF-8 at byte 14"},
+      {R"({"op":"Abort"} {})",
+       "text after the JSON object at byte 16; expected one operation a line, "
+       "and curl keeps lines with --data-binary, not with --data"},
       {std::string(201, ' '), "longer than 200 bytes"}};
   for (const auto& [line, why] : cases) {
     std::vector<std::string> said;

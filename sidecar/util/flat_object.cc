@@ -78,10 +78,11 @@ class FieldCollector final : public nlohmann::json_sax<Json> {
   }
 
   bool parse_error(size_t position, const std::string&,
-                   const nlohmann::detail::exception& error) override {
-    // Only the number of the error: its text would quote the input.
-    error_ = absl::StrCat("not JSON in UTF-8 at byte ", position, " (code ",
-                          error.id, ")");
+                   const nlohmann::detail::exception&) override {
+    // Not the text of the error, which would quote the input.
+    error_ = absl::StrCat(
+        has_ended_ ? "text after the JSON object" : "not JSON in UTF-8",
+        " at byte ", position);
     return false;
   }
 
@@ -135,6 +136,7 @@ class FieldCollector final : public nlohmann::json_sax<Json> {
 
   bool End() {
     --depth_;
+    has_ended_ = depth_ == 0;
     if (depth_ == 1 && wanted_) {
       fields_.insert_or_assign(name_, std::move(value_));
     }
@@ -145,6 +147,7 @@ class FieldCollector final : public nlohmann::json_sax<Json> {
   FlatObject fields_;
   std::string error_;
   size_t depth_ = 0;
+  bool has_ended_ = false;
   bool wanted_ = false;  // Whether the field at depth 1 is.
   std::string name_;
   std::string member_name_;

@@ -563,6 +563,7 @@ TEST_F(DaemonTest, NamesTheSettingOfAnAddressThatIsTaken) {
        "--http-address", "", "--metrics-address", ""});
   EXPECT_EQ(outcome.end, "exit code 1");
   EXPECT_THAT(outcome.log, AllOf(HasSubstr(daemon->grpc_address()),
+                                 HasSubstr("Address already in use"),
                                  HasSubstr("set 'grpc_address' to"),
                                  Not(HasSubstr("chttp2_server.cc"))));
   outcome = DaemonProcess::Run(
@@ -576,6 +577,19 @@ TEST_F(DaemonTest, NamesTheSettingOfAnAddressThatIsTaken) {
   EXPECT_EQ(outcome.end, "exit code 1");
   EXPECT_THAT(outcome.log, AllOf(HasSubstr(daemon->metrics_address()),
                                  HasSubstr("set 'metrics_address' to")));
+}
+
+TEST_F(DaemonTest, NamesTheCertificateThatCannotBeRead) {
+  const std::string missing = folder_.path() + "/nope.pem";
+  const DaemonProcess::Outcome outcome = FailToStart(
+      {"--http-address", "127.0.0.1:0", "--http-tls-certificate-file", missing,
+       "--http-tls-key-file", missing});
+  EXPECT_EQ(outcome.end, "exit code 1");
+  EXPECT_THAT(
+      outcome.log,
+      AllOf(HasSubstr(absl::StrCat("cannot open '", missing,
+                                   "': No such file or directory")),
+            HasSubstr("'http_tls_certificate_file'"), Not(HasSubstr("PEM"))));
 }
 
 TEST_F(DaemonTest, NamesTheVariableOfAMissingKey) {
