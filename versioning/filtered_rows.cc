@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -23,6 +24,7 @@
 
 #include "index/util/mutex.h"
 #include "index/util/status_macros.h"
+#include "versioning/attribute_order.h"
 #include "versioning/attribute_term.h"
 #include "versioning/commit_reader_impl.h"
 #include "versioning/domain.h"
@@ -52,6 +54,86 @@ constexpr size_t kReadRowCount = 256;
 
 // What a term says about the values that have it.
 enum class Verdict { kPass, kFail, kUnsure };
+
+// ---- Numbers, which have terms of two types ---------------------------------
+
+// Return the number of type Number that is nearest to `value`, a number, and
+// not less, or not greater.
+template <typename Number>
+std::optional<Number> LeastFrom(const AttributeValue& value) {
+  if (const auto* same = std::get_if<Number>(&value)) {
+    return *same;
+  }
+  if constexpr (std::is_same_v<Number, double>) {
+    return LeastDoubleFrom(std::get<int64_t>(value));
+  } else {
+    return LeastIntegerFrom(std::get<double>(value));
+  }
+}
+
+template <typename Number>
+std::optional<Number> GreatestUpTo(const AttributeValue& value) {
+  if (const auto* same = std::get_if<Number>(&value)) {
+    return *same;
+  }
+  if constexpr (std::is_same_v<Number, double>) {
+    return GreatestDoubleUpTo(std::get<int64_t>(value));
+  } else {
+    return GreatestIntegerUpTo(std::get<double>(value));
+  }
+}
+
+// Adds the range of the numbers of type Number in `range`, if there are any. A
+// bound that had to be moved is itself in it.
+template <typename Number>
+void AddNumbers(const AttributeRange& range,
+                std::vector<AttributeRange>& parts) {
+  AttributeRange part = range;
+  if (range.least.has_value()) {
+    const std::optional<Number> least = LeastFrom<Number>(*range.least);
+    if (!least.has_value()) {
+      return;
+    }
+    part.least = *least;
+    part.excludes_least &= CompareValues(*part.least, *range.least) == 0;
+  }
+  if (range.greatest.has_value()) {
+    const std::optional<Number> greatest =
+        GreatestUpTo<Number>(*range.greatest);
+    if (!greatest.has_value()) {
+      return;
+    }
+    part.greatest = *greatest;
+    part.excludes_greatest &=
+        CompareValues(*part.greatest, *range.greatest) == 0;
+  }
+  parts.push_back(std::move(part));
+}
+
+// Returns ranges that have the values of `range` together, each of one type.
+std::vector<AttributeRange> SplitByType(const AttributeRange& range) {
+  const AttributeValue& any =
+      range.least.has_value() ? *range.least : *range.greatest;
+  if (!IsNumber(any)) {
+    return {range};
+  }
+  std::vector<AttributeRange> parts;
+  AddNumbers<int64_t>(range, parts);
+  AddNumbers<double>(range, parts);
+  return parts;
+}
+
+// Returns what equals `value` and has another type, if anything has.
+std::optional<AttributeValue> EqualOfOtherType(const AttributeValue& value) {
+  std::optional<AttributeValue> other;
+  if (const auto* integer = std::get_if<int64_t>(&value)) {
+    other = LeastDoubleFrom(*integer);
+  } else if (const auto* number = std::get_if<double>(&value)) {
+    other = LeastIntegerFrom(*number);
+  }
+  return other.has_value() && CompareValues(*other, value) == 0 ? other
+                                                                : std::nullopt;
+}
 
 // One evaluation of a filter.
 class FilterEvaluation {
@@ -84,6 +166,11 @@ class FilterEvaluation {
                         LiveSet& passing, std::vector<OrdinalRange>& unsure);
   absl::Status FindTest(const std::string& name, const AttributeRange& test,
                         LiveSet& passing, std::vector<OrdinalRange>& unsure);
+  // The same for the values of one type.
+  absl::Status FindValue(const std::string& name, const AttributeValue& value,
+                         LiveSet& passing, std::vector<OrdinalRange>& unsure);
+  absl::Status FindRange(const std::string& name, const AttributeRange& test,
+                         LiveSet& passing, std::vector<OrdinalRange>& unsure);
   // Adds those of `unsure` whose records pass `condition`, not negated.
   absl::Status ReadUnsure(const AttributeCondition& condition,
                           const std::vector<OrdinalRange>& unsure,
@@ -177,13 +264,24 @@ absl::Status FilterEvaluation::FindTest(const std::string& name,
                                         LiveSet& passing,
                                         std::vector<OrdinalRange>& unsure) {
   for (const AttributeValue& value : test.values) {
-    const Verdict verdict =
-        IsCutInTerm(value) ? Verdict::kUnsure : Verdict::kPass;
-    COPSE_RETURN_IF_ERROR(AddTerms(
-        PostingRange(domain_.number(), kKind, AttributeTerm(name, value)),
-        [verdict](absl::string_view) { return verdict; }, passing, unsure));
+    COPSE_RETURN_IF_ERROR(FindValue(name, value, passing, unsure));
+    const std::optional<AttributeValue> other = EqualOfOtherType(value);
+    if (other.has_value()) {
+      COPSE_RETURN_IF_ERROR(FindValue(name, *other, passing, unsure));
+    }
   }
   return absl::OkStatus();
+}
+
+absl::Status FilterEvaluation::FindValue(const std::string& name,
+                                         const AttributeValue& value,
+                                         LiveSet& passing,
+                                         std::vector<OrdinalRange>& unsure) {
+  const Verdict verdict =
+      IsCutInTerm(value) ? Verdict::kUnsure : Verdict::kPass;
+  return AddTerms(
+      PostingRange(domain_.number(), kKind, AttributeTerm(name, value)),
+      [verdict](absl::string_view) { return verdict; }, passing, unsure);
 }
 
 // What a bound says of a value with its term.
@@ -198,6 +296,16 @@ absl::Status FilterEvaluation::FindTest(const std::string& name,
                                         const AttributeRange& test,
                                         LiveSet& passing,
                                         std::vector<OrdinalRange>& unsure) {
+  for (const AttributeRange& part : SplitByType(test)) {
+    COPSE_RETURN_IF_ERROR(FindRange(name, part, passing, unsure));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FilterEvaluation::FindRange(const std::string& name,
+                                         const AttributeRange& test,
+                                         LiveSet& passing,
+                                         std::vector<OrdinalRange>& unsure) {
   const AttributeValue& any =
       test.least.has_value() ? *test.least : *test.greatest;
   KeyRange range = PostingPrefixRange(domain_.number(), kKind,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <compare>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 
 #include "index/util/error_reason.h"
 #include "index/util/status_macros.h"
+#include "versioning/attribute_order.h"
 #include "versioning/document.h"
 #include "versioning/utf8.h"
 
@@ -82,11 +84,11 @@ absl::Status CheckTest(const std::string& field, const AttributeRange& test) {
         CheckValue(absl::StrCat(field, ".range.greatest"), *test.greatest));
   }
   if (test.least.has_value() && test.greatest.has_value() &&
-      test.least->index() != test.greatest->index()) {
+      !AreComparable(*test.least, *test.greatest)) {
     return FilterInvalidError(absl::StrCat(field, ".range"),
                               absl::StrCat("from ", TypeName(*test.least),
                                            " to ", TypeName(*test.greatest)),
-                              "bounds of one type");
+                              "bounds of one type, or numbers");
   }
   return absl::OkStatus();
 }
@@ -95,17 +97,19 @@ absl::Status CheckTest(const std::string& /*field*/, AttributeExists /*test*/) {
   return absl::OkStatus();
 }
 
+// What is not comparable with a bound is unordered, and never in a range.
 bool IsInRange(const AttributeRange& range, const AttributeValue& value) {
-  // Of two types the one with the lesser index is less: that must not count.
-  if (range.least.has_value() &&
-      (range.least->index() != value.index() || value < *range.least ||
-       (range.excludes_least && value == *range.least))) {
-    return false;
+  if (range.least.has_value()) {
+    const std::partial_ordering order = CompareValues(value, *range.least);
+    if (!(range.excludes_least ? order > 0 : order >= 0)) {
+      return false;
+    }
   }
-  return !range.greatest.has_value() ||
-         (range.greatest->index() == value.index() &&
-          !(*range.greatest < value) &&
-          !(range.excludes_greatest && value == *range.greatest));
+  if (!range.greatest.has_value()) {
+    return true;
+  }
+  const std::partial_ordering order = CompareValues(value, *range.greatest);
+  return range.excludes_greatest ? order < 0 : order <= 0;
 }
 
 }  // namespace
@@ -156,7 +160,10 @@ absl::Status CheckSearchFilter(const SearchFilter& filter,
 bool PassesTest(const AttributeCondition& condition,
                 const AttributeValue& value) {
   if (const auto* in = std::get_if<AttributeIn>(&condition.test)) {
-    return std::ranges::find(in->values, value) != in->values.end();
+    return std::ranges::any_of(in->values,
+                               [&value](const AttributeValue& passing) {
+                                 return CompareValues(value, passing) == 0;
+                               });
   }
   const auto* range = std::get_if<AttributeRange>(&condition.test);
   return range == nullptr || IsInRange(*range, value);

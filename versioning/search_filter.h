@@ -8,9 +8,9 @@
 //       {.name = "year", .test = AttributeRange{.least = int64_t{1980}}});
 //   COPSE_RETURN_IF_ERROR(CheckSearchFilter(filter, "settings."));
 //
-// Values of two types are never equal, and none is before or behind the other:
-// a condition on numbers passes no document whose attribute is a text. A zero
-// equals a minus zero.
+// Values compare as attribute_order.h has it: numbers as the numbers they are,
+// of int64 and double alike, and otherwise only those of one type, so that a
+// condition on numbers passes no document whose attribute is a text.
 
 #ifndef COPSE_VERSIONING_SEARCH_FILTER_H_
 #define COPSE_VERSIONING_SEARCH_FILTER_H_
@@ -45,10 +45,10 @@ struct AttributeIn {
   friend bool operator==(const AttributeIn&, const AttributeIn&) = default;
 };
 
-// Passes documents whose attribute is of the type of the bounds, and between
-// them: texts by their bytes, and false before true.
+// Passes documents whose attribute is comparable with the bounds, and between
+// them.
 struct AttributeRange {
-  // At least one is set, and both are of one type.
+  // At least one is set, and both are comparable.
   std::optional<AttributeValue> least = std::nullopt;
   std::optional<AttributeValue> greatest = std::nullopt;
 

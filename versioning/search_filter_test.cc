@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -54,9 +55,9 @@ TEST(SearchFilterTest, NamesTheFieldThatIsWrong) {
       "settings.conditions[0].range is without a bound, expected at least one");
   EXPECT_EQ(Problem(Only({.name = "a",
                           .test = AttributeRange{.least = int64_t{1},
-                                                 .greatest = 2.0}})),
-            "settings.conditions[0].range is from an int64 to a double, "
-            "expected bounds of one type");
+                                                 .greatest = true}})),
+            "settings.conditions[0].range is from an int64 to a bool, "
+            "expected bounds of one type, or numbers");
   EXPECT_EQ(Problem(Only(
                 {.name = "a", .test = AttributeRange{.greatest = HUGE_VAL}})),
             "settings.conditions[0].range.greatest is inf, expected a finite "
@@ -75,7 +76,7 @@ TEST(SearchFilterTest, NamesTheFieldThatIsWrong) {
               IsOk());
 }
 
-TEST(SearchFilterTest, ComparesWithinOneType) {
+TEST(SearchFilterTest, ComparesWhatIsComparable) {
   const auto passes = [](const AttributeValue& value,
                          const AttributeRange& range) {
     return Passes({.name = "a", .test = range}, {{"a", value}});
@@ -88,7 +89,6 @@ TEST(SearchFilterTest, ComparesWithinOneType) {
   EXPECT_FALSE(
       passes(int64_t{5}, {.greatest = int64_t{5}, .excludes_greatest = true}));
   EXPECT_FALSE(passes(int64_t{6}, {.greatest = int64_t{5}}));
-  EXPECT_FALSE(passes(5.0, {.least = int64_t{1}}));
   EXPECT_FALSE(passes(std::string("5"), {.greatest = int64_t{9}}));
   EXPECT_FALSE(passes(true, {.least = std::string()}));
   EXPECT_TRUE(passes(-0.0, {.least = 0.0, .greatest = 0.0}));
@@ -96,12 +96,44 @@ TEST(SearchFilterTest, ComparesWithinOneType) {
   EXPECT_FALSE(passes(true, {.greatest = false}));
 }
 
+TEST(SearchFilterTest, ComparesNumbersOfBothTypesWithoutRounding) {
+  constexpr int64_t kExactMax = int64_t{1} << 53;  // Of double.
+  constexpr int64_t kLast = std::numeric_limits<int64_t>::max();
+  constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
+  const auto passes = [](const AttributeValue& value,
+                         const AttributeRange& range) {
+    return Passes({.name = "a", .test = range}, {{"a", value}});
+  };
+  EXPECT_TRUE(passes(10.5, {.least = int64_t{10}, .greatest = 10.5}));
+  EXPECT_TRUE(passes(10.0, {.least = int64_t{10}, .greatest = int64_t{10}}));
+  EXPECT_FALSE(passes(10.0, {.least = int64_t{10}, .excludes_least = true}));
+  EXPECT_TRUE(passes(int64_t{-2}, {.greatest = -1.5}));
+  EXPECT_FALSE(passes(int64_t{-1}, {.greatest = -1.5}));
+  EXPECT_TRUE(passes(-0.0, {.least = int64_t{0}}));
+  EXPECT_TRUE(passes(kExactMax + 1, {.least = 0x1p53, .excludes_least = true}));
+  EXPECT_FALSE(passes(0x1p53, {.least = kExactMax + 1}));
+  EXPECT_TRUE(passes(kLast, {.greatest = 0x1p63, .excludes_greatest = true}));
+  EXPECT_FALSE(passes(0x1p63, {.greatest = kLast}));
+  EXPECT_TRUE(passes(kFirst, {.least = -0x1p63, .greatest = -0x1p63}));
+  EXPECT_FALSE(passes(-1e300, {.least = kFirst}));
+  EXPECT_TRUE(passes(kFirst, {.least = -1e300}));
+  const AttributeCondition one_of = {
+      .name = "a", .test = AttributeIn{{int64_t{7}, 0x1p53, 0x1p63}}};
+  EXPECT_TRUE(Passes(one_of, {{"a", 7.0}}));
+  EXPECT_TRUE(Passes(one_of, {{"a", kExactMax}}));
+  EXPECT_FALSE(Passes(one_of, {{"a", kExactMax + 1}}));
+  EXPECT_FALSE(Passes(one_of, {{"a", kLast}}));
+  EXPECT_FALSE(Passes(one_of, {{"a", std::string("7")}}));
+}
+
 TEST(SearchFilterTest, ANegatedConditionPassesWhatElseDoesNot) {
   const AttributeCondition not_one = {
       .name = "a", .test = AttributeIn{{int64_t{1}}}, .is_negated = true};
   EXPECT_FALSE(Passes(not_one, {{"a", int64_t{1}}}));
   EXPECT_TRUE(Passes(not_one, {{"a", int64_t{2}}}));
-  EXPECT_TRUE(Passes(not_one, {{"a", 1.0}}));
+  EXPECT_FALSE(Passes(not_one, {{"a", 1.0}}));
+  EXPECT_TRUE(Passes(not_one, {{"a", 1.5}}));
+  EXPECT_TRUE(Passes(not_one, {{"a", true}}));
   EXPECT_TRUE(Passes(not_one, {}));
   EXPECT_TRUE(Passes({.name = "a"}, {{"a", false}}));
   EXPECT_FALSE(Passes({.name = "a"}, {{"b", true}}));

@@ -4,8 +4,11 @@
 // Searches that filter by IDs and attributes, against the definition.
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
@@ -13,6 +16,7 @@
 #include <random>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,6 +30,7 @@
 #include "index/metric.h"
 #include "index/util/check.h"
 #include "tests/support/status_matchers.h"
+#include "versioning/attribute_order.h"
 #include "versioning/attribute_term.h"
 #include "versioning/domain_record.h"
 #include "versioning/keys.h"
@@ -202,13 +207,13 @@ TEST_F(StoreFilterTest, FindsWhatPasses) {
               ElementsAre("b/2"));
   EXPECT_THAT(
       find(Where({.name = "year", .test = AttributeIn{{int64_t{1986}}}})),
-      ElementsAre("a/2"));
+      ElementsAre("a/2", "b/1"));
   EXPECT_THAT(find(Where({.name = "year", .test = AttributeIn{{1986.0}}})),
-              ElementsAre("b/1"));
+              ElementsAre("a/2", "b/1"));
   EXPECT_THAT(find(Where({.name = "year",
                           .test = AttributeRange{.least = int64_t{1979},
                                                  .excludes_least = true}})),
-              ElementsAre("a/2"));
+              ElementsAre("a/2", "b/1"));
   EXPECT_THAT(
       find(
           Where({.name = "lang",
@@ -437,7 +442,7 @@ class StoreFilterModelTest : public StoreFilterTest {
                                 .greatest = DrawValue(),
                                 .excludes_least = random_() % 2 == 0,
                                 .excludes_greatest = random_() % 2 == 0};
-        if (range.least->index() != range.greatest->index()) {
+        if (!AreComparable(*range.least, *range.greatest)) {
           (random_() % 2 == 0 ? range.least : range.greatest).reset();
         }
         condition.test = range;
@@ -567,6 +572,113 @@ TEST_F(StoreFilterModelTest, AgreesWithTheDefinitionThroughTheLifeOfADomain) {
   CheckAll(15);
   Step("later", "merged");
   CheckAll(10);
+}
+
+// What both types hold exactly, so that it compares as the definition says.
+using ExactNumber = long double;
+static_assert(std::numeric_limits<ExactNumber>::digits >= 63);
+
+class StoreFilterNumberTest : public StoreFilterTest {
+ protected:
+  // Near where the types begin to differ, and end, and sometimes anywhere.
+  AttributeValue DrawNumber() {
+    constexpr double kCenters[] = {0, -10, 0x1p53, -0x1p54, 0x1p63, -0x1p63};
+    const double center = kCenters[random_() % std::size(kCenters)];
+    const auto step = static_cast<int64_t>(random_() % 9) - 4;
+    if (random_() % 2 == 0) {
+      constexpr auto kMax = std::numeric_limits<int64_t>::max();
+      constexpr auto kMin = std::numeric_limits<int64_t>::min();
+      const ExactNumber drawn = ExactNumber{center} + ExactNumber(step);
+      return drawn > ExactNumber(kMax)   ? kMax
+             : drawn < ExactNumber(kMin) ? kMin
+                                         : static_cast<int64_t>(drawn);
+    }
+    if (random_() % 8 == 0) {
+      return random_() % 2 == 0 ? 1e300 : -1e300;
+    }
+    if (std::abs(center) <= 10) {
+      return center + static_cast<double>(step) / 2;
+    }
+    double drawn = center;
+    for (int64_t i = 0; i < std::abs(step); ++i) {
+      drawn = std::nextafter(drawn, step < 0 ? -HUGE_VAL : HUGE_VAL);
+    }
+    return drawn;
+  }
+  static ExactNumber Exact(const AttributeValue& value) {
+    const auto* integer = std::get_if<int64_t>(&value);
+    return integer != nullptr ? ExactNumber(*integer)
+                              : ExactNumber(std::get<double>(value));
+  }
+  AttributeRange DrawRange() {
+    AttributeRange range = {.least = DrawNumber(),
+                            .greatest = DrawNumber(),
+                            .excludes_least = random_() % 2 == 0,
+                            .excludes_greatest = random_() % 2 == 0};
+    if (const auto kept = random_() % 3; kept < 2) {
+      (kept == 0 ? range.least : range.greatest).reset();
+    }
+    return range;
+  }
+  static bool IsIn(const AttributeRange& range, ExactNumber number) {
+    if (range.least.has_value()) {
+      const ExactNumber least = Exact(*range.least);
+      if (number < least || (range.excludes_least && number == least)) {
+        return false;
+      }
+    }
+    if (range.greatest.has_value()) {
+      const ExactNumber greatest = Exact(*range.greatest);
+      return number < greatest ||
+             (!range.excludes_greatest && number == greatest);
+    }
+    return true;
+  }
+
+  // Compares random conditions on attribute n with the definition.
+  void CheckAll(const std::map<std::string, ExactNumber>& numbers) {
+    for (int i = 0; i < 300; ++i) {
+      const AttributeRange range = DrawRange();
+      const AttributeIn in = {{DrawNumber(), DrawNumber()}};
+      std::vector<std::string> in_range;
+      std::vector<std::string> among;
+      for (const auto& [id, number] : numbers) {
+        if (IsIn(range, number)) {
+          in_range.push_back(id);
+        }
+        if (number == Exact(in.values[0]) || number == Exact(in.values[1])) {
+          among.push_back(id);
+        }
+      }
+      ASSERT_EQ(FindTexts("c1", Where({.name = "n", .test = range})), in_range)
+          << i;
+      ASSERT_EQ(FindTexts("c1", Where({.name = "n", .test = in})), among) << i;
+    }
+  }
+
+  std::mt19937 random_{20261126};
+};
+
+TEST_F(StoreFilterNumberTest, FindsNumbersOfBothTypesAsOneKind) {
+  std::map<std::string, ExactNumber> numbers;
+  std::vector<FilterDocument> documents;
+  for (uint32_t i = 0; i < 400; ++i) {
+    const AttributeValue number = DrawNumber();
+    documents.push_back(
+        {.id = absl::StrCat(i), .attributes = {{"n", number}}, .content = i});
+    numbers[documents.back().id] = Exact(number);
+  }
+  for (const AttributeValue& other :
+       {AttributeValue(true), AttributeValue(std::string("10"))}) {
+    documents.push_back({.id = absl::StrCat("other", documents.size()),
+                         .attributes = {{"n", other}},
+                         .content = static_cast<uint32_t>(documents.size())});
+  }
+  Push(Options("c1"), documents);
+  CheckAll(numbers);
+  // And by the records of the documents.
+  TakeIndexAway();
+  CheckAll(numbers);
 }
 
 TEST_F(StoreFilterTest, FindsTheNearestOfThoseThatPassThroughAForest) {

@@ -49,8 +49,9 @@ constexpr char kConditionHelp[] =
     "A CONDITION is has:NAME, NAME in (VALUE, ...), or NAME, one of = != < <= "
     "> >=,\nand a VALUE; with not before it, what does not pass it. A VALUE is "
     "true, false,\na number, or a text, in quotes if it is a number or has "
-    "spaces. As in JSON, 1980\nis a whole number and 1980.0 is not: values of "
-    "two types are never equal, and a\nrange has those of its own type only.";
+    "spaces. Numbers compare\nas numbers: 1980 and 1980.0 are "
+    "equal, but neither is to the text \"1980\", and a\nrange has numbers or "
+    "texts only, as its bound is.";
 
 // What a vector or a text from a file may be at most.
 constexpr size_t kInputSizeBytesMax = size_t{4} << 20;

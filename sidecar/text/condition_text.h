@@ -16,7 +16,7 @@
 //
 // White space may stand between all of these. A number is one as in JSON:
 // without a fraction and an exponent it is an int64, else a double, as it is in
-// documents that are pushed as JSON; 1980 and 1980.0 are of two types. What is
+// documents that are pushed as JSON; 1980 and 1980.0 say the same. What is
 // quoted is a text, and so is any other word, such as 2026-03-01. `name !=
 // value` is the same as `not name = value`.
 //
