@@ -252,6 +252,8 @@ struct MissingNames {
   // Each once, in the order of the filter.
   std::vector<std::string> types = {};
   std::vector<std::string> attributes = {};
+  std::vector<std::string> document_ids = {};
+  std::vector<std::string> id_prefixes = {};
 
   // The first kKnownNameCountMax of the commit, ascending; empty if nothing of
   // their kind is missing.
@@ -314,13 +316,15 @@ class CommitReader {
   virtual absl::StatusOr<std::vector<std::string>> GetTexts(
       std::span<const ContentHash> content_hashes) const = 0;
 
-  // Returns which of `types`, and of the attributes of the conditions of
-  // `filter`, no document of the commit has: what a search with them finds may
-  // not be what was meant. Says nothing where it would have to read much: of
-  // attributes that mostly other commits of the domain have, and in domains
-  // whose attributes are not indexed. Fails with kDataLoss.
+  // Returns which of `types` and `document_ids`, and of the attributes and
+  // beginnings of IDs in `filter`, no document of the commit has: what a search
+  // with them finds may not be what was meant. Says nothing where it would have
+  // to read much: of attributes and beginnings that mostly other commits of the
+  // domain have, and of attributes in domains where they are not indexed. Fails
+  // with kDataLoss.
   virtual absl::StatusOr<MissingNames> FindMissingNames(
       const std::vector<std::string>& types,
+      const std::vector<std::string>& document_ids,
       const SearchFilter& filter) const = 0;
 
   // Returns the vectors of `count` rows of the commit, or of all if there are

@@ -313,9 +313,11 @@ absl::StatusOr<std::vector<std::string>> CommitReaderImpl::GetTexts(
 }
 
 absl::StatusOr<MissingNames> CommitReaderImpl::FindMissingNames(
-    const std::vector<std::string>& types, const SearchFilter& filter) const {
+    const std::vector<std::string>& types,
+    const std::vector<std::string>& document_ids,
+    const SearchFilter& filter) const {
   absl::StatusOr<MissingNames> missing =
-      copse::FindMissingNames(*this, types, filter, names_);
+      copse::FindMissingNames(*this, types, document_ids, filter, names_);
   // Asked afterwards, as in GetDocument().
   COPSE_RETURN_IF_ERROR(domain_->CheckExists());
   return missing;

@@ -136,6 +136,7 @@ class CommitReaderImpl final : public CommitReader {
       absl::string_view document_id, ReadMask mask) const override;
   absl::StatusOr<MissingNames> FindMissingNames(
       const std::vector<std::string>& types,
+      const std::vector<std::string>& document_ids,
       const SearchFilter& filter) const override;
   absl::StatusOr<std::vector<SampledRow>> SampleRows(
       size_t count, uint64_t seed) const override;

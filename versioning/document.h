@@ -23,7 +23,7 @@
 
 namespace copse {
 
-// A value of one of four types; filters compare by attribute_order.h instead.
+// A value of one of four types. Filters compare by attribute_order.h, not ==.
 using AttributeValue = std::variant<std::string, int64_t, double, bool>;
 using Attributes = std::map<std::string, AttributeValue>;
 

@@ -21,12 +21,14 @@
 #include "index/util/status_macros.h"
 #include "versioning/attribute_term.h"
 #include "versioning/commit_reader_impl.h"
+#include "versioning/document.h"
 #include "versioning/domain.h"
 #include "versioning/keys.h"
 #include "versioning/lexical/lexical_analyzer.h"
 #include "versioning/lexical/lexical_index.h"
 #include "versioning/lexical/posting_list.h"
 #include "versioning/meta_database.h"
+#include "versioning/row_reader.h"
 #include "versioning/storage_errors.h"
 
 namespace copse {
@@ -34,7 +36,8 @@ namespace {
 
 constexpr auto kKind = static_cast<uint8_t>(TermKind::kAttribute);
 
-// Keys of postings that are read to find one of a live row.
+// Keys of postings that are read to find one of a live row, and keys of
+// documents of a filter.
 constexpr int kKeyCountMax = 1024;
 
 // Attributes of the domain that are looked at to name some of the commit.
@@ -78,6 +81,43 @@ class NameSearch {
     }
     if (!missing.attributes.empty()) {
       COPSE_ASSIGN_OR_RETURN(missing.known_attributes, ListAttributes());
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckIds(const std::vector<std::string>& document_ids,
+                        MissingNames& missing) const {
+    DocumentFinder finder(domain_.database(), domain_.number());
+    absl::flat_hash_set<absl::string_view> seen;
+    for (const std::string& id : document_ids) {
+      if (!seen.insert(id).second) {
+        continue;
+      }
+      const bool can_be = !id.empty() && id.size() <= kDocumentIdSizeBytesMax;
+      std::optional<LiveDocument> found;
+      if (can_be) {
+        COPSE_ASSIGN_OR_RETURN(found, finder.Find(id, reader_.live()));
+      }
+      if (!found.has_value()) {
+        missing.document_ids.push_back(id);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckIdPrefixes(const std::vector<std::string>& prefixes,
+                               MissingNames& missing) const {
+    int key_count = 0;
+    absl::flat_hash_set<absl::string_view> seen;
+    for (const std::string& prefix : prefixes) {
+      if (!seen.insert(prefix).second) {
+        continue;
+      }
+      COPSE_ASSIGN_OR_RETURN(const bool has,
+                             FindLiveDocument(prefix, key_count));
+      if (!has) {
+        missing.id_prefixes.push_back(prefix);
+      }
     }
     return absl::OkStatus();
   }
@@ -135,6 +175,26 @@ class NameSearch {
         if (reader_.live().Contains(first + posting.offset)) {
           return true;
         }
+      }
+    }
+    COPSE_RETURN_IF_ERROR(cursor.status());
+    return false;
+  }
+
+  // Returns whether the ID of a live row begins with `prefix`, or may do so.
+  // Adds the keys that were read to `key_count`.
+  absl::StatusOr<bool> FindLiveDocument(const std::string& prefix,
+                                        int& key_count) const {
+    MetaCursor cursor = domain_.database().NewCursor(
+        MetaTable::kDocuments, DocumentRange(domain_.number(), prefix));
+    for (cursor.SeekToFirst(); cursor.Valid(); cursor.Next()) {
+      if (++key_count > kKeyCountMax) {
+        return true;
+      }
+      COPSE_ASSIGN_OR_RETURN(const DocumentKeyParts parts,
+                             ParseDocumentKey(cursor.key()));
+      if (reader_.live().Contains(parts.ordinal)) {
+        return true;
       }
     }
     COPSE_RETURN_IF_ERROR(cursor.status());
@@ -205,7 +265,8 @@ void NameCache::SetHasAttribute(absl::string_view name, bool has) {
 
 absl::StatusOr<MissingNames> FindMissingNames(
     const CommitReaderImpl& reader, const std::vector<std::string>& types,
-    const SearchFilter& filter, NameCache& cache) {
+    const std::vector<std::string>& document_ids, const SearchFilter& filter,
+    NameCache& cache) {
   MissingNames missing;
   NameSearch search(reader, cache);
   if (!types.empty()) {
@@ -214,6 +275,8 @@ absl::StatusOr<MissingNames> FindMissingNames(
   if (!filter.conditions.empty() && reader.domain().has_attribute_index()) {
     COPSE_RETURN_IF_ERROR(search.CheckAttributes(filter, missing));
   }
+  COPSE_RETURN_IF_ERROR(search.CheckIds(document_ids, missing));
+  COPSE_RETURN_IF_ERROR(search.CheckIdPrefixes(filter.id_prefixes, missing));
   return missing;
 }
 

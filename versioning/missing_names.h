@@ -1,16 +1,19 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which types and attributes that a filter names no document of a commit has: a
-// name that was mistyped finds nothing, and nobody would notice.
+// Which types, attributes, IDs and beginnings of IDs that a filter names no
+// document of a commit has: a name that was mistyped finds nothing, and nobody
+// would notice.
 //
-//   COPSE_ASSIGN_OR_RETURN(const MissingNames missing,
-//                          FindMissingNames(reader, types, filter, cache));
+//   COPSE_ASSIGN_OR_RETURN(
+//       const MissingNames missing,
+//       FindMissingNames(reader, types, document_ids, filter, cache));
 //
 // Types are looked up in the numbers of the rows (type_index.h). An attribute
 // is there as soon as one of its postings is of a live row, which is mostly the
 // first one; of one that other commits have a bounded number of keys is read,
-// and then it counts as there.
+// and then it counts as there. So it is with the beginnings of a filter, which
+// share that number. An ID is one look-up.
 
 #ifndef COPSE_VERSIONING_MISSING_NAMES_H_
 #define COPSE_VERSIONING_MISSING_NAMES_H_
@@ -65,7 +68,8 @@ class NameCache {
 // See CommitReader::FindMissingNames().
 absl::StatusOr<MissingNames> FindMissingNames(
     const CommitReaderImpl& reader, const std::vector<std::string>& types,
-    const SearchFilter& filter, NameCache& cache);
+    const std::vector<std::string>& document_ids, const SearchFilter& filter,
+    NameCache& cache);
 
 }  // namespace copse
 

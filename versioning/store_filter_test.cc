@@ -250,26 +250,68 @@ TEST_F(StoreFilterTest, TellsNamesThatNoDocumentOfTheCommitHas) {
   for (int i = 0; i < 2; ++i) {
     COPSE_ASSERT_OK_AND_ASSIGN(const auto first, test_->OpenCommit("d", "c1"));
     COPSE_ASSERT_OK_AND_ASSIGN(MissingNames missing,
-                               first->FindMissingNames(types, filter));
+                               first->FindMissingNames(types, {}, filter));
     EXPECT_THAT(missing.types, ElementsAre("Flim"));
     EXPECT_THAT(missing.attributes, ElementsAre("yaer"));
     EXPECT_THAT(missing.known_types, ElementsAre("Book", "Film"));
     EXPECT_THAT(missing.known_attributes, ElementsAre("lang", "year"));
     COPSE_ASSERT_OK_AND_ASSIGN(const auto second, test_->OpenCommit("d", "c2"));
     COPSE_ASSERT_OK_AND_ASSIGN(missing,
-                               second->FindMissingNames(types, filter));
+                               second->FindMissingNames(types, {}, filter));
     EXPECT_THAT(missing.types, ElementsAre("Flim", "Film"));
     EXPECT_THAT(missing.attributes, ElementsAre("yaer", "lang"));
     EXPECT_THAT(missing.known_types, ElementsAre("Book"));
     EXPECT_THAT(missing.known_attributes, ElementsAre("year"));
     COPSE_ASSERT_OK_AND_ASSIGN(
-        missing,
-        first->FindMissingNames({"Film"}, {.conditions = {{.name = "lang"}}}));
+        missing, first->FindMissingNames({"Film"}, {},
+                                         {.conditions = {{.name = "lang"}}}));
     EXPECT_THAT(missing.types, IsEmpty());
     EXPECT_THAT(missing.attributes, IsEmpty());
     EXPECT_THAT(missing.known_types, IsEmpty());
     EXPECT_THAT(missing.known_attributes, IsEmpty());
   }
+}
+
+TEST_F(StoreFilterTest, TellsIdsAndBeginningsThatNoDocumentOfTheCommitHas) {
+  Push(Options("c1"), {{.id = "docs/a"}, {.id = "docs/b"}, {.id = "notes/a"}});
+  Push(Options("c2", "c1"), {}, {"docs/b", "notes/a"});
+  const std::vector<std::string> ids = {
+      "docs/b", "docs",
+      "docs/a", "docs/b",
+      "",       "docs/c",
+      "notes/", std::string(kDocumentIdSizeBytesMax + 1, 'x')};
+  const SearchFilter filter = {
+      .id_prefixes = {"docs/", "notes", "dosc/", "docs/b", "notes"}};
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto first, test_->OpenCommit("d", "c1"));
+  COPSE_ASSERT_OK_AND_ASSIGN(MissingNames missing,
+                             first->FindMissingNames({}, ids, filter));
+  EXPECT_THAT(missing.document_ids,
+              ElementsAre("docs", "", "docs/c", "notes/", ids.back()));
+  EXPECT_THAT(missing.id_prefixes, ElementsAre("dosc/"));
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto second, test_->OpenCommit("d", "c2"));
+  COPSE_ASSERT_OK_AND_ASSIGN(missing,
+                             second->FindMissingNames({}, ids, filter));
+  EXPECT_THAT(missing.document_ids, ElementsAre("docs/b", "docs", "", "docs/c",
+                                                "notes/", ids.back()));
+  EXPECT_THAT(missing.id_prefixes, ElementsAre("notes", "dosc/", "docs/b"));
+}
+
+TEST_F(StoreFilterTest, ABeginningThatManyOtherCommitsHaveCountsAsThere) {
+  std::vector<FilterDocument> documents;
+  std::vector<std::string> ids;
+  for (uint32_t i = 0; i < 1100; ++i) {
+    ids.push_back(absl::StrCat("old/", i));
+    documents.push_back({.id = ids.back(), .content = i});
+  }
+  Push(Options("c1"), documents);
+  Push(Options("c2", "c1"), {{.id = "new/a", .content = 5000}}, ids);
+  COPSE_ASSERT_OK_AND_ASSIGN(const auto reader, test_->OpenCommit("d", "c2"));
+  COPSE_ASSERT_OK_AND_ASSIGN(
+      const MissingNames missing,
+      reader->FindMissingNames({}, {"old/7"},
+                               {.id_prefixes = {"nwe/", "old/7", "old/"}}));
+  EXPECT_THAT(missing.document_ids, ElementsAre("old/7"));
+  EXPECT_THAT(missing.id_prefixes, ElementsAre("nwe/", "old/7"));
 }
 
 TEST_F(StoreFilterTest, NamesFewOfManyThatTheCommitHas) {
@@ -286,7 +328,7 @@ TEST_F(StoreFilterTest, NamesFewOfManyThatTheCommitHas) {
   COPSE_ASSERT_OK_AND_ASSIGN(const auto reader, test_->OpenCommit("d", "c1"));
   COPSE_ASSERT_OK_AND_ASSIGN(
       const MissingNames missing,
-      reader->FindMissingNames({"T1"}, {.conditions = {{.name = "a1"}}}));
+      reader->FindMissingNames({"T1"}, {}, {.conditions = {{.name = "a1"}}}));
   EXPECT_THAT(missing.types, ElementsAre("T1"));
   EXPECT_THAT(missing.attributes, ElementsAre("a1"));
   EXPECT_THAT(missing.known_types,

@@ -166,6 +166,32 @@ TEST_F(CopseDuplicatesTest, WarnsOfTypesThatNothingWasCheckedOf) {
   }
 }
 
+TEST_F(CopseDuplicatesTest, DoesNotPassWhatWasNotChecked) {
+  PushTwoCommits();
+  server_.store().warnings = {"no document of commit c2 has ID 'x'"};
+  const std::vector<std::string> nothing = {
+      "duplicates", "d", "--commit",    "c2", "--since",        "c2",
+      "--id",       "x", "--threshold", "9",  "--fail-on-found"};
+  const Result text = Run(nothing);
+  EXPECT_EQ(text.exit_code, 1);
+  EXPECT_EQ(text.output, "");
+  EXPECT_EQ(text.error,
+            "warning: no document of commit c2 has ID 'x'\n"
+            "no duplicates found\n"
+            "copse: could not tell whether there are duplicates: nothing was "
+            "checked of what the warnings name\n");
+  std::vector<std::string> as_json = nothing;
+  as_json.emplace_back("--json");
+  const Result object = Run(as_json);
+  EXPECT_EQ(object.exit_code, 1);
+  EXPECT_EQ(json::parse(object.output)["count"], 0);
+  // What was found of the rest is the answer.
+  EXPECT_EQ(Run({"duplicates", "d", "--commit", "c2", "--threshold", "9",
+                 "--fail-on-found"})
+                .exit_code,
+            3);
+}
+
 TEST_F(CopseDuplicatesTest, DuplicatesRefuseACommitInAPipeline) {
   PushTwoCommits();
   const std::vector<std::string> gate = {"duplicates", "d", "--commit", "c2",

@@ -173,10 +173,14 @@ class DuplicatePrinter {
 
   int64_t count() const { return count_; }
 
+  // Whether the server knew of something that it could not check.
+  bool has_warnings() const { return has_warnings_; }
+
  private:
   bool is_clustered() const { return !flags_.cluster.empty(); }
 
   void Begin(const v1::FindDuplicatesResponse& response) {
+    has_warnings_ = !response.warnings().empty();
     context_.PrintWarnings(response.warnings());
     if (!context_.json()) {
       NoteAnsweringCommit(context_, response.answered_by());
@@ -226,6 +230,7 @@ class DuplicatePrinter {
   const Flags& flags_;
   JsonWriter json_;
   int64_t count_ = 0;  // Of pairs or clusters.
+  bool has_warnings_ = false;
 };
 
 absl::StatusOr<ExitCode> Duplicates(Context& context, const Flags& flags) {
@@ -240,8 +245,18 @@ absl::StatusOr<ExitCode> Duplicates(Context& context, const Flags& flags) {
     return printer.Fail(std::move(status));
   }
   COPSE_CLIENT_RETURN_IF_ERROR(printer.Finish());
-  return flags.fail_on_found && printer.count() > 0 ? ExitCode::kGateRefused
-                                                    : ExitCode::kDone;
+  if (!flags.fail_on_found) {
+    return ExitCode::kDone;
+  }
+  if (printer.count() > 0) {
+    return ExitCode::kGateRefused;
+  }
+  if (printer.has_warnings()) {
+    return absl::FailedPreconditionError(
+        "could not tell whether there are duplicates: nothing was checked of "
+        "what the warnings name");
+  }
+  return ExitCode::kDone;
 }
 
 absl::StatusOr<v1::MatchSetsRequest> ToMatchRequest(Context& context,
@@ -486,7 +501,8 @@ void AddDuplicateCommands(CommandLine& line) {
   app.add_flag("--exact", flags->exact,
                "Compare every chunk with every other, which is slow");
   app.add_flag("--fail-on-found", flags->fail_on_found,
-               "Exit with 3 if any are found");
+               "Exit with 3 if any are found, and with 1 if none are but a "
+               "type or ID above is of no document");
   AddExamples(
       app,
       {"copse duplicates admin/star_wars --threshold 0.05",

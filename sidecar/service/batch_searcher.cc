@@ -122,9 +122,10 @@ absl::StatusOr<BatchSearchResponse> SearchBatch(
                          BatchSearch(*at.reader, queries, options));
   BatchSearchResponse response = {
       .answered_by = {at.commit, at.lag}, .results = {}, .work = found.work};
-  COPSE_ASSIGN_OR_RETURN(
-      response.warnings,
-      FindFilterWarnings(at, request.settings.types, request.settings.filter));
+  COPSE_ASSIGN_OR_RETURN(response.warnings,
+                         FindFilterWarnings(at, request.settings.types,
+                                            request.settings.document_ids,
+                                            request.settings.filter));
   ResponseSizeLimit size_limit;
   for (const std::vector<DocumentNeighbor>& neighbors : found.neighbors) {
     COPSE_RETURN_IF_ERROR(context.Check());

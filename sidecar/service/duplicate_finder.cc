@@ -53,7 +53,7 @@ absl::Status CheckReach(double max_distance, Metric metric) {
                            "at least 0, as no distance of the domain is less");
 }
 
-// Tells the listener of types that no document has.
+// Tells the listener of types and IDs that no document has.
 absl::Status Warn(const DuplicateRequest& request, const ResolvedCommit& at,
                   const DuplicateListener& listener) {
   if (listener.on_warning == nullptr) {
@@ -62,8 +62,11 @@ absl::Status Warn(const DuplicateRequest& request, const ResolvedCommit& at,
   std::vector<std::string> types = request.scope.types;
   types.insert(types.end(), request.target.types.begin(),
                request.target.types.end());
+  std::vector<std::string> ids = request.scope.document_ids;
+  ids.insert(ids.end(), request.target.document_ids.begin(),
+             request.target.document_ids.end());
   COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> warnings,
-                         FindFilterWarnings(at, types));
+                         FindFilterWarnings(at, types, ids));
   for (const std::string& warning : warnings) {
     COPSE_RETURN_IF_ERROR(listener.on_warning(warning));
   }

@@ -71,6 +71,18 @@ TEST_F(DuplicateFinderTest, NeedsNoDiskForTheNearest) {
   EXPECT_THAT(found_, ElementsAre("00000001", "00000002"));
 }
 
+TEST_F(DuplicateFinderTest, WarnsOfIdsThatNoDocumentHas) {
+  request_.scope.document_ids = {"none"};
+  request_.target.document_ids = {"a", "other"};
+  listener_.on_warning = [this](const std::string& warning) {
+    found_.push_back(warning);
+    return absl::OkStatus();
+  };
+  EXPECT_THAT(engine_->duplicates().Find(request_, {}, listener_), IsOk());
+  EXPECT_THAT(found_, ElementsAre("no document of commit c1 has ID 'none'",
+                                  "no document of commit c1 has ID 'other'"));
+}
+
 TEST_F(DuplicateFinderTest, WarnsFirstOfTypesThatNoDocumentHas) {
   request_.scope.types = {"Paeg"};
   request_.target.types = {"", "Flim"};

@@ -16,17 +16,32 @@
 
 #include "index/util/status_macros.h"
 #include "sidecar/service/commit_resolver.h"
+#include "sidecar/text/code_points.h"
 #include "versioning/commit_reader.h"
 #include "versioning/search_filter.h"
 
 namespace copse {
 namespace {
 
-// A request may name thousands.
+// A request may name thousands, each as long as the request.
 constexpr size_t kToldNameCountMax = 10;
+constexpr size_t kShownSizeBytesMax = 256;
 
-// Adds warnings of names of one kind, such as "type".
-void AddWarnings(absl::string_view commit, absl::string_view kind,
+// What names are, behind "has", and many of them.
+struct NameKind {
+  absl::string_view one;
+  absl::string_view many;
+};
+
+std::string Shown(absl::string_view name) {
+  return name.size() <= kShownSizeBytesMax
+             ? std::string(name)
+             : absl::StrCat(
+                   name.substr(0, CodePointStart(name, kShownSizeBytesMax)),
+                   "...");
+}
+
+void AddWarnings(absl::string_view commit, const NameKind& kind,
                  const std::vector<std::string>& missing,
                  const std::vector<std::string>& known,
                  std::vector<std::string>& warnings) {
@@ -35,19 +50,20 @@ void AddWarnings(absl::string_view commit, absl::string_view kind,
     const auto format = [](std::string* out, const std::string& name) {
       absl::StrAppend(out, name.empty() ? "''" : name);
     };
-    hint =
-        absl::StrFormat("; %ss: %s%s", kind, absl::StrJoin(known, ", ", format),
-                        known.size() < kKnownNameCountMax ? "" : ", ...");
+    hint = absl::StrFormat("; %s: %s%s", kind.many,
+                           absl::StrJoin(known, ", ", format),
+                           known.size() < kKnownNameCountMax ? "" : ", ...");
   }
   const size_t count = std::min(missing.size(), kToldNameCountMax);
   for (size_t i = 0; i < count; ++i) {
     warnings.push_back(absl::StrFormat("no document of commit %s has %s '%s'%s",
-                                       commit, kind, missing[i], hint));
+                                       commit, kind.one, Shown(missing[i]),
+                                       hint));
   }
   if (missing.size() > count) {
     warnings.push_back(
-        absl::StrFormat("and none has one of %d more %ss of the filter",
-                        missing.size() - count, kind));
+        absl::StrFormat("and none has one of %d more %s of the filter",
+                        missing.size() - count, kind.many));
   }
 }
 
@@ -55,13 +71,18 @@ void AddWarnings(absl::string_view commit, absl::string_view kind,
 
 absl::StatusOr<std::vector<std::string>> FindFilterWarnings(
     const ResolvedCommit& at, const std::vector<std::string>& types,
-    const SearchFilter& filter) {
-  COPSE_ASSIGN_OR_RETURN(const MissingNames missing,
-                         at.reader->FindMissingNames(types, filter));
+    const std::vector<std::string>& document_ids, const SearchFilter& filter) {
+  COPSE_ASSIGN_OR_RETURN(
+      const MissingNames missing,
+      at.reader->FindMissingNames(types, document_ids, filter));
   std::vector<std::string> warnings;
-  AddWarnings(at.commit, "type", missing.types, missing.known_types, warnings);
-  AddWarnings(at.commit, "attribute", missing.attributes,
+  AddWarnings(at.commit, {"type", "types"}, missing.types, missing.known_types,
+              warnings);
+  AddWarnings(at.commit, {"attribute", "attributes"}, missing.attributes,
               missing.known_attributes, warnings);
+  AddWarnings(at.commit, {"ID", "IDs"}, missing.document_ids, {}, warnings);
+  AddWarnings(at.commit, {"an ID that begins with", "beginnings of IDs"},
+              missing.id_prefixes, {}, warnings);
   return warnings;
 }
 

@@ -440,9 +440,10 @@ absl::StatusOr<SearchResponse> Searcher::Search(const SearchRequest& request,
   }
   response.answered_by = {at.commit, at.lag};
   response.source = query.source;
-  COPSE_ASSIGN_OR_RETURN(
-      response.warnings,
-      FindFilterWarnings(at, request.settings.types, request.settings.filter));
+  COPSE_ASSIGN_OR_RETURN(response.warnings,
+                         FindFilterWarnings(at, request.settings.types,
+                                            request.settings.document_ids,
+                                            request.settings.filter));
   const auto* text = std::get_if<TextQuery>(&request.query);
   ResponseSizeLimit size_limit;
   for (size_t i = start; i < ranked.size(); ++i) {

@@ -114,6 +114,26 @@ TEST_F(SearcherTest, AnswersFromTheNearestIndexedAncestor) {
   EXPECT_EQ(response.answered_by.lag, 2);
 }
 
+TEST_F(SearcherTest, WarnsOfIdsAndBeginningsThatNoDocumentHas) {
+  SearchRequest request = TextRequest("c1", "oak");
+  const std::string long_name = std::string(255, 'x') + "\xc3\xa9";
+  request.settings.document_ids = {"none", long_name};
+  request.settings.filter.id_prefixes = {"dosc/"};
+  for (const SearchMode mode :
+       {SearchMode::kVector, SearchMode::kText, SearchMode::kHybrid}) {
+    request.mode = mode;
+    COPSE_ASSERT_OK_AND_ASSIGN(const SearchResponse response, Search(request));
+    EXPECT_THAT(response.neighbors, IsEmpty());
+    EXPECT_THAT(
+        response.warnings,
+        ElementsAre("no document of commit c1 has ID 'none'",
+                    absl::StrCat("no document of commit c1 has ID '",
+                                 std::string(255, 'x'), "...'"),
+                    "no document of commit c1 has an ID that begins with "
+                    "'dosc/'"));
+  }
+}
+
 TEST_F(SearcherTest, WarnsOfTypesAndAttributesThatNoDocumentHas) {
   SearchRequest request = TextRequest("c1", "oak");
   request.settings.types = {"tree", "flowr"};
