@@ -97,6 +97,34 @@ TEST_F(CopseDuplicatesTest, ListsMatchesOfTwoSetsTheOneSetOnTheLeft) {
   EXPECT_EQ(Run({"match", "d", "-k", "0"}).exit_code, 2);
 }
 
+TEST_F(CopseDuplicatesTest, ListsTheMatchesOfTheOneSetOnly) {
+  PushThreeDocuments();
+  const std::vector<std::string> one_way = {"match", "d", "--target-type", "B",
+                                            "--one-way"};
+  // Also where the server knows two ways only, as this one.
+  const Result text = Run(one_way);
+  EXPECT_EQ(text.exit_code, 0) << text.error;
+  EXPECT_EQ(text.output,
+            "  0.0000  a -> c\n"
+            "  0.0000  b -> c\n");
+  EXPECT_TRUE(server_.store().match_request.one_way());
+  std::vector<std::string> as_json = one_way;
+  as_json.emplace_back("--json");
+  EXPECT_EQ(json::parse(Run(as_json).output)["count"], 2);
+  const Result one_set = Run({"match", "d", "--one-way"});
+  EXPECT_EQ(one_set.exit_code, 2);
+  EXPECT_EQ(one_set.error,
+            "copse: --one-way needs another set: --target-type or "
+            "--target-id\n");
+  std::vector<std::string> both = one_way;
+  both.insert(both.end(), {"--target-threshold", "1"});
+  const Result contradiction = Run(both);
+  EXPECT_EQ(contradiction.exit_code, 2);
+  EXPECT_EQ(contradiction.error,
+            "copse: --target-threshold is for what --one-way leaves out: give "
+            "one of them\n");
+}
+
 TEST_F(CopseDuplicatesTest, ListsEachPairOfOneSetOnce) {
   PushThreeDocuments();
   const Result result = Run({"match", "d"});

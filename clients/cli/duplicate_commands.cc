@@ -47,6 +47,7 @@ struct Flags {
   bool fail_on_found = false;
   int32_t match_count = 5;
   std::optional<double> target_threshold;
+  bool one_way = false;
 
   bool has_target() const {
     return !target_types.empty() || !target_ids.empty();
@@ -274,6 +275,7 @@ absl::StatusOr<v1::MatchSetsRequest> ToMatchRequest(Context& context,
     request.set_target_max_distance(*flags.target_threshold);
   }
   request.set_exact(flags.exact);
+  request.set_one_way(flags.one_way);
   return request;
 }
 
@@ -283,15 +285,16 @@ class MatchPrinter {
  public:
   // `flags` is not owned.
   MatchPrinter(Context& context, const Flags& flags)
-      : context_(context), is_one_set_(!flags.has_target()) {}
+      : context_(context), has_one_way_(flags.one_way || !flags.has_target()) {}
 
   absl::Status Add(const v1::MatchSetsResponse& response) {
     if (response.has_answered_by()) {
       Begin(response);
     }
     for (const v1::SetMatch& match : response.matches()) {
-      // Of one set the two directions say the same.
-      if (!is_one_set_ || !match.is_from_target()) {
+      // Of one set the two directions say the same, and a server from before
+      // there was a choice sends both.
+      if (!has_one_way_ || !match.is_from_target()) {
         COPSE_CLIENT_RETURN_IF_ERROR(Add(match));
       }
     }
@@ -386,7 +389,7 @@ class MatchPrinter {
   }
 
   Context& context_;
-  const bool is_one_set_;
+  const bool has_one_way_;
   JsonWriter json_;
   std::optional<Line> line_;  // Its matches may not all have come.
   int64_t count_ = 0;         // Of lines, or of matches in JSON.
@@ -396,6 +399,15 @@ absl::StatusOr<ExitCode> Match(Context& context, const Flags& flags) {
   if (flags.target_threshold.has_value() && !flags.has_target()) {
     return UsageError(
         "--target-threshold needs another set: --target-type or --target-id");
+  }
+  if (flags.one_way && !flags.has_target()) {
+    return UsageError(
+        "--one-way needs another set: --target-type or --target-id");
+  }
+  if (flags.one_way && flags.target_threshold.has_value()) {
+    return UsageError(
+        "--target-threshold is for what --one-way leaves out: give one of "
+        "them");
   }
   COPSE_CLIENT_ASSIGN_OR_RETURN(const v1::MatchSetsRequest request,
                                 ToMatchRequest(context, flags));
@@ -439,18 +451,25 @@ void AddMatchCommand(CommandLine& line) {
   app.add_option("--target-threshold", flags->target_threshold,
                  "The same for matches of the other set's documents [as above]")
       ->type_name("D");
+  app.add_flag("--one-way", flags->one_way,
+               "Only the matches of the one set's documents, and none of the "
+               "other set's");
   app.add_flag("--exact", flags->exact,
                "Compare every chunk with every other, which is slow");
   AddExamples(app,
               {"copse match admin/star_wars --type Film --target-type Book "
                "--threshold 0.2",
+               "copse match docs --id guide/start --target-type faq --one-way "
+               "-k 2 --threshold 1",
                "copse match docs --threshold 0.1 -k 1 --json"},
               absl::StrCat(
                   "A line is for two documents, the nearest first: \"SET <-> "
                   "OTHER\" if each is among\nthe nearest of the other, \"SET "
                   "-> OTHER\" if only OTHER is among those of SET,\nand \"SET "
-                  "<- OTHER\" if only SET is among those of OTHER. With --json "
-                  "these are\ntwo matches, one of each document.\n\n",
+                  "<- OTHER\" if only SET is among those of OTHER, which each "
+                  "document of a large\nother set may have: --one-way leaves "
+                  "these out. With --json \"<->\" is two\nmatches, one of each "
+                  "document.\n\n",
                   kDistanceHelp));
   line.OnChosen(app,
                 [flags](Context& context) { return Match(context, *flags); });

@@ -199,6 +199,7 @@ class Searches final : public v1::SearchService::Service {
       ServerContext*, const v1::MatchSetsRequest* request,
       grpc::ServerWriter<v1::MatchSetsResponse>* writer) override {
     const std::lock_guard<std::mutex> lock(store_.mutex);
+    store_.match_request = *request;
     const FakeCommit* commit = nullptr;
     v1::MatchSetsResponse response;
     if (grpc::Status status = Select(store_, request->domain(), request->at(),

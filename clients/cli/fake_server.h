@@ -51,6 +51,7 @@ struct FakeStore {
   std::vector<v1::Job> jobs;                 // The newest first.
   v1::PullCommitRequest pull_request;        // The last one.
   v1::ReembedDomainRequest reembed_request;  // The same.
+  v1::MatchSetsRequest match_request;        // The same.
   std::vector<std::string> warnings;         // Of every search.
   std::string create_error;                  // Of the provider, if any.
 

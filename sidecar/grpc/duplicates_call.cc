@@ -201,7 +201,8 @@ absl::Status StreamMatches(DuplicateFinder& finder,
                           .at = ToCommitSelector(message.at()),
                           .match_count = message.match_count(),
                           .max_distance = message.max_distance(),
-                          .exact = message.exact()};
+                          .exact = message.exact(),
+                          .is_one_way = message.one_way()};
   COPSE_ASSIGN_OR_RETURN(request.set, ToScope("set", message.set()));
   COPSE_ASSIGN_OR_RETURN(request.target, ToScope("target", message.target()));
   if (message.has_target_max_distance()) {

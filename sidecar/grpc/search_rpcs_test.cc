@@ -220,13 +220,22 @@ TEST_F(SearchRpcsTest, MatchesTwoSets) {
   ASSERT_THAT(match(), RpcIsOk());
   ASSERT_THAT(responses, SizeIs(2));
   EXPECT_EQ(responses[0].answered_by().commit(), "c1");
-  std::vector<std::string> found;
-  for (const v1::SetMatch& one : responses[1].matches()) {
-    found.push_back(absl::StrCat(one.document().document_id(),
-                                 one.is_from_target() ? "<-" : "->",
-                                 one.match().document_id()));
-  }
-  EXPECT_THAT(found, ElementsAre("a->b", "b<-a", "c<-a"));
+  const auto found = [&responses] {
+    std::vector<std::string> pairs;
+    for (const v1::SetMatch& one : responses[1].matches()) {
+      pairs.push_back(absl::StrCat(one.document().document_id(),
+                                   one.is_from_target() ? "<-" : "->",
+                                   one.match().document_id()));
+    }
+    return pairs;
+  };
+  EXPECT_THAT(found(), ElementsAre("a->b", "b<-a", "c<-a"));
+  request.set_one_way(true);
+  // What it says of the other direction does not matter.
+  request.set_target_max_distance(5);
+  ASSERT_THAT(match(), RpcIsOk());
+  EXPECT_THAT(found(), ElementsAre("a->b"));
+  request.set_one_way(false);
   request.set_target_max_distance(-1);
   ASSERT_THAT(match(), RpcIsOk());
   EXPECT_THAT(responses[1].matches(), SizeIs(1));

@@ -44,13 +44,15 @@ class Matching {
       : listener_(listener),
         match_count_(request.match_count == 0 ? kMatchCountDefault
                                               : request.match_count),
+        is_one_way_(request.is_one_way),
         // As the finder rounds it.
         set_distance_max_(static_cast<float>(request.max_distance)),
         target_distance_max_(static_cast<float>(
             request.target_max_distance.value_or(request.max_distance))) {}
 
   double distance_max() const {
-    return std::max(set_distance_max_, target_distance_max_);
+    return is_one_way_ ? set_distance_max_
+                       : std::max(set_distance_max_, target_distance_max_);
   }
 
   absl::Status Add(const DuplicatePair& pair) {
@@ -68,7 +70,7 @@ class Matching {
       COPSE_RETURN_IF_ERROR(
           listener_.on_match({document, match, distance, false}));
     }
-    if (document.is_in_target && match.is_in_scope &&
+    if (!is_one_way_ && document.is_in_target && match.is_in_scope &&
         distance <= target_distance_max_ &&
         TakePlace(target_counts_, document.id)) {
       return listener_.on_match({document, match, distance, true});
@@ -83,6 +85,7 @@ class Matching {
 
   const MatchListener& listener_;
   const int64_t match_count_;
+  const bool is_one_way_;
   const float set_distance_max_;
   const float target_distance_max_;
   Counts set_counts_;

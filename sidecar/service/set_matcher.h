@@ -1,9 +1,9 @@
 // Copyright 2026 The Copse Authors.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Finds for each document of one set the nearest of another, and the other way
-// round, as far as they are within a distance: candidates for the same thing
-// in two collections.
+// Finds for each document of one set the nearest of another and, if it is
+// wanted, the other way round, as far as they are within a distance: candidates
+// for the same thing in two collections.
 //
 //   COPSE_RETURN_IF_ERROR(MatchSets(finder, request, context, listener));
 //
@@ -46,6 +46,10 @@ struct MatchRequest {
   std::optional<double> target_max_distance = {};
 
   bool exact = false;
+
+  // Whether there are no matches of documents of the target.
+  bool is_one_way = false;
+
   float zero_distance_max = 0;  // See DuplicateOptions.
 };
 
