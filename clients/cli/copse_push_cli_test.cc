@@ -116,7 +116,8 @@ TEST_F(CopseCliTest, WhatATemplateMadeIsPushedAgainAsItIs) {
   const std::string line =
       Run({"export", "d", "--commit", "c1", "--text"}).output;
   EXPECT_THAT(line, HasSubstr("\"text\":\"one\",\"text_is_rendered\":true}"));
-  const Result again = Run({"push", "d", "--commit", "c2"}, line);
+  const Result again =
+      Run({"push", "d", "--commit", "c2", "--parent", "c1"}, line);
   EXPECT_EQ(again.exit_code, 0) << again.error;
   EXPECT_EQ(again.error, "");
   const std::lock_guard<std::mutex> lock(server_.store().mutex);

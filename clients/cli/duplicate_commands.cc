@@ -456,21 +456,20 @@ void AddMatchCommand(CommandLine& line) {
                "other set's");
   app.add_flag("--exact", flags->exact,
                "Compare every chunk with every other, which is slow");
-  AddExamples(app,
-              {"copse match admin/star_wars --type Film --target-type Book "
-               "--threshold 0.2",
-               "copse match docs --id guide/start --target-type faq --one-way "
-               "-k 2 --threshold 1",
-               "copse match docs --threshold 0.1 -k 1 --json"},
-              absl::StrCat(
-                  "A line is for two documents, the nearest first: \"SET <-> "
-                  "OTHER\" if each is among\nthe nearest of the other, \"SET "
-                  "-> OTHER\" if only OTHER is among those of SET,\nand \"SET "
-                  "<- OTHER\" if only SET is among those of OTHER, which each "
-                  "document of a large\nother set may have: --one-way leaves "
-                  "these out. With --json \"<->\" is two\nmatches, one of each "
-                  "document.\n\n",
-                  kDistanceHelp));
+  AddExamples(
+      app,
+      {"copse match admin/star_wars --type Film --target-type Book "
+       "--threshold 0.2",
+       "copse match docs --id guide/start --target-type faq --one-way -k 2",
+       "copse match docs --threshold 0.1 -k 1 --json"},
+      absl::StrCat("A line is for two documents, the nearest first: \"SET <-> "
+                   "OTHER\" if each is among\nthe nearest of the other, \"SET "
+                   "-> OTHER\" if only OTHER is among those of SET,\nand \"SET "
+                   "<- OTHER\" if only SET is among those of OTHER: in a "
+                   "large other set there\nmay be many, and --one-way leaves "
+                   "them out. With --json \"<->\" is two matches,\none of each "
+                   "document.\n\n",
+                   kDistanceHelp));
   line.OnChosen(app,
                 [flags](Context& context) { return Match(context, *flags); });
 }

@@ -174,7 +174,7 @@ TEST(PushLineTest, NamesTheLineThatIsMalformed) {
       {R"([1])", "not a JSON object"},
       {R"({"op":"Abort")", "not JSON in UTF-8 at byte 14"},
       {R"({"op":"Abort"} {})",
-       "text after the JSON object at byte 16; expected one operation a line, "
+       "not one JSON object: text follows it at byte 16; expected one operation a line, "
        "and curl keeps lines with --data-binary, not with --data"},
       {std::string(201, ' '), "longer than 200 bytes"}};
   for (const auto& [line, why] : cases) {

@@ -81,7 +81,7 @@ class FieldCollector final : public nlohmann::json_sax<Json> {
                    const nlohmann::detail::exception&) override {
     // Not the text of the error, which would quote the input.
     error_ = absl::StrCat(
-        has_ended_ ? "text after the JSON object" : "not JSON in UTF-8",
+        has_ended_ ? "not one JSON object: text follows it" : "not JSON in UTF-8",
         " at byte ", position);
     return false;
   }

@@ -138,7 +138,7 @@ class Search(VectorLinkCase):
         similar = self.client.get("/similar", domain=self.domain, commit="c1",
                                   id="Film/a", where="year>=1980")
         self.assertEqual(sorted(hit["id"] for hit in similar.json()),
-                         ["Book/a", "Film/b"])
+                         ["Book/a", "Film/b", "Film/c"])
         for where, message in (
                 ("year>=", "where 'year>=': at byte 7 is the end, wanted a value"),
                 (["has:a"] * 65, "where is given 65 times, expected at most 64")):
