@@ -462,14 +462,17 @@ void AddMatchCommand(CommandLine& line) {
        "--threshold 0.2",
        "copse match docs --id guide/start --target-type faq --one-way -k 2",
        "copse match docs --threshold 0.1 -k 1 --json"},
-      absl::StrCat("A line is for two documents, the nearest first: \"SET <-> "
-                   "OTHER\" if each is among\nthe nearest of the other, \"SET "
-                   "-> OTHER\" if only OTHER is among those of SET,\nand \"SET "
-                   "<- OTHER\" if only SET is among those of OTHER: in a "
-                   "large other set there\nmay be many, and --one-way leaves "
-                   "them out. With --json \"<->\" is two matches,\none of each "
-                   "document.\n\n",
-                   kDistanceHelp));
+      absl::StrCat(
+          "A line is for two documents, the nearest first: "
+          "\"SET <-> OTHER\" if each is among\n"
+          "the nearest of the other, \"SET -> OTHER\" if only OTHER is "
+          "among those of SET,\n"
+          "and \"SET <- OTHER\" if only SET is among those of OTHER: "
+          "in a large other\n"
+          "set there may be many, and --one-way leaves them out. With "
+          "--json \"<->\" is two\n"
+          "matches, one of each document.\n\n",
+          kDistanceHelp));
   line.OnChosen(app,
                 [flags](Context& context) { return Match(context, *flags); });
 }
